@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Clusters name their libraries otherwise (environment modules, MPICH, a parallel HDF5, a vendor's BLAS) and mix
+// processor generations. Each choice is an environment variable; README, "Building on a cluster", lists them.
+let environment = Context.environment
+func choice(_ name: String, _ standard: String) -> String { environment["FEDCRLD_\(name)"] ?? standard }
+
+var strict: [SwiftSetting] = []
+if environment["FEDCRLD_WARNINGS_AS_ERRORS"] != nil { strict.append(.treatAllWarnings(as: .error)) }
+
+// The kernels are optimized in debug builds too: a test of a training step would take minutes without.
+let processor = choice("MARCH", "native")
+var kernels: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(processor)"])]
+// Processors older than Haswell have no fused multiply-add; its emulation in libm would be a hundred times slower.
+if ["x86-64", "x86-64-v2"].contains(processor) { kernels.append(.define("SEPARATE_MULTIPLY_ADD")) }
+
+let package = Package(
+    name: "fedcrld",
+    products: [.executable(name: "fedcrld", targets: ["CommandLineTool"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CMPI", pkgConfig: choice("MPI_PKGCONFIG", "ompi-c"), providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(
+            name: "CHDF5", pkgConfig: choice("HDF5_PKGCONFIG", "hdf5-serial"), providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: choice("OPENBLAS_PKGCONFIG", "openblas"),
+            providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: choice("ZLIB_PKGCONFIG", "zlib"), providers: [.apt(["zlib1g-dev"])]),
+
+        .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
+        .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: kernels + strict),
+        .target(name: "NeuralNetwork", dependencies: ["Tensors"], swiftSettings: strict),
+        .target(name: "CardiacMR", dependencies: ["CZlib", "Tensors"], swiftSettings: strict),
+        .target(name: "FedCRLD", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .target(
+            name: "Federation",
+            dependencies: [
+                "CardiacMR", "CZlib", "FedCRLD", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+
+        // Run by mpirun at several numbers of ranks: what one process cannot show.
+        .executableTarget(
+            name: "RankChecks", dependencies: ["Federation", "HDF5", "MPI", "Tensors"], path: "Tests/RankChecks",
+            swiftSettings: strict),
+        .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
+        .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: strict),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),
+        .testTarget(name: "NeuralNetworkTests", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .testTarget(name: "CardiacMRTests", dependencies: ["CardiacMR", "CZlib", "Tensors"], swiftSettings: strict),
+        .testTarget(
+            name: "FedCRLDTests", dependencies: ["FedCRLD", "HDF5", "NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .testTarget(
+            name: "FederationTests",
+            dependencies: ["CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandLineToolTests", dependencies: ["CardiacMR", "CommandLineTool", "HDF5"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
