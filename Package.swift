@@ -9,9 +9,13 @@ func choice(_ name: String, _ standard: String) -> String { environment["FEDCRLD
 var strict: [SwiftSetting] = []
 if environment["FEDCRLD_WARNINGS_AS_ERRORS"] != nil { strict.append(.treatAllWarnings(as: .error)) }
 
-// The kernels are optimized in debug builds too: a test of a training step would take minutes without.
+// The kernels are optimized in debug builds too: a test of a training step would take minutes without. Generic kernels
+// are specialized only where the module is compiled as a whole, which a debug build must be told.
 let processor = choice("MARCH", "native")
-var kernels: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(processor)"])]
+var kernels: [SwiftSetting] = [
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(processor)"]),
+    .unsafeFlags(["-disable-batch-mode", "-wmo", "-num-threads", "2"], .when(configuration: .debug)),
+]
 // Processors older than Haswell have no fused multiply-add; its emulation in libm would be a hundred times slower.
 if ["x86-64", "x86-64-v2"].contains(processor) { kernels.append(.define("SEPARATE_MULTIPLY_ADD")) }
 

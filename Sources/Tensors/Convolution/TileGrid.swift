@@ -1,0 +1,28 @@
+/// The division of every slice of a feature map into tiles of 4 × 4 outputs; the last ones may hang over the edge.
+struct TileGrid {
+    let shape: Shape
+    /// Rows of tiles in a slice.
+    let rows: Int
+    /// Tiles in a row.
+    let columns: Int
+
+    init(_ shape: Shape) {
+        self.shape = shape
+        rows = (shape.height + 3) / 4
+        columns = (shape.width + 3) / 4
+    }
+
+    /// Tiles of all slices.
+    var count: Int { shape.depth * rows * columns }
+
+    /// Groups of tile rows whose transformed values, `floatsPerTile` each, stay in the cache between the phases of a
+    /// convolution. The division depends on the problem alone.
+    func chunks(floatsPerTile: Int) -> [Range<Int>] {
+        let perRow = shape.depth * columns * floatsPerTile
+        let size = max(1, min(rows, Self.chunkFloats / perRow))
+        let number = (rows + size - 1) / size
+        return (0..<number).map { rows * $0 / number..<rows * ($0 + 1) / number }
+    }
+
+    private static let chunkFloats = 2 << 20
+}

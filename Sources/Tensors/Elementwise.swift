@@ -1,0 +1,50 @@
+/// Arithmetic on whole tensors.
+package enum Elementwise {
+    private static let block = 16 << 10
+
+    /// `target += values`.
+    package static func add(_ values: Tensor, to target: Tensor) {
+        precondition(values.shape == target.shape, "adding \(values.shape) to \(target.shape)")
+        forEachBlock(values.count) { range in
+            for index in range { target.base[index] += values.base[index] }
+        }
+    }
+
+    /// The sum of two tensors of one shape.
+    package static func sum(_ left: Tensor, _ right: Tensor) -> Tensor {
+        let result = left.copy()
+        add(right, to: result)
+        return result
+    }
+
+    /// `left` and `right` side by side in the channels.
+    package static func concatenate(_ left: Tensor, _ right: Tensor) -> Tensor {
+        let (a, b) = (left.shape.channels, right.shape.channels)
+        let result = Tensor(left.shape.with(channels: a + b))
+        for position in 0..<left.shape.positions {
+            let target = result.base + position &* (a &+ b)
+            target.update(from: left.base + position &* a, count: a)
+            (target + a).update(from: right.base + position &* b, count: b)
+        }
+        return result
+    }
+
+    /// The first half of the channels and the second: the reverse of ``concatenate(_:_:)``.
+    package static func halve(_ tensor: Tensor) -> (Tensor, Tensor) {
+        let channels = tensor.shape.channels / 2
+        let left = Tensor(tensor.shape.with(channels: channels))
+        let right = Tensor(tensor.shape.with(channels: channels))
+        for position in 0..<tensor.shape.positions {
+            let source = tensor.base + position &* 2 &* channels
+            (left.base + position &* channels).update(from: source, count: channels)
+            (right.base + position &* channels).update(from: source + channels, count: channels)
+        }
+        return (left, right)
+    }
+
+    static func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
+        Parallel.shared.loop((count + block - 1) / block) { task in
+            body(task * block..<min(count, (task + 1) * block))
+        }
+    }
+}
