@@ -33,7 +33,8 @@ struct ConvolutionTests {
         .init(3, 4, 8, 3, 21, 19), .init(3, 8, 16, 1, 33, 34), .init(1, 12, 24, 2, 25, 23), .init(3, 12, 12, 4, 26, 22),
         .init(3, 20, 28, 2, 24, 25), .init(1, 16, 16, 3, 20, 24), .init(3, 16, 32, 3, 20, 24),
         // The bottleneck: few positions, many channels.
-        .init(3, 64, 128, 3, 2, 3), .init(3, 128, 128, 2, 12, 12), .init(1, 256, 64, 2, 5, 6), .init(3, 64, 300, 4, 12, 13),
+        .init(3, 64, 128, 3, 2, 3), .init(3, 128, 128, 2, 12, 12), .init(1, 256, 64, 2, 5, 6),
+        .init(3, 64, 300, 4, 12, 13),
         // Several chunks of tile rows.
         .init(3, 32, 48, 6, 64, 64),
     ]

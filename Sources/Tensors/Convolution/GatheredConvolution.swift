@@ -115,7 +115,11 @@ struct GatheredConvolution {
                 let column = x &+ tap % 3 &- 1
                 if z >= 0, z < shape.depth, row >= 0, row < shape.height, column >= 0, column < shape.width {
                     let source = input.base + ((z &* shape.height &+ row) &* shape.width &+ column) &* channels
-                    if channels == 1 { target.pointee = source.pointee } else { target.update(from: source, count: channels) }
+                    if channels == 1 {
+                        target.pointee = source.pointee
+                    } else {
+                        target.update(from: source, count: channels)
+                    }
                 } else {
                     target.update(repeating: 0, count: channels)
                 }

@@ -26,7 +26,8 @@ package enum BottleneckLoss {
     ///
     /// Its gradients, times `weight`, are added to `serverGradient` and `clientGradient`.
     package static func contrast(
-        server: Tensor, client: Tensor, weight: Float, addingGradientsTo serverGradient: Tensor, _ clientGradient: Tensor
+        server: Tensor, client: Tensor, weight: Float, addingGradientsTo serverGradient: Tensor,
+        _ clientGradient: Tensor
     ) -> Double {
         let shape = server.shape
         let channels = shape.channels

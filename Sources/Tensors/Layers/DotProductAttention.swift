@@ -81,7 +81,8 @@ package struct DotProductAttention: Hashable, Sendable {
                 TensorPool.shared.withScratch(2 * block * columns) { weights in
                     let products = weights + block * columns
                     MatrixProduct.multiply(
-                        .init(queries.base + first * inner, inner), .init(keys.base + key * inner, inner, transposed: true),
+                        .init(queries.base + first * inner, inner),
+                        .init(keys.base + key * inner, inner, transposed: true),
                         rows: block, inner: inner, columns: columns, into: weights, rowStride: columns)
                     MatrixProduct.multiply(
                         .init(gradient.base + first * width, width),
@@ -98,7 +99,8 @@ package struct DotProductAttention: Hashable, Sendable {
                         rows: columns, inner: block, columns: width, into: valueGradient.base + key * width,
                         rowStride: width, accumulating: first > 0)
                     MatrixProduct.multiply(
-                        .init(scores.base + key, keyCount, transposed: true), .init(queries.base + first * inner, inner),
+                        .init(scores.base + key, keyCount, transposed: true),
+                        .init(queries.base + first * inner, inner),
                         rows: columns, inner: block, columns: inner, into: keyGradient.base + key * inner,
                         rowStride: inner, accumulating: first > 0)
                 }
@@ -107,7 +109,8 @@ package struct DotProductAttention: Hashable, Sendable {
             Parallel.shared.loop((block + step - 1) / step) { task in
                 let row = task * step
                 MatrixProduct.multiply(
-                    .init(scores.base + row * keyCount, keyCount), .init(keys.base, inner), rows: min(step, block - row),
+                    .init(scores.base + row * keyCount, keyCount), .init(keys.base, inner),
+                    rows: min(step, block - row),
                     inner: keyCount, columns: inner, into: queryGradient.base + (first + row) * inner, rowStride: inner)
             }
         }

@@ -93,7 +93,8 @@ package struct SegmentationLoss: Sendable {
                         var value = index == label ? diceOn[index] : diceOff[index]
                         if index == label { value += crossEntropyFactor / (p[index] + Self.offset) }
                         if let teacher {
-                            value += distillationFactor * teacher.base[voxel &* classes &+ index] / (p[index] + Self.offset)
+                            value +=
+                                distillationFactor * teacher.base[voxel &* classes &+ index] / (p[index] + Self.offset)
                         }
                         slope[index] = value
                         mean += value * p[index]

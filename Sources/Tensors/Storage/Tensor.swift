@@ -36,7 +36,9 @@ package final class Tensor: @unchecked Sendable {
     package var count: Int { shape.count }
 
     /// The values in memory order.
-    package var values: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: shape.count) }
+    package var values: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: base, count: shape.count)
+    }
 
     /// The values as an array, in memory order.
     package var array: [Float] { Array(values) }

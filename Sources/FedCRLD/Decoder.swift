@@ -1,0 +1,85 @@
+import NeuralNetwork
+import Tensors
+
+/// The decoder of `method.md`: three stages that double height and width, concatenate the local encoder's skip and
+/// apply a block; then a 1 × 1 × 1 convolution to the classes and a softmax.
+package struct Decoder: Sendable {
+    private let ups: [UpsamplingLayer]
+    private let blocks: [ConvolutionBlock]
+    private let head: PointwiseLayer
+
+    /// Registers `decoder.stage1 … decoder.stage3` and `decoder.head`.
+    package init(width: Int, classes: Int, in layout: inout ParameterLayout) {
+        var ups: [UpsamplingLayer] = []
+        var blocks: [ConvolutionBlock] = []
+        for stage in 1...3 {
+            // The skip has as many channels as the stage's output, the upsampled features twice as many.
+            let channels = width << (4 - stage)
+            let inputs = stage == 1 ? 32 * width : 2 * channels
+            ups.append(
+                UpsamplingLayer("decoder.stage\(stage).up", inputs: inputs, outputs: 2 * channels, in: &layout))
+            blocks.append(
+                ConvolutionBlock(
+                    "decoder.stage\(stage).block", inputs: 3 * channels, middle: channels, outputs: channels,
+                    in: &layout))
+        }
+        self.ups = ups
+        self.blocks = blocks
+        head = PointwiseLayer("decoder.head", inputs: 2 * width, outputs: classes, in: &layout)
+    }
+
+    /// What the backward pass needs: each stage's input and its block's state, and the head's input.
+    package struct Saved: Sendable {
+        fileprivate let inputs: [Tensor]
+        fileprivate let blocks: [ConvolutionBlock.Saved]
+        fileprivate let last: Tensor
+    }
+
+    /// Class probabilities (D, H, W, classes) from relocalized features and the local encoder's levels.
+    package func forward(
+        _ relocalized: Tensor, levels: [Tensor], _ parameters: Tensor
+    ) -> (probabilities: Tensor, saved: Saved) {
+        var features = relocalized
+        var inputs: [Tensor] = []
+        var saved: [ConvolutionBlock.Saved] = []
+        for stage in 0..<3 {
+            inputs.append(features)
+            let joined = ups[stage].forward(features, skip: levels[2 - stage], parameters)
+            let (output, state) = blocks[stage].forward(joined, parameters)
+            features = output
+            saved.append(state)
+        }
+        let scores = head.forward(features, parameters)
+        SegmentationLoss.softmax(scores)
+        return (scores, Saved(inputs: inputs, blocks: saved, last: features))
+    }
+
+    /// The same probabilities, keeping nothing.
+    package func infer(_ relocalized: Tensor, levels: [Tensor], _ parameters: Tensor) -> Tensor {
+        var features = relocalized
+        for stage in 0..<3 {
+            features = blocks[stage].infer(
+                ups[stage].forward(features, skip: levels[2 - stage], parameters), parameters)
+        }
+        let scores = head.forward(features, parameters)
+        SegmentationLoss.softmax(scores)
+        return scores
+    }
+
+    /// Writes the parameters' gradients, given the one by the scores before the softmax.
+    /// - Returns: the gradients by the relocalized features and by the encoder's first three levels.
+    package func backward(
+        _ scores: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor
+    ) -> (relocalized: Tensor, skips: [Tensor]) {
+        var gradient = head.backward(saved.last, scores, parameters, into: gradients)
+        var skips: [Tensor] = []
+        for stage in (0..<3).reversed() {
+            guard let joined = blocks[stage].backward(gradient, saved.blocks[stage], parameters, into: gradients)
+            else { preconditionFailure("a block returns its input's gradient when asked") }
+            let (input, skip) = ups[stage].backward(saved.inputs[stage], joined, parameters, into: gradients)
+            gradient = input
+            skips.append(skip)
+        }
+        return (gradient, skips)
+    }
+}

@@ -1,0 +1,69 @@
+import NeuralNetwork
+import Tensors
+
+/// The encoder of `method.md`: four blocks of 2w, 4w, 8w and 16w channels with (1, 2, 2) maximum pooling between them.
+///
+/// A client has two: the *global* encoder, the only part that is federated, and the *local* one.
+package struct Encoder: Sendable {
+    private let levels: [ConvolutionBlock]
+
+    /// Registers `name.level1 … name.level4` for base width `width`.
+    package init(_ name: String, width: Int, in layout: inout ParameterLayout) {
+        levels = (1...4).map { level in
+            let inputs = level == 1 ? 1 : width << (level - 1)
+            return ConvolutionBlock(
+                "\(name).level\(level)", inputs: inputs, middle: level == 1 ? width : inputs, outputs: width << level,
+                in: &layout)
+        }
+    }
+
+    /// The outputs of the levels and what their backward passes need.
+    package struct Pass: Sendable {
+        /// Outputs of the four levels; the last is the bottleneck (D, H/8, W/8, 16w).
+        package let levels: [Tensor]
+        fileprivate let saved: [ConvolutionBlock.Saved]
+
+        /// The last level's output.
+        package var bottleneck: Tensor { levels[3] }
+    }
+
+    /// Encodes an image (D, H, W, 1), keeping what the backward pass needs.
+    package func forward(_ image: Tensor, _ parameters: Tensor) -> Pass {
+        var outputs: [Tensor] = []
+        var saved: [ConvolutionBlock.Saved] = []
+        for level in levels {
+            let input = outputs.last.map(MaximumPooling.forward) ?? image
+            let (output, state) = level.forward(input, parameters)
+            outputs.append(output)
+            saved.append(state)
+        }
+        return Pass(levels: outputs, saved: saved)
+    }
+
+    /// The outputs of the four levels, keeping nothing else.
+    package func infer(_ image: Tensor, _ parameters: Tensor) -> [Tensor] {
+        var outputs: [Tensor] = []
+        for level in levels {
+            outputs.append(level.infer(outputs.last.map(MaximumPooling.forward) ?? image, parameters))
+        }
+        return outputs
+    }
+
+    /// Writes the parameters' gradients.
+    /// - Parameters:
+    ///   - bottleneck: gradient by the bottleneck.
+    ///   - skips: gradients by the first three levels' outputs, where a decoder used them; their memory is used up.
+    package func backward(
+        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: Pass, _ parameters: Tensor, into gradients: Tensor
+    ) {
+        var gradient = bottleneck
+        for level in (0..<4).reversed() {
+            let input = levels[level].backward(
+                gradient, pass.saved[level], parameters, into: gradients, needsInput: level > 0)
+            guard let input else { return }
+            let below = pass.levels[level - 1]
+            gradient = skips?[level - 1] ?? .zeros(below.shape)
+            MaximumPooling.backward(input, input: below, addingTo: gradient)
+        }
+    }
+}

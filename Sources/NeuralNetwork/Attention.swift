@@ -1,0 +1,54 @@
+import Tensors
+
+/// `Attention(q, kv) = output(softmax(query(q) · key(kv)ᵀ) · value(kv))` of `method.md`: one head over all positions,
+/// 1 × 1 × 1 projections to half the channels and back.
+package struct Attention: Sendable {
+    private let query: PointwiseLayer
+    private let key: PointwiseLayer
+    private let value: PointwiseLayer
+    private let projection: PointwiseLayer
+    private let kernel: DotProductAttention
+
+    /// Registers `name.query`, `name.key`, `name.value`, `name.output`.
+    package init(_ name: String, channels: Int, scale: Float, in layout: inout ParameterLayout) {
+        let inner = channels / 2
+        query = PointwiseLayer(name + ".query", inputs: channels, outputs: inner, in: &layout)
+        key = PointwiseLayer(name + ".key", inputs: channels, outputs: inner, in: &layout)
+        value = PointwiseLayer(name + ".value", inputs: channels, outputs: inner, in: &layout)
+        projection = PointwiseLayer(name + ".output", inputs: inner, outputs: channels, in: &layout)
+        kernel = DotProductAttention(scale: scale)
+    }
+
+    /// What the backward pass needs; the projections are computed again.
+    package struct Saved: Sendable {
+        fileprivate let queries: Tensor
+        fileprivate let context: Tensor
+        fileprivate let output: DotProductAttention.Output
+    }
+
+    /// (D, H, W, channels) of queries and of context to the same shape.
+    package func forward(_ queries: Tensor, context: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+        let attended = kernel.forward(
+            queries: query.forward(queries, parameters), keys: key.forward(context, parameters),
+            values: value.forward(context, parameters))
+        return (
+            projection.forward(attended.result, parameters),
+            Saved(queries: queries, context: context, output: attended)
+        )
+    }
+
+    /// Writes the parameters' gradients and returns the ones by queries and context.
+    package func backward(
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor
+    ) -> (queries: Tensor, context: Tensor) {
+        let attended = projection.backward(saved.output.result, gradient, parameters, into: gradients)
+        let inner = kernel.backward(
+            attended, queries: query.forward(saved.queries, parameters),
+            keys: key.forward(saved.context, parameters), values: value.forward(saved.context, parameters),
+            output: saved.output)
+        let queries = query.backward(saved.queries, inner.queries, parameters, into: gradients)
+        let context = key.backward(saved.context, inner.keys, parameters, into: gradients)
+        value.backward(saved.context, inner.values, parameters, into: gradients, addingTo: context)
+        return (queries, context)
+    }
+}

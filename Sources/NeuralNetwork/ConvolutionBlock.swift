@@ -1,0 +1,53 @@
+import Tensors
+
+/// `Block(i, m, o)` of `method.md`: Conv(1,3,3) i → m, GroupNorm, LeakyReLU, Conv(3,3,3) m → o, GroupNorm, LeakyReLU.
+package struct ConvolutionBlock: Sendable {
+    private let conv1: ConvolutionLayer
+    private let norm1: NormalizationLayer
+    private let conv2: ConvolutionLayer
+    private let norm2: NormalizationLayer
+
+    /// Registers `name.conv1`, `name.norm1`, `name.conv2`, `name.norm2`.
+    package init(_ name: String, inputs: Int, middle: Int, outputs: Int, in layout: inout ParameterLayout) {
+        conv1 = ConvolutionLayer(name + ".conv1", taps: 1, inputs: inputs, outputs: middle, in: &layout)
+        norm1 = NormalizationLayer(name + ".norm1", channels: middle, rectified: true, in: &layout)
+        conv2 = ConvolutionLayer(name + ".conv2", taps: 3, inputs: middle, outputs: outputs, in: &layout)
+        norm2 = NormalizationLayer(name + ".norm2", channels: outputs, rectified: true, in: &layout)
+    }
+
+    /// The block's input and its two convolutions' outputs; what lies between is computed again.
+    package struct Saved: Sendable {
+        fileprivate let input: Tensor
+        fileprivate let first: NormalizationLayer.Saved
+        fileprivate let second: NormalizationLayer.Saved
+    }
+
+    /// (D, H, W, inputs) to (D, H, W, outputs), keeping what ``backward(_:_:_:into:needsInput:)`` needs.
+    package func forward(_ input: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+        let (middle, first) = norm1.forward(conv1.forward(input, parameters), parameters)
+        let (output, second) = norm2.forward(conv2.forward(middle, parameters), parameters)
+        return (output, Saved(input: input, first: first, second: second))
+    }
+
+    /// The same output, keeping nothing.
+    package func infer(_ input: Tensor, _ parameters: Tensor) -> Tensor {
+        let middle = norm1.forwardInPlace(conv1.forward(input, parameters), parameters)
+        return norm2.forwardInPlace(conv2.forward(middle, parameters), parameters)
+    }
+
+    /// Writes the parameters' gradients.
+    /// - Parameters:
+    ///   - gradient: by the output; its memory is used for other things.
+    ///   - needsInput: whether the gradient by the input is asked for.
+    /// - Returns: the gradient by the input.
+    package func backward(
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor, needsInput: Bool = true
+    ) -> Tensor? {
+        norm2.backward(gradient, saved.second, parameters, into: gradients)
+        conv2.backwardWeights(norm1.output(saved.first, parameters), gradient, into: gradients)
+        let middle = conv2.backwardData(gradient, parameters)
+        norm1.backward(middle, saved.first, parameters, into: gradients)
+        conv1.backwardWeights(saved.input, middle, into: gradients)
+        return needsInput ? conv1.backwardData(middle, parameters) : nil
+    }
+}

@@ -1,0 +1,99 @@
+import Tensors
+
+/// A convolution with 1 or 3 taps in depth and 3 × 3 in the plane, "same" padding, with bias. See ``Convolution``.
+package struct ConvolutionLayer: Sendable {
+    private let kernel: Convolution
+    private let weight: Int
+    private let bias: Int
+
+    /// Registers `name.weight` (outputs, inputs, taps, 3, 3) and `name.bias` (outputs).
+    package init(_ name: String, taps: Int, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
+        kernel = Convolution(taps: taps, inputs: inputs, outputs: outputs)
+        let fanIn = inputs * taps * 9
+        weight = layout.register(
+            name + ".weight", [outputs, inputs, taps, 3, 3], order: .convolution,
+            initialization: .uniform(fanIn: fanIn))
+        bias = layout.register(name + ".bias", [outputs], initialization: .uniform(fanIn: fanIn))
+    }
+
+    /// (D, H, W, inputs) to (D, H, W, outputs).
+    package func forward(_ input: Tensor, _ parameters: Tensor) -> Tensor {
+        kernel.forward(input, weight: parameters.base + weight, bias: parameters.base + bias)
+    }
+
+    /// Writes the parameters' gradients, given the layer's input and the gradient by its output.
+    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Tensor) {
+        kernel.backwardWeights(
+            input, gradient, weight: gradients.base + weight, bias: gradients.base + bias)
+    }
+
+    /// The gradient by the input.
+    package func backwardData(_ gradient: Tensor, _ parameters: Tensor) -> Tensor {
+        kernel.backwardData(gradient, weight: parameters.base + weight)
+    }
+}
+
+/// A 1 × 1 × 1 convolution with bias. See ``PointwiseConvolution``.
+package struct PointwiseLayer: Sendable {
+    private let kernel: PointwiseConvolution
+    private let weight: Int
+    private let bias: Int
+
+    /// Registers `name.weight` (outputs, inputs, 1, 1, 1) and `name.bias` (outputs).
+    package init(_ name: String, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
+        kernel = PointwiseConvolution(inputs: inputs, outputs: outputs)
+        weight = layout.register(
+            name + ".weight", [outputs, inputs, 1, 1, 1], order: .convolution,
+            initialization: .uniform(fanIn: inputs))
+        bias = layout.register(name + ".bias", [outputs], initialization: .uniform(fanIn: inputs))
+    }
+
+    /// (…, inputs) to (…, outputs).
+    package func forward(_ input: Tensor, _ parameters: Tensor) -> Tensor {
+        kernel.forward(input, weight: parameters.base + weight, bias: parameters.base + bias)
+    }
+
+    /// Writes the parameters' gradients and returns the one by the input, added to `result` where that is given.
+    @discardableResult
+    package func backward(
+        _ input: Tensor, _ gradient: Tensor, _ parameters: Tensor, into gradients: Tensor,
+        addingTo result: Tensor? = nil
+    ) -> Tensor {
+        kernel.backwardWeights(
+            input, gradient, weight: gradients.base + weight, bias: gradients.base + bias)
+        return kernel.backwardData(gradient, weight: parameters.base + weight, addingTo: result)
+    }
+}
+
+/// A transposed convolution (1, 2, 2) of stride (1, 2, 2) whose output is concatenated to a skip connection.
+package struct UpsamplingLayer: Sendable {
+    private let kernel: TransposedConvolution
+    private let weight: Int
+    private let bias: Int
+
+    /// Registers `name.weight` (inputs, outputs, 1, 2, 2) and `name.bias` (outputs).
+    package init(_ name: String, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
+        kernel = TransposedConvolution(inputs: inputs, outputs: outputs)
+        // PyTorch counts the fan-in of a transposed convolution over its second axis.
+        let fanIn = outputs * 4
+        weight = layout.register(
+            name + ".weight", [inputs, outputs, 1, 2, 2], order: .transposedConvolution,
+            initialization: .uniform(fanIn: fanIn))
+        bias = layout.register(name + ".bias", [outputs], initialization: .uniform(fanIn: fanIn))
+    }
+
+    /// (D, H, W, inputs) to the skip's extent, with the skip's channels first.
+    package func forward(_ input: Tensor, skip: Tensor, _ parameters: Tensor) -> Tensor {
+        kernel.forward(input, skip: skip, weight: parameters.base + weight, bias: parameters.base + bias)
+    }
+
+    /// Writes the parameters' gradients and returns the ones by the input and by the skip.
+    package func backward(
+        _ input: Tensor, _ gradient: Tensor, _ parameters: Tensor, into gradients: Tensor
+    ) -> (input: Tensor, skip: Tensor) {
+        let (skip, corners) = kernel.split(gradient, low: input.shape)
+        kernel.backwardWeights(
+            input, corners: corners, weight: gradients.base + weight, bias: gradients.base + bias)
+        return (kernel.backwardData(corners: corners, weight: parameters.base + weight), skip)
+    }
+}
