@@ -1,0 +1,74 @@
+internal import CHDF5
+
+/// An open HDF5 file; closed when it goes out of scope, or by ``close()``, which reports what `deinit` cannot.
+///
+/// Paths inside a file are names joined by slashes ("network/global_encoder/level1/conv1/weight"); "/" is the root, a
+/// leading slash is optional. Only the elements of datasets carry checksums: HDF5 trusts the structure of a file, and may
+/// even end the process over a damaged one, so check a checksum of the whole file first where one is at hand. Files are not locked: a file has one writer at a time. Calls may come from any thread and
+/// run one after the other, since the library is not thread-safe.
+package struct HDF5File: ~Copyable {
+    /// The path that the file was opened at, for messages.
+    package let path: String
+    private(set) var identifier: hid_t
+
+    private init(path: String, identifier: hid_t) {
+        self.path = path
+        self.identifier = identifier
+    }
+
+    /// Creates a file, in place of one that is there.
+    package static func create(at path: String) throws(HDF5Error) -> HDF5File {
+        try open(path, attempted: "create") { access in
+            H5Fcreate(path, CHDF5_F_ACC_TRUNC(), CHDF5_P_DEFAULT(), access)
+        }
+    }
+
+    /// Opens a file for reading.
+    /// - Throws: an error that tells a missing file, one that is not HDF5 and a truncated one apart.
+    package static func open(at path: String) throws(HDF5Error) -> HDF5File {
+        try open(path, attempted: "open") { access in H5Fopen(path, CHDF5_F_ACC_RDONLY(), access) }
+    }
+
+    /// Opens a file that exists, to add to it or to change its attributes.
+    package static func openForUpdate(at path: String) throws(HDF5Error) -> HDF5File {
+        try open(path, attempted: "open for writing") { access in H5Fopen(path, CHDF5_F_ACC_RDWR(), access) }
+    }
+
+    private static func open(
+        _ path: String, attempted: String, with call: (hid_t) -> hid_t
+    ) throws(HDF5Error) -> HDF5File {
+        let attempt = Attempt(attempted: attempted, subject: path)
+        guard !path.isEmpty, !path.utf8.contains(0) else {
+            throw attempt.failure("the path is empty or has a NUL in it", remedy: "check the path")
+        }
+        return try Library.locked { access throws(HDF5Error) in
+            let identifier = try attempt.check(call(access.file))
+            return HDF5File(path: path, identifier: identifier)
+        }
+    }
+
+    deinit {
+        let closing = identifier
+        guard closing >= 0 else { return }
+        // There is nobody to tell; whoever needs to know calls `close()`.
+        try? Library.locked { _ in _ = H5Fclose(closing) }
+    }
+
+    /// Writes what the library still holds back and closes the file. It is not yet on the disk for good: HDF5 never
+    /// calls `fsync`.
+    /// - Throws: when the rest could not be written (a full disk); the file must not be used then.
+    package consuming func close() throws(HDF5Error) {
+        let closing = identifier
+        let attempt = attempt("close")
+        identifier = -1
+        try Library.locked { _ throws(HDF5Error) in _ = try attempt.check(H5Fclose(closing)) }
+    }
+
+    /// The start of errors about the file as a whole.
+    func attempt(_ attempted: String) -> Attempt { Attempt(attempted: attempted, subject: path) }
+
+    /// The start of errors about an object in the file.
+    func attempt(_ attempted: String, _ kind: String, _ name: String) -> Attempt {
+        Attempt(attempted: attempted, subject: "\(kind) \(name) in \(path)")
+    }
+}
