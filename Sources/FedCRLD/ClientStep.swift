@@ -76,7 +76,7 @@ package struct ClientStep {
 
         network.globalEncoder.backward(bottleneck: bottlenecks.server, server, model.network, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips.reversed(), client, model.network, into: gradients)
+            bottleneck: bottlenecks.client, skips: decoded.skips, client, model.network, into: gradients)
         model.updateNetwork(gradients, settings)
     }
 
@@ -97,7 +97,7 @@ package struct ClientStep {
         let bottlenecks = try relocalization.backwardBank(decoded.relocalized)
         network.globalEncoder.backward(bottleneck: bottlenecks.server, server, model.bank, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips.reversed(), client, model.bank, into: gradients)
+            bottleneck: bottlenecks.client, skips: decoded.skips, client, model.bank, into: gradients)
         model.updateBank(gradients, settings)
     }
 }

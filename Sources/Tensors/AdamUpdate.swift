@@ -18,7 +18,7 @@ package struct AdamUpdate: Sendable {
 
     /// The update of step `step`, counted from 1.
     package init(rate: Double, step: Int) {
-        precondition(step >= 1, "Adam counts its steps from 1")
+        require(step >= 1, "Adam counts its steps from 1")
         stepSize = Float(rate / (1 - pow(Self.beta1, Double(step))))
         correction = Float(1 / (1 - pow(Self.beta2, Double(step))).squareRoot())
     }
@@ -30,6 +30,10 @@ package struct AdamUpdate: Sendable {
         _ parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor,
         average: Tensor? = nil, momentum: Float = 0
     ) {
+        require(
+            gradients.count == parameters.count && firstMoment.count == parameters.count
+                && secondMoment.count == parameters.count && (average?.count ?? parameters.count) == parameters.count,
+            "arrays of different length")
         let (theta, g, m, v) = (parameters.base, gradients.base, firstMoment.base, secondMoment.base)
         let firstGain = Float(1 - Self.beta1)
         let secondDecay = Float(Self.beta2)

@@ -4,7 +4,7 @@ package enum Elementwise {
 
     /// `target += values`.
     package static func add(_ values: Tensor, to target: Tensor) {
-        precondition(values.shape == target.shape, "adding \(values.shape) to \(target.shape)")
+        require(values.shape == target.shape, "adding \(values.shape) to \(target.shape)")
         forEachBlock(values.count) { range in
             for index in range { target.base[index] += values.base[index] }
         }

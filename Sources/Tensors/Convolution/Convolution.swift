@@ -17,7 +17,7 @@ package struct Convolution: Hashable, Sendable {
 
     /// A convolution with `taps` × 3 × 3 taps.
     package init(taps: Int, inputs: Int, outputs: Int) {
-        precondition(taps == 1 || taps == 3, "a convolution has 1 or 3 taps in depth")
+        require(taps == 1 || taps == 3, "a convolution has 1 or 3 taps in depth")
         self.taps = taps
         self.inputs = inputs
         self.outputs = outputs
@@ -29,15 +29,18 @@ package struct Convolution: Hashable, Sendable {
     /// Whether Winograd's algorithm is worth its transforms for feature maps of this extent.
     ///
     /// The transforms of tiles work on vectors of 4 channels and more. The 36 transformed weight matrices cost about as
-    /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster.
+    /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Its rounding errors are
+    /// some times those of plain sums, which small problems, where speed matters less, are spared.
     package func usesWinograd(_ shape: Shape) -> Bool {
-        guard inputs % 4 == 0, outputs % 4 == 0 else { return false }
+        guard inputs % 4 == 0, outputs % 4 == 0, shape.positions >= Self.winogradPositions else { return false }
         return 4 * (TileGrid(shape).count + 24) < shape.positions
     }
 
+    private static let winogradPositions = 2048
+
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
     package func forward(_ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
-        precondition(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
+        require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
         if usesWinograd(input.shape) {
             WinogradConvolution(self).apply(input, weight: weight, bias: bias, adjoint: false, into: output)
@@ -49,7 +52,7 @@ package struct Convolution: Hashable, Sendable {
 
     /// The gradient of the loss by the input, given the one by the output: (depth, height, width, inputs).
     package func backwardData(_ gradient: Tensor, weight: UnsafePointer<Float>) -> Tensor {
-        precondition(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
+        require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let result = Tensor(gradient.shape.with(channels: inputs))
         if usesWinograd(gradient.shape) {
             WinogradConvolution(self).apply(gradient, weight: weight, bias: nil, adjoint: true, into: result)

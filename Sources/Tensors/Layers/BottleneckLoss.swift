@@ -10,6 +10,7 @@ package enum BottleneckLoss {
     package static func meanSquaredError(
         _ value: Tensor, target: Tensor, weight: Float, addingGradientTo gradient: Tensor
     ) -> Double {
+        require(value.shape == target.shape && value.shape == gradient.shape, "bottlenecks of one shape")
         let factor = 2 * weight / Float(value.count)
         var sum = 0.0
         for index in 0..<value.count {
@@ -30,6 +31,9 @@ package enum BottleneckLoss {
         _ clientGradient: Tensor
     ) -> Double {
         let shape = server.shape
+        require(
+            shape == client.shape && shape == serverGradient.shape && shape == clientGradient.shape,
+            "bottlenecks of one shape")
         let channels = shape.channels
         let rows = shape.depth * shape.height
         let factor = weight * 0.5 / Float(server.count)

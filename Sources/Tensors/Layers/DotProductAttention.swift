@@ -31,8 +31,8 @@ package struct DotProductAttention: Hashable, Sendable {
 
     /// Attends from `queries` (N positions, d channels) over `keys` (M, d) and `values` (M, e).
     package func forward(queries: Tensor, keys: Tensor, values: Tensor) -> Output {
-        precondition(queries.shape.channels == keys.shape.channels, "queries and keys of different width")
-        precondition(keys.shape.positions == values.shape.positions, "as many keys as values")
+        require(queries.shape.channels == keys.shape.channels, "queries and keys of different width")
+        require(keys.shape.positions == values.shape.positions, "as many keys as values")
         let inner = keys.shape.channels
         let width = values.shape.channels
         let keyCount = keys.shape.positions

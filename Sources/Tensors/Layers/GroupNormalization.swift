@@ -15,7 +15,7 @@ package struct GroupNormalization: Hashable, Sendable {
 
     /// A normalization of `channels` channels, a multiple of 4.
     package init(channels: Int, slope: Float) {
-        precondition(channels % Self.groups == 0, "\(channels) channels in four groups")
+        require(channels % Self.groups == 0, "\(channels) channels in four groups")
         self.channels = channels
         self.slope = slope
     }

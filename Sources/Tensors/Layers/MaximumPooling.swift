@@ -7,6 +7,7 @@ package enum MaximumPooling {
 
     /// The largest of each 2 × 2 square, per channel. Channels must be a multiple of 4.
     package static func forward(_ input: Tensor) -> Tensor {
+        require(input.shape.channels % 4 == 0, "pooling works on a multiple of 4 channels")
         let output = Tensor(shape(input.shape))
         let (low, high) = (output.shape, input.shape)
         Parallel.shared.loop(low.depth * low.height) { task in
@@ -30,6 +31,7 @@ package enum MaximumPooling {
     ///   - target: the gradient by the input, to which is added.
     package static func backward(_ gradient: Tensor, input: Tensor, addingTo target: Tensor) {
         let (low, high) = (gradient.shape, input.shape)
+        require(target.shape == high && low == shape(high), "pooling \(high) to \(low), gradient \(target.shape)")
         Parallel.shared.loop(low.depth * low.height) { task in
             let slice = task / low.height
             let y = task % low.height

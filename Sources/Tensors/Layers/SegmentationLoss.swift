@@ -64,7 +64,7 @@ package struct SegmentationLoss: Sendable {
     package func evaluate(_ probabilities: Tensor, labels: [UInt8], teacher: Tensor?) -> Terms {
         let classes = probabilities.shape.channels
         let voxels = probabilities.shape.positions
-        precondition(labels.count == voxels, "\(labels.count) labels for \(probabilities.shape)")
+        require(labels.count == voxels, "\(labels.count) labels for \(probabilities.shape)")
         let sums = self.sums(probabilities, labels: labels, teacher: teacher)
         let overlap = sums[0..<classes]
         let total = sums[classes..<2 * classes]
@@ -120,7 +120,7 @@ package struct SegmentationLoss: Sendable {
                 for voxel in voxels {
                     let p = probabilities.base + voxel &* classes
                     let label = Int(labels[voxel])
-                    precondition(label < classes, "label \(label) with \(classes) classes")
+                    require(label < classes, "label \(label) with \(classes) classes")
                     sums[label] += Double(p[label])
                     sums[classes + label] += 1
                     for index in 0..<classes { sums[classes + index] += Double(p[index]) }

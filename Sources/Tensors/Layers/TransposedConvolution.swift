@@ -22,7 +22,9 @@ package struct TransposedConvolution: Hashable, Sendable {
         _ input: Tensor, skip: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>
     ) -> Tensor {
         let (low, high) = (input.shape, skip.shape)
-        precondition(low.depth == high.depth && 2 * low.height <= high.height && 2 * low.width <= high.width)
+        require(
+            low.depth == high.depth && 2 * low.height <= high.height && 2 * low.width <= high.width,
+            "upsampled \(low) does not fit \(high)")
         let channels = high.channels + outputs
         let result = Tensor(high.with(channels: channels))
         let columns = 4 * outputs

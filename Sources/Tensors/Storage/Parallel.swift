@@ -37,7 +37,7 @@ package final class Parallel: @unchecked Sendable {
     private var workers: [pthread_t] = []
 
     private init(threads: Int) {
-        precondition(threads >= 1, "at least one thread")
+        require(threads >= 1, "at least one thread")
         self.threads = threads
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wake, nil)
@@ -51,7 +51,7 @@ package final class Parallel: @unchecked Sendable {
                     Unmanaged<Parallel>.fromOpaque(argument).takeUnretainedValue().serve()
                     return nil
                 }, pool)
-            precondition(status == 0, "cannot start compute thread: \(String(cString: strerror(status)))")
+            require(status == 0, "cannot start compute thread: \(String(cString: strerror(status)))")
             workers.append(worker)
         }
     }

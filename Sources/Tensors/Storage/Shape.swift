@@ -11,7 +11,7 @@ package struct Shape: Hashable, Sendable, CustomStringConvertible {
 
     /// A feature map of `depth × height × width` positions with `channels` values each.
     package init(depth: Int, height: Int, width: Int, channels: Int) {
-        precondition(depth > 0 && height > 0 && width > 0 && channels > 0, "every extent of a shape is positive")
+        require(depth > 0 && height > 0 && width > 0 && channels > 0, "every extent of a shape is positive")
         self.depth = depth
         self.height = height
         self.width = width

@@ -23,7 +23,7 @@ package final class Tensor: @unchecked Sendable {
 
     /// A tensor with the given values in (z, y, x, c) order.
     package convenience init(_ shape: Shape, values: [Float]) {
-        precondition(values.count == shape.count, "\(values.count) values for a tensor of \(shape)")
+        require(values.count == shape.count, "\(values.count) values for a tensor of \(shape)")
         self.init(shape)
         values.withUnsafeBufferPointer { source in
             if let start = source.baseAddress { base.update(from: start, count: shape.count) }

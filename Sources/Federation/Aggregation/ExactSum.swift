@@ -1,0 +1,70 @@
+import NeuralNetwork
+import Tensors
+
+/// The weighted sum of the centers' parameters, exact whatever the order: each center contributes round(ω · θ · 2⁴⁰) as a
+/// 64-bit integer, and wrap-around addition of integers is associative and commutative. The sum has the same bits for
+/// any number of ranks and any reduction tree; a secure aggregation can mask the same integers.
+///
+/// With Σ ω = 1 and |θ| < 2¹⁵ the sum stays below 2⁵⁵. One unit is 2⁻⁴⁰, far below float32's resolution of any weight
+/// that matters.
+package struct ExactSum {
+    /// The federated entries of a layout, in its order.
+    package let entries: [ParameterLayout.Entry]
+    /// One sum for each value of the entries, one entry after the other.
+    package private(set) var sums: [UInt64]
+
+    private static let unit = 0x1p40
+    private static let bound: Float = 0x1p15
+
+    /// A sum of zeros over those entries of `layout` whose names begin with one of `parts`.
+    package init(_ layout: ParameterLayout, parts: [String]) {
+        entries = layout.entries.filter { FederatedParts.contains($0.name, parts) }
+        sums = [UInt64](repeating: 0, count: entries.reduce(0) { $0 + $1.count })
+    }
+
+    /// Adds ω · `parameters`.
+    /// - Throws: where a value is not finite or not below 2¹⁵ in magnitude: names center and parameter.
+    package mutating func add(_ parameters: Tensor, weight: Double, center: String) throws(FederationError) {
+        var position = 0
+        for entry in entries {
+            for index in entry.range {
+                let value = parameters.base[index]
+                guard value.magnitude < Self.bound else {
+                    throw FederationError(
+                        attempted: "aggregate", subject: "\(entry.name) of center \(center)",
+                        reason: "it holds \(value), and only finite values below 2^15 can be summed",
+                        remedy: "lower learning_rate, or check the center's images")
+                }
+                let contribution = (weight * Double(value) * Self.unit).rounded(.toNearestOrEven)
+                sums[position] &+= UInt64(bitPattern: Int64(contribution))
+                position &+= 1
+            }
+        }
+    }
+
+    /// Gives the sums' memory to a collective that adds up those of all ranks.
+    package mutating func withSums<Result, Failure: Error>(
+        _ body: (UnsafeMutableBufferPointer<UInt64>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try sums.withUnsafeMutableBufferPointer { buffer throws(Failure) in try body(buffer) }
+    }
+
+    /// Writes the sum into the entries' places of a flat array.
+    package func write(to parameters: Tensor) {
+        var position = 0
+        for entry in entries {
+            for index in entry.range {
+                parameters.base[index] = Float(Double(Int64(bitPattern: sums[position])) / Self.unit)
+                position &+= 1
+            }
+        }
+    }
+}
+
+/// Which parameters are federated: those below one of some state-dict prefixes.
+package enum FederatedParts {
+    /// Whether `name` is one of `parts` or lies below one: "a.b" covers "a.b" and "a.b.c", not "a.bc".
+    package static func contains(_ name: String, _ parts: [String]) -> Bool {
+        parts.contains { name == $0 || name.hasPrefix($0 + ".") }
+    }
+}

@@ -1,0 +1,124 @@
+import FedCRLD
+import Foundation
+import HDF5
+import NeuralNetwork
+import Tensors
+
+/// A file of golden values: what the method's PyTorch implementation computes in float64 from inputs that are a
+/// function of names and indices. Sizes, classes, width, steps, rate and salt are the file's attributes.
+struct GoldenCase {
+    let path: String
+    let width: Int
+    let classes: [Int]
+    let size: [Int]
+    let steps: Int
+    let rounds: Int
+    let rate: Double
+    let momentum: Double
+    let salt: String
+
+    /// The fixture, or the file that `FEDCRLD_GOLDEN` names.
+    init() throws {
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures")
+        path =
+            ProcessInfo.processInfo.environment["FEDCRLD_GOLDEN"]
+            ?? fixtures.appending(path: "federation-w8.h5").path
+        let file = try HDF5File.open(at: path)
+        width = try file.attribute("width")
+        classes = try file.attribute("classes")
+        size = try file.attribute("size")
+        steps = try file.attribute("steps")
+        rounds = try file.attribute("rounds")
+        rate = try file.attribute("lr")
+        momentum = try file.attribute("momentum")
+        salt = try file.attribute("salt")
+    }
+
+    var shape: Shape { Shape(depth: size[0], height: size[1], width: size[2], channels: 1) }
+
+    /// The network of a center.
+    func network(_ center: Int) -> ClientNetwork { ClientNetwork(width: width, classes: classes[center]) }
+
+    /// The starting parameters of one part of a center's network.
+    func parameters(_ layout: ParameterLayout, center: Int) -> Tensor {
+        let flat = layout.zeros()
+        for entry in layout.entries {
+            var values = Self.symmetric("\(salt)/center\(center)/\(entry.name)", entry.count)
+            switch entry.initialization {
+            case .uniform(let fanIn): values = values.map { $0 / Double(fanIn).squareRoot() }
+            case .constant(let value): values = values.map { Double(value) + 0.1 * $0 }
+            }
+            entry.setPytorchValues(values.map { Float($0) }, in: flat)
+        }
+        return flat
+    }
+
+    /// The image and the labels of a volume.
+    func volume(_ index: Int, center: Int) -> (image: Tensor, labels: [UInt8]) {
+        var labels: [UInt8] = []
+        for z in 0..<size[0] {
+            for y in 0..<size[1] {
+                for x in 0..<size[2] {
+                    labels.append(UInt8((z + (y + 2 * z) / 4 + x / 5 + index) % classes[center]))
+                }
+            }
+        }
+        let noise = Self.symmetric("\(salt)/center\(center)/volume\(index)", labels.count)
+        let values = zip(noise, labels).map { Float($0 + ($1 > 0 ? 2 : 0)) }
+        return (Tensor(shape, values: values), labels)
+    }
+
+    /// Value `i` of the named array: uniform in [−1, 1).
+    static func symmetric(_ name: String, _ count: Int) -> [Double] {
+        let key = RandomStream.hash(name)
+        return (0..<count).map { 2 * Double(RandomStream.mix(key &+ UInt64($0)) >> 40) / 0x1p24 - 1 }
+    }
+}
+
+/// Differences from the golden values, relative to what they differ from.
+struct GoldenComparison {
+    /// The largest difference and where it was found.
+    private(set) var largest = 0.0
+    private(set) var place = "nothing compared"
+
+    mutating func note(_ difference: Double, _ place: String) {
+        guard !(difference <= largest) else { return }
+        largest = difference
+        self.place = place
+    }
+
+    /// A feature map against a dataset (1, C, D, H, W).
+    mutating func compare(_ tensor: Tensor, _ file: borrowing HDF5File, _ path: String) throws {
+        let expected: [Double] = try file.read(path)
+        let channels = tensor.shape.channels
+        let positions = tensor.shape.positions
+        let scale = expected.reduce(0) { max($0, abs($1)) }
+        for channel in 0..<channels {
+            for position in 0..<positions {
+                let difference = abs(
+                    Double(tensor.base[position * channels + channel]) - expected[channel * positions + position])
+                note(difference / scale, path)
+            }
+        }
+    }
+
+    /// The norms and probes of all entries of a flat array, over the tensors' norms.
+    mutating func compare(
+        _ flat: Tensor, _ layout: ParameterLayout, _ file: borrowing HDF5File, _ group: String
+    ) throws {
+        for entry in layout.entries where file.exists("\(group)/\(entry.name)") {
+            let values = entry.pytorchValues(flat).map(Double.init)
+            let probe = GoldenCase.symmetric("probe/" + entry.name, entry.count)
+            let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            let dot = zip(values, probe).reduce(0) { $0 + $1.0 * $1.1 }
+            let place = "\(group)/\(entry.name)"
+            let expectedNorm: Double = try file.attribute("norm", of: place)
+            let expectedDot: Double = try file.attribute("dot", of: place)
+            // In exact arithmetic the softmax ignores a shift of its scores: the key's bias has no gradient.
+            let scale = entry.name.hasSuffix(".key.bias") && group.hasSuffix("gradients") ? 1 : expectedNorm
+            note(abs(norm - expectedNorm) / scale, place + " norm")
+            note(abs(dot - expectedDot) / scale, place + " probe")
+        }
+    }
+}
