@@ -32,15 +32,6 @@ package struct ParameterLayout: Sendable {
         case convolution
         /// (in, kD, kH, kW, out) for PyTorch's (in, out, kD, kH, kW).
         case transposedConvolution
-
-        /// The PyTorch axes from outermost to innermost in memory.
-        fileprivate func axes(_ rank: Int) -> [Int] {
-            switch self {
-            case .natural: Array(0..<rank)
-            case .convolution: [2, 3, 4, 1, 0]
-            case .transposedConvolution: [0, 2, 3, 4, 1]
-            }
-        }
     }
 
     /// The values that a parameter starts with.
@@ -72,21 +63,34 @@ package struct ParameterLayout: Sendable {
 }
 
 extension ParameterLayout.Entry {
-    /// Calls `body(index in PyTorch's order, index in memory)` for every value; both count from the parameter's start.
-    package func forEachValue(_ body: (_ pytorch: Int, _ memory: Int) -> Void) {
-        let axes = order.axes(shape.count)
-        var stride = [Int](repeating: 1, count: shape.count)
-        for axis in shape.indices.dropLast().reversed() { stride[axis] = stride[axis + 1] * shape[axis + 1] }
-        var memory = 0
-        func descend(_ level: Int, _ base: Int) {
-            if level == axes.count {
-                body(base, memory)
-                memory += 1
-                return
+    /// Calls `body(index in PyTorch's order, index in memory)` for every value, in PyTorch's order; both count from the
+    /// parameter's start.
+    @inline(__always)
+    private func forEachValue(_ body: (_ pytorch: Int, _ memory: Int) -> Void) {
+        switch order {
+        case .natural:
+            for index in 0..<count { body(index, index) }
+        case .convolution:
+            let (outputs, inputs) = (shape[0], shape[1])
+            let taps = count / (outputs * inputs)
+            for output in 0..<outputs {
+                for input in 0..<inputs {
+                    for tap in 0..<taps {
+                        body((output * inputs + input) * taps + tap, (tap * inputs + input) * outputs + output)
+                    }
+                }
             }
-            for index in 0..<shape[axes[level]] { descend(level + 1, base + index * stride[axes[level]]) }
+        case .transposedConvolution:
+            let (inputs, outputs) = (shape[0], shape[1])
+            let taps = count / (outputs * inputs)
+            for input in 0..<inputs {
+                for output in 0..<outputs {
+                    for tap in 0..<taps {
+                        body((input * outputs + output) * taps + tap, (input * taps + tap) * outputs + output)
+                    }
+                }
+            }
         }
-        descend(0, 0)
     }
 
     /// The parameter's values in PyTorch's order, out of a flat array in memory order.

@@ -1,0 +1,105 @@
+internal import CZlib
+import Foundation
+
+/// Files that survive a crash: written beside their place, flushed to the disk, then renamed.
+package enum DurableFile {
+    /// Size and CRC-32 of a file's content.
+    package struct Fingerprint: Codable, Sendable, Equatable {
+        /// Bytes.
+        package var size: Int
+        /// CRC-32 (zlib's) of all bytes, eight hexadecimal digits.
+        package var crc32: String
+    }
+
+    /// Writes a whole file and replaces what was there in one step.
+    package static func write(_ bytes: some Sequence<UInt8>, to path: String) throws(FederationError) {
+        let temporary = path + ".partial"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw failure("write", path) }
+        var pending = Array(bytes)[...]
+        while !pending.isEmpty {
+            let written = pending.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            guard written >= 0 else {
+                let error = failure("write", path)
+                close(descriptor)
+                throw error
+            }
+            pending = pending.dropFirst(written)
+        }
+        guard fsync(descriptor) == 0, close(descriptor) == 0 else { throw failure("write", path) }
+        try rename(temporary, to: path)
+    }
+
+    /// Renames a file or folder and makes the new name durable.
+    package static func rename(_ old: String, to new: String) throws(FederationError) {
+        guard Foundation.rename(old, new) == 0 else { throw failure("rename to", new) }
+        try synchronize((new as NSString).deletingLastPathComponent)
+    }
+
+    /// Flushes a file, or a folder's entries, to the disk.
+    package static func synchronize(_ path: String) throws(FederationError) {
+        let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("flush", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("flush", path) }
+    }
+
+    /// Size and checksum of a file.
+    package static func fingerprint(_ path: String) throws(FederationError) -> Fingerprint {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        defer { close(descriptor) }
+        var size = 0
+        var checksum = crc32_z(0, nil, 0)
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count >= 0 else { throw failure("read", path) }
+            if count == 0 { break }
+            checksum = crc32_z(checksum, buffer, count)
+            size += count
+        }
+        let digits = String(checksum, radix: 16)
+        return Fingerprint(size: size, crc32: String(repeating: "0", count: 8 - digits.count) + digits)
+    }
+
+    /// Gives an immutable file a second name; copies it where the file system has no hard links.
+    package static func share(_ path: String, as other: String) throws(FederationError) {
+        unlink(other)
+        if link(path, other) == 0 { return }
+        do { try FileManager.default.copyItem(atPath: path, toPath: other) } catch {
+            throw failure("copy \(path) to", other, error: error)
+        }
+        try synchronize(other)
+    }
+
+    /// Makes a folder and those above it.
+    package static func makeFolder(_ path: String) throws(FederationError) {
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+            throw failure("make the folder", path, error: error)
+        }
+    }
+
+    /// Removes a file or a folder with all it holds; fine where there is none.
+    package static func remove(_ path: String) throws(FederationError) {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        do { try FileManager.default.removeItem(atPath: path) } catch {
+            throw failure("remove", path, error: error)
+        }
+    }
+
+    private static func failure(_ attempted: String, _ path: String, error: (any Error)? = nil) -> FederationError {
+        var code = errno
+        if let error {
+            var cause = error as NSError
+            while let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }
+            if cause.domain == NSPOSIXErrorDomain { code = Int32(cause.code) }
+        }
+        let remedy =
+            code == ENOSPC || code == EDQUOT
+            ? "free space on that disk and resume: complete checkpoints are untouched"
+            : "check that the folder exists and may be written"
+        return FederationError(
+            attempted: attempted, subject: path, reason: String(cString: strerror(code)).lowercased(), remedy: remedy)
+    }
+}

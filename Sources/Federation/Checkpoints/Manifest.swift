@@ -1,0 +1,74 @@
+import Foundation
+
+/// A checkpoint's list of contents, written last: with it the checkpoint is complete.
+package struct Manifest: Codable, Sendable, Equatable {
+    /// Version of the checkpoint format.
+    package var formatVersion: Int
+    /// The program that wrote it.
+    package var program: String
+    /// Rounds that are complete.
+    package var round: Int
+    /// Fingerprint of the settings that decide the result.
+    package var configuration: String
+    /// Where contrastive re-localization ran.
+    package var placement: String
+    /// The round of the newest momentum bank of each center.
+    package var banks: [String: Int]
+    /// Every file that is needed, relative to the run's folder, with size and checksum.
+    package var files: [String: DurableFile.Fingerprint]
+
+    /// The file's name in a checkpoint's folder.
+    package static let fileName = "manifest.json"
+
+    /// The text of the file.
+    package func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .useDefaultKeys
+        return try encoder.encode(self) + [UInt8(ascii: "\n")]
+    }
+
+    /// Reads the manifest of a checkpoint's folder.
+    package static func read(folder: String) throws(FederationError) -> Manifest {
+        let path = "\(folder)/\(fileName)"
+        do {
+            let manifest = try JSONDecoder().decode(Manifest.self, from: Data(contentsOf: URL(filePath: path)))
+            guard manifest.formatVersion <= StateFile.formatVersion else {
+                throw FederationError(
+                    attempted: "read", subject: path,
+                    reason: "its format version is \(manifest.formatVersion), this program knows \(StateFile.formatVersion)",
+                    remedy: "use the program that wrote it, or a newer one")
+            }
+            return manifest
+        } catch let error as FederationError {
+            throw error
+        } catch {
+            let exists = FileManager.default.fileExists(atPath: path)
+            throw FederationError(
+                attempted: "read", subject: path,
+                reason: exists ? "it is damaged (\(type(of: error)))" : "there is no such file",
+                remedy: "use another checkpoint of the run")
+        }
+    }
+
+    /// What is wrong with the files, one sentence each; nothing where all are as they were written.
+    /// - Parameter share: check every `count`-th file from `index`, for ranks that divide the work.
+    package func damages(run: RunFolder, share: (index: Int, count: Int) = (0, 1)) -> [String] {
+        var damages: [String] = []
+        for (position, item) in files.sorted(by: { $0.key < $1.key }).enumerated()
+        where position % share.count == share.index {
+            let path = "\(run.path)/\(item.key)"
+            do {
+                let found = try DurableFile.fingerprint(path)
+                if found.size != item.value.size {
+                    damages.append("\(path) has \(found.size) bytes instead of \(item.value.size)")
+                } else if found != item.value {
+                    damages.append("\(path) is damaged: its checksum is \(found.crc32) instead of \(item.value.crc32)")
+                }
+            } catch {
+                damages.append(FileManager.default.fileExists(atPath: path) ? error.description : "\(path) is missing")
+            }
+        }
+        return damages
+    }
+}
