@@ -1,2 +1,87 @@
 #pragma once
 #include <mpi.h>
+#include <stdint.h>
+
+// Accessors for what Swift cannot import, or imports differently from each MPI: handles are pointers in Open MPI and
+// integers in MPICH, so they are wrapped; constants are macros that expand to casts. The part after CMPI_ is the name in
+// the standard. Nothing here is newer than MPI 3.0.
+
+typedef struct {
+    MPI_Comm value;
+} CMPI_Comm;
+typedef struct {
+    MPI_Datatype value;
+} CMPI_Datatype;
+typedef struct {
+    MPI_Op value;
+} CMPI_Op;
+typedef struct {
+    MPI_Request value;
+} CMPI_Request;
+
+static inline CMPI_Comm CMPI_COMM_WORLD(void) { return (CMPI_Comm){MPI_COMM_WORLD}; }
+static inline CMPI_Comm CMPI_COMM_SELF(void) { return (CMPI_Comm){MPI_COMM_SELF}; }
+static inline CMPI_Request CMPI_REQUEST_NULL(void) { return (CMPI_Request){MPI_REQUEST_NULL}; }
+
+static inline CMPI_Datatype CMPI_FLOAT(void) { return (CMPI_Datatype){MPI_FLOAT}; }
+static inline CMPI_Datatype CMPI_DOUBLE(void) { return (CMPI_Datatype){MPI_DOUBLE}; }
+static inline CMPI_Datatype CMPI_INT64_T(void) { return (CMPI_Datatype){MPI_INT64_T}; }
+static inline CMPI_Datatype CMPI_UINT64_T(void) { return (CMPI_Datatype){MPI_UINT64_T}; }
+static inline CMPI_Datatype CMPI_UINT8_T(void) { return (CMPI_Datatype){MPI_UINT8_T}; }
+
+static inline CMPI_Op CMPI_SUM(void) { return (CMPI_Op){MPI_SUM}; }
+static inline CMPI_Op CMPI_MIN(void) { return (CMPI_Op){MPI_MIN}; }
+static inline CMPI_Op CMPI_MAX(void) { return (CMPI_Op){MPI_MAX}; }
+
+static inline void *CMPI_IN_PLACE(void) { return MPI_IN_PLACE; }
+static inline int CMPI_SUCCESS(void) { return MPI_SUCCESS; }
+static inline int CMPI_THREAD_FUNNELED(void) { return MPI_THREAD_FUNNELED; }
+static inline int CMPI_MAX_ERROR_STRING(void) { return MPI_MAX_ERROR_STRING; }
+static inline int CMPI_MAX_PROCESSOR_NAME(void) { return MPI_MAX_PROCESSOR_NAME; }
+static inline int CMPI_MAX_LIBRARY_VERSION_STRING(void) { return MPI_MAX_LIBRARY_VERSION_STRING; }
+
+static inline int CMPI_Comm_dup(CMPI_Comm comm, CMPI_Comm *copy) { return MPI_Comm_dup(comm.value, &copy->value); }
+static inline int CMPI_Comm_free(CMPI_Comm *comm) { return MPI_Comm_free(&comm->value); }
+static inline int CMPI_Comm_rank(CMPI_Comm comm, int *rank) { return MPI_Comm_rank(comm.value, rank); }
+static inline int CMPI_Comm_size(CMPI_Comm comm, int *size) { return MPI_Comm_size(comm.value, size); }
+static inline int CMPI_Comm_set_errors_return(CMPI_Comm comm) {
+    return MPI_Comm_set_errhandler(comm.value, MPI_ERRORS_RETURN);
+}
+static inline int CMPI_Abort(CMPI_Comm comm, int status) { return MPI_Abort(comm.value, status); }
+
+static inline int CMPI_Test(CMPI_Request *request, int *done) {
+    return MPI_Test(&request->value, done, MPI_STATUS_IGNORE);
+}
+static inline int CMPI_Ibarrier(CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Ibarrier(comm.value, &request->value);
+}
+static inline int CMPI_Ibcast(
+    void *buffer, int count, CMPI_Datatype type, int root, CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Ibcast(buffer, count, type.value, root, comm.value, &request->value);
+}
+static inline int CMPI_Ireduce(
+    const void *send, void *receive, int count, CMPI_Datatype type, CMPI_Op op, int root, CMPI_Comm comm,
+    CMPI_Request *request) {
+    return MPI_Ireduce(send, receive, count, type.value, op.value, root, comm.value, &request->value);
+}
+static inline int CMPI_Iallreduce(
+    const void *send, void *receive, int count, CMPI_Datatype type, CMPI_Op op, CMPI_Comm comm,
+    CMPI_Request *request) {
+    return MPI_Iallreduce(send, receive, count, type.value, op.value, comm.value, &request->value);
+}
+static inline int CMPI_Iallgather(
+    const void *send, void *receive, int count, CMPI_Datatype type, CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Iallgather(send, count, type.value, receive, count, type.value, comm.value, &request->value);
+}
+static inline int CMPI_Igatherv(
+    const void *send, int count, void *receive, const int *counts, const int *displacements, CMPI_Datatype type,
+    int root, CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Igatherv(
+        send, count, type.value, receive, counts, displacements, type.value, root, comm.value, &request->value);
+}
+static inline int CMPI_Iscatterv(
+    const void *send, const int *counts, const int *displacements, void *receive, int count, CMPI_Datatype type,
+    int root, CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Iscatterv(
+        send, counts, displacements, type.value, receive, count, type.value, root, comm.value, &request->value);
+}

@@ -1,0 +1,52 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// What to do between two looks at an operation that is not done yet.
+///
+/// MPI libraries poll without end while they wait, which takes a core from the compute threads of other ranks on the
+/// machine. Ranks of a federation wait for seconds and minutes, so here they sleep; the sleep grows with the time waited
+/// to an eighth of it, so a short wait is not made longer by much.
+struct BackOff {
+    /// What is waited for.
+    enum Purpose {
+        /// Other ranks, which may still compute for long: sleep soon.
+        case arrival
+        /// Data, while all ranks are here. Libraries move them on only when asked, so a sleep would hold up the others
+        /// as well; sleep only when it takes very long.
+        case transfer
+    }
+
+    private let purpose: Purpose
+    private let start = BackOff.seconds()
+    private var looks = 0
+
+    init(for purpose: Purpose) { self.purpose = purpose }
+
+    /// Seconds since the start.
+    var elapsed: Double { BackOff.seconds() - start }
+
+    /// Pauses the thread for what the wait so far calls for.
+    mutating func pause() {
+        looks += 1
+        guard looks > 64 else { return }
+        let patience = purpose == .arrival ? 50e-6 : 0.1
+        let elapsed = elapsed
+        guard elapsed > patience else {
+            sched_yield()
+            return
+        }
+        let sleep = min(200e-6, elapsed / 8)
+        var duration = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
+        nanosleep(&duration, nil)
+    }
+
+    /// A clock that only goes forward.
+    static func seconds() -> Double {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9
+    }
+}

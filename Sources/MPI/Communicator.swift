@@ -1,0 +1,107 @@
+internal import CMPI
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// A group of ranks that communicate with each other.
+///
+/// Collectives are called by all ranks, in the same order. Each first waits until all ranks have arrived, without
+/// burning a core, and only then moves data, so that ``waitSeconds`` and ``communicateSeconds`` tell an uneven load from
+/// a slow network. Communicate on the main thread only. After an error the state of MPI is undefined: report it and
+/// ``abort(status:)``, or the other ranks wait forever.
+package final class Communicator {
+    /// This process's place in the group, from 0.
+    package let rank: Int
+    /// Number of ranks.
+    package let size: Int
+    /// Name of the machine that this rank runs on.
+    package let nodeName: String
+
+    /// What the run is doing, for errors: "center X, round 3".
+    package var context = ""
+
+    /// At most this many elements move in one call of MPI, whose counts have 31 bits. Equal on all ranks.
+    ///
+    /// Libraries buffer a call's data while reducing, so pieces also bound memory. Made small only by tests.
+    package var maximumChunk = Communicator.standardChunk {
+        didSet { precondition((1...Int(Int32.max)).contains(maximumChunk), "a chunk has 1 to 2^31 - 1 elements") }
+    }
+    package static let standardChunk = 1 << 23
+
+    /// Time since the last reset that this rank waited for others to arrive.
+    package internal(set) var waitSeconds = 0.0
+    /// Time since the last reset in which data moved.
+    package internal(set) var communicateSeconds = 0.0
+    /// Payload since the last reset that left or entered the buffers of this rank, however MPI routes it.
+    package internal(set) var bytesMoved = 0
+
+    let handle: CMPI_Comm
+
+    private init(handle: CMPI_Comm, rank: Int, size: Int, nodeName: String) {
+        self.handle = handle
+        self.rank = rank
+        self.size = size
+        self.nodeName = nodeName
+    }
+
+    /// A communicator of all ranks whose messages never meet those of another library in the process.
+    static func duplicatingWorld() throws(MPIError) -> Communicator {
+        func check(_ status: Int32) throws(MPIError) {
+            guard status == CMPI_SUCCESS() else {
+                throw MPIError.library(status, operation: "set up the ranks", rank: nil, context: "")
+            }
+        }
+        // Failures outside of a communicator go to the handlers of these two.
+        try check(CMPI_Comm_set_errors_return(CMPI_COMM_WORLD()))
+        try check(CMPI_Comm_set_errors_return(CMPI_COMM_SELF()))
+        var handle = CMPI_COMM_WORLD()
+        try check(CMPI_Comm_dup(CMPI_COMM_WORLD(), &handle))
+        try check(CMPI_Comm_set_errors_return(handle))
+        var rank: Int32 = 0
+        var size: Int32 = 0
+        try check(CMPI_Comm_rank(handle, &rank))
+        try check(CMPI_Comm_size(handle, &size))
+        var length: Int32 = 0
+        var name = [CChar](repeating: 0, count: Int(CMPI_MAX_PROCESSOR_NAME()) + 1)
+        try check(MPI_Get_processor_name(&name, &length))
+        let nodeName = String(decoding: name.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return Communicator(handle: handle, rank: Int(rank), size: Int(size), nodeName: nodeName)
+    }
+
+    /// Frees the communicator and ends MPI; the status of the latter.
+    func finalize() -> Int32 {
+        var handle = handle
+        _ = CMPI_Comm_free(&handle)
+        return MPI_Finalize()
+    }
+
+    /// Sets the three counters to zero.
+    package func resetAccounting() {
+        waitSeconds = 0
+        communicateSeconds = 0
+        bytesMoved = 0
+    }
+
+    /// Ends all ranks of the job at once, wherever they are, with this exit status (1 to 255).
+    package func abort(status: Int) -> Never {
+        fflush(nil)
+        _ = CMPI_Abort(handle, Int32(clamping: status))
+        // Not reached unless the library fails to end the process.
+        _exit(Int32(clamping: status))
+    }
+
+    /// An error of our own judgement.
+    func failure(_ operation: String, _ reason: String, remedy: String) -> MPIError {
+        MPIError(operation: operation, rank: rank, context: context, reason: reason, remedy: remedy)
+    }
+
+    /// Throws for the status of a library call that failed.
+    func check(_ status: Int32, _ operation: String) throws(MPIError) {
+        guard status == CMPI_SUCCESS() else {
+            throw MPIError.library(status, operation: operation, rank: rank, context: context)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import CMPI
+
+/// MPI in this process, from its start to its end. Make one, on the main thread, before anything else of this module.
+///
+/// Without `mpirun` or `srun` the process is the only rank of a world of its own.
+package struct MPIEnvironment: ~Copyable {
+    /// All ranks of the job.
+    package let world: Communicator
+    /// Name and version of the MPI library, one line.
+    package let libraryVersion: String
+    private var isInitialized: Bool
+
+    /// Starts MPI with thread level FUNNELED: other threads may compute, the calling one alone communicates.
+    /// - Throws: when MPI was started already, does not start or does not allow other threads.
+    package init() throws(MPIError) {
+        func failure(_ reason: String, remedy: String) -> MPIError {
+            MPIError(operation: "start MPI", rank: nil, context: "", reason: reason, remedy: remedy)
+        }
+        var started: Int32 = 0
+        MPI_Initialized(&started)
+        guard started == 0 else {
+            throw failure("it was started before in this process", remedy: "this is a defect; start it once")
+        }
+        var provided: Int32 = 0
+        let status = MPI_Init_thread(nil, nil, CMPI_THREAD_FUNNELED(), &provided)
+        guard status == CMPI_SUCCESS() else {
+            throw MPIError.library(status, operation: "start MPI", rank: nil, context: "")
+        }
+        guard provided >= CMPI_THREAD_FUNNELED() else {
+            throw failure(
+                "the library does not allow other threads to compute (MPI_THREAD_FUNNELED)",
+                remedy: "use a build of MPI with thread support")
+        }
+        let world = try Communicator.duplicatingWorld()
+        self.world = world
+        self.libraryVersion = Self.readLibraryVersion()
+        self.isInitialized = true
+    }
+
+    /// Ends MPI, as ``finalize()``; what goes wrong then is lost.
+    deinit {
+        if isInitialized { _ = world.finalize() }
+    }
+
+    /// Ends MPI. Waits until all ranks do; after an error on one rank use ``Communicator/abort(status:)`` instead.
+    package consuming func finalize() throws(MPIError) {
+        let status = world.finalize()
+        isInitialized = false
+        guard status == CMPI_SUCCESS() else {
+            throw MPIError.library(status, operation: "end MPI", rank: world.rank, context: world.context)
+        }
+    }
+
+    private static func readLibraryVersion() -> String {
+        var length: Int32 = 0
+        let capacity = Int(CMPI_MAX_LIBRARY_VERSION_STRING()) + 1
+        let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { text in
+            text.initialize(repeating: 0)
+            MPI_Get_library_version(text.baseAddress, &length)
+            return text.baseAddress.map { String(cString: $0) } ?? ""
+        }
+        let line = text.prefix { !$0.isNewline }.split(whereSeparator: { $0.isWhitespace }).joined(separator: " ")
+        return line.hasSuffix(",") ? String(line.dropLast()) : line
+    }
+}
