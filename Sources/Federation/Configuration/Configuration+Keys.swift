@@ -87,19 +87,20 @@ extension Configuration {
                 "augmentation.mirror.probability", \.augmentation.mirrorProbability, .probability,
                 "Probability of mirroring, for each axis in the plane."),
         ]
-        + transform("rotation", \.augmentation.rotation, -180...180, "rotation", "Angle in degrees")
-        + transform("scale", \.augmentation.scale, 0.1...10, "scaling", "Magnification in the plane")
-        + transform("elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude")
+        + transform("rotation", \.augmentation.rotation, -180...180, "a rotation", "Its angle in degrees")
+        + transform("scale", \.augmentation.scale, 0.1...10, "a change of scale", "Magnification in the plane")
+        + transform("elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude of its noise")
         + [
             .init(
                 "augmentation.elastic.smoothing", \.augmentation.elasticSmoothing, .interval(1...1000),
                 "Width in pixels of the Gaussian that smooths the displacements.")
         ]
         + transform("gamma", \.augmentation.gamma, 0.1...10, "a gamma curve", "Its exponent")
-        + transform("brightness", \.augmentation.brightness, 0.1...10, "brightening", "Factor of intensities")
-        + transform("contrast", \.augmentation.contrast, 0.1...10, "contrast", "Factor of the contrast")
+        + transform(
+            "brightness", \.augmentation.brightness, 0.1...10, "a change of brightness", "Factor of the intensities")
+        + transform("contrast", \.augmentation.contrast, 0.1...10, "a change of contrast", "Factor of the contrast")
         + transform("noise", \.augmentation.noise, 0...10, "Gaussian noise", "Its standard deviation")
-        + transform("blur", \.augmentation.blur, 0...100, "Gaussian blur", "Its width in pixels")
+        + transform("blur", \.augmentation.blur, 0...100, "a Gaussian blur", "Its width in pixels")
 
     private static let checkpointKeys: [ConfigurationKey] = [
         .init(
