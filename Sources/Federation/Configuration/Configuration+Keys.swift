@@ -1,0 +1,131 @@
+extension Configuration {
+    /// Every key, in the order of `config.yaml`. Parsing, `--set`, validation, resuming, output and help read this.
+    static let keys: [ConfigurationKey] = runKeys + methodKeys + dataKeys + augmentationKeys + checkpointKeys
+
+    private static let runKeys: [ConfigurationKey] = [
+        .init("preset", \.preset, .choice, "The preset that gives every key its value unless it is set."),
+        .init("data", \.data, .path, onResume: .free, "The folder of cohorts, one per center. --data sets it."),
+        .init("method", \.method, .choice, "How the centers learn together."),
+        .init("rounds", \.rounds, .whole(1...1_000_000), onResume: .free, "Federated rounds in all."),
+        .init("local_epochs", \.localEpochs, .whole(1...10_000), "Passes over a center's training volumes per round."),
+        .init("learning_rate", \.learningRate, .number(0...1, excludingLowest: true), "The rate of Adam, everywhere."),
+        .init(
+            "participation", \.participation, .number(0...1, excludingLowest: true),
+            "The fraction of the centers that takes part in a round; at least one does."),
+        .init("seed", \.seed, .whole(0...UInt64.max), "All that is random follows from it."),
+        .init(
+            "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,
+            "Validation after every so many rounds; 0: only at the end."),
+        .init(
+            "threads", \.threads, .whole(0...4096), onResume: .free,
+            "Compute threads of a rank; 0: the cores available to the rank. Results do not depend on it."),
+        .init(
+            "resident_centers", \.residentCenters, .whole(1...1_000_000), onResume: .free,
+            "The most centers that a rank holds in memory; the others rest on disk. Results do not depend on it."),
+    ]
+
+    private static let methodKeys: [ConfigurationKey] = [
+        .init(
+            "width", \.width, .whole(4...1024, multipleOf: 4),
+            "Base width of the networks: channels of the first block. Parameters and time grow with its square."),
+        .init(
+            "size", \.size, .volumeSize,
+            "Volumes are cropped or padded to this around their center; without a depth they keep their slices."),
+        .init(
+            "momentum", \.momentum, .number(0...1),
+            "The weight m of the old bank: bank = m * bank + (1 - m) * client, after every step."),
+        .init(
+            "history_depth", \.historyDepth, .whole(1...1000),
+            "Round ends that a center's momentum bank keeps, to inspect and to roll back to."),
+        .init(
+            "crl.placement", \.crl.placement, .choice, onResume: .free,
+            "Where contrastive re-localization runs: on the root rank for all centers, or on each client's rank. "
+                + "Results do not depend on it."),
+        .init(
+            "crl.attention_scale", \.crl.attentionScale, .choice,
+            "Scaling of the attention's scores: none, as the authors', or sqrt_d: divided by the root of the depth."),
+        .init("loss.dice", \.loss.dice, .number(0...1000), "Weight of the Dice loss."),
+        .init("loss.cross_entropy", \.loss.crossEntropy, .number(0...1000), "Weight of the cross-entropy."),
+        .init(
+            "loss.distillation", \.loss.distillation, .number(0...1000),
+            "Weight of the cross-entropy with the bank's probabilities."),
+        .init(
+            "loss.correlation", \.loss.correlation, .number(0...1000),
+            "Weight of the squared distance of both bottlenecks to the bank's."),
+        .init(
+            "loss.contrast", \.loss.contrast, .number(0...1000),
+            "Weight of the divergence of the server's bottleneck from the client's."),
+        .init(
+            "aggregation.weights", \.aggregation.weights, .choice,
+            "How much a center counts: uniform, all the same, or by its number of training volumes."),
+        .init(
+            "aggregation.parts", \.aggregation.parts, .networkParts,
+            "What is federated: prefixes of state-dict names. All else stays at its center."),
+    ]
+
+    private static let dataKeys: [ConfigurationKey] = [
+        .init(
+            "preprocessing.reorient", \.preprocessing.reorient, .truth,
+            "Whether volumes are turned to the canonical short-axis order."),
+        .init(
+            "preprocessing.spacing", \.preprocessing.spacing, .number(0...20),
+            "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),
+        .init(
+            "preprocessing.clip_percentile", \.preprocessing.clipPercentile, .number(50...100),
+            "Intensities above this percentile of the volume are clipped; 100: none."),
+        .init(
+            "preprocessing.normalize", \.preprocessing.normalize, .truth,
+            "Whether a volume's intensities are brought to mean 0 and standard deviation 1."),
+    ]
+
+    private static let augmentationKeys: [ConfigurationKey] =
+        [
+            .init(
+                "augmentation.enabled", \.augmentation.enabled, .truth,
+                "Whether training volumes are changed at random; false switches all of the following off."),
+            .init(
+                "augmentation.mirror.probability", \.augmentation.mirrorProbability, .probability,
+                "Probability of mirroring, for each axis in the plane."),
+        ]
+        + transform("rotation", \.augmentation.rotation, -180...180, "a rotation", "Its angle in degrees")
+        + transform("scale", \.augmentation.scale, 0.1...10, "a change of scale", "Magnification in the plane")
+        + transform("elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude of its noise")
+        + [
+            .init(
+                "augmentation.elastic.smoothing", \.augmentation.elasticSmoothing, .interval(1...1000),
+                "Width in pixels of the Gaussian that smooths the displacements.")
+        ]
+        + transform("gamma", \.augmentation.gamma, 0.1...10, "a gamma curve", "Its exponent")
+        + transform(
+            "brightness", \.augmentation.brightness, 0.1...10, "a change of brightness", "Factor of the intensities")
+        + transform("contrast", \.augmentation.contrast, 0.1...10, "a change of contrast", "Factor of the contrast")
+        + transform("noise", \.augmentation.noise, 0...10, "Gaussian noise", "Its standard deviation")
+        + transform("blur", \.augmentation.blur, 0...100, "a Gaussian blur", "Its width in pixels")
+
+    private static let checkpointKeys: [ConfigurationKey] = [
+        .init(
+            "checkpoint.every", \.checkpoint.every, .whole(1...1_000_000), onResume: .free,
+            "A checkpoint after every so many rounds, and after the last."),
+        .init(
+            "checkpoint.keep", \.checkpoint.keep, .whole(1...1_000_000), onResume: .free,
+            "The newest checkpoints that stay."),
+        .init(
+            "checkpoint.keep_every", \.checkpoint.keepEvery, .whole(0...1_000_000), onResume: .free,
+            "Checkpoints of every so many rounds stay for good; 0: none."),
+    ]
+
+    /// The two keys of a random change: its probability and the range of its strength.
+    private static func transform(
+        _ name: String, _ field: WritableKeyPath<Configuration, Augmentation.Transform> & Sendable,
+        _ bounds: ClosedRange<Double>, _ title: String, _ strength: String
+    ) -> [ConfigurationKey] {
+        [
+            .init(
+                "augmentation.\(name).probability", in: field, \.probability, .probability,
+                "Probability of \(title)."),
+            .init(
+                "augmentation.\(name).range", in: field, \.range, .interval(bounds),
+                "\(strength), drawn from this range."),
+        ]
+    }
+}

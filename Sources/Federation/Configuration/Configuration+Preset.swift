@@ -1,0 +1,37 @@
+extension Configuration {
+    /// A named starting point.
+    package enum Preset: String, Sendable, CaseIterable {
+        /// Minutes on a laptop: to see a whole run.
+        case tiny
+        /// Hours on a workstation.
+        case small
+        /// The paper's values: days on a cluster.
+        case paper
+    }
+
+    /// What a run starts from when neither `--preset` nor the file names a preset.
+    package static let standardPreset = Preset.small
+
+    /// The values of a preset.
+    package init(preset: Preset) {
+        self.init()
+        self.preset = preset
+        switch preset {
+        case .paper: break
+        case .small:
+            rounds = 100
+            localEpochs = 2
+            learningRate = 3e-4
+            width = 16
+            size = VolumeSize(height: 128, width: 128)
+            preprocessing.spacing = 1.75
+        case .tiny:
+            rounds = 30
+            localEpochs = 1
+            learningRate = 1e-3
+            width = 8
+            size = VolumeSize(height: 64, width: 64)
+            preprocessing.spacing = 3
+        }
+    }
+}

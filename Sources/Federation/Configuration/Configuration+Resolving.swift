@@ -1,0 +1,63 @@
+extension Configuration {
+    /// The configuration of a new run: the preset's values, overridden by the file's, overridden by the options.
+    ///
+    /// The preset is the one that `--set preset=…` names, or else `--preset`, or else the file, or else
+    /// `standardPreset`.
+    /// - Parameters:
+    ///   - preset: the argument of `--preset`.
+    ///   - file: the path of a YAML file.
+    ///   - settings: the arguments of `--set`, each `key=value`; of several for one key the last counts.
+    ///   - data: the argument of `--data`.
+    /// - Throws: a configuration error that names key, place and the nearest valid key or what is accepted.
+    package static func resolve(
+        preset: String? = nil, file: String? = nil, settings: [String] = [], data: String? = nil
+    ) throws(FederationError) -> Configuration {
+        try resolve(
+            fileSettings: file.map(ConfigurationReader.settings(file:)) ?? [], preset: preset, options: settings,
+            data: data)
+    }
+
+    /// The configuration in a YAML text, such as a `config.yaml` that a run or a checkpoint holds.
+    /// - Parameter name: what errors call the text.
+    package static func parse(yaml: String, name: String) throws(FederationError) -> Configuration {
+        try resolve(
+            fileSettings: ConfigurationReader.settings(yaml: yaml, name: name), preset: nil, options: [], data: nil)
+    }
+
+    /// This configuration with the settings of some `--set key=value`, as when a run is resumed.
+    ///
+    /// Setting `preset` here gives the name only, which `changes(resuming:)` refuses.
+    package func applying(settings: [String]) throws(FederationError) -> Configuration {
+        var changed = self
+        for text in settings {
+            for setting in try ConfigurationReader.settings(option: text) { try setting.apply(to: &changed) }
+        }
+        return changed
+    }
+
+    /// Checks a configuration that was changed in code as if it had been read from a file.
+    package func validate() throws(FederationError) {
+        var copy = self
+        for key in Self.keys {
+            try ConfigurationSetting(name: key.name, value: key.write(self), place: .option("in code"))
+                .apply(to: &copy)
+        }
+    }
+
+    private static func resolve(
+        fileSettings: [ConfigurationSetting], preset: String?, options: [String], data: String?
+    ) throws(FederationError) -> Configuration {
+        var settings = fileSettings
+        if let preset {
+            settings.append(.init(name: "preset", value: .plain(preset), place: .option("--preset \(preset)")))
+        }
+        for text in options { settings += try ConfigurationReader.settings(option: text) }
+        if let data { settings.append(.init(name: "data", value: .plain(data), place: .option("--data \(data)"))) }
+
+        var presetOnly = Configuration(preset: standardPreset)
+        for setting in settings where setting.name == "preset" { try setting.apply(to: &presetOnly) }
+        var configuration = Configuration(preset: presetOnly.preset)
+        for setting in settings { try setting.apply(to: &configuration) }
+        return configuration
+    }
+}

@@ -1,0 +1,40 @@
+import Tensors
+
+extension Configuration {
+    /// A key whose value differs between two configurations, with both values as YAML.
+    package struct Change: Sendable, Equatable {
+        package var key: String
+        package var old: String
+        package var new: String
+    }
+
+    /// What a resumed run does otherwise than the run that it continues.
+    ///
+    /// Only keys that leave the computation as it is may differ: rounds, threads, where CRL runs, how often is
+    /// evaluated, how many centers are in memory, checkpoints, the data's path.
+    /// - Parameter old: the configuration that the run was started with.
+    /// - Throws: a configuration error that names the first other key that differs, and both values.
+    package func changes(resuming old: Configuration) throws(FederationError) -> [Change] {
+        var changes: [Change] = []
+        for key in Self.keys {
+            let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
+            guard change.old != change.new else { continue }
+            guard key.onResume == .free else {
+                throw FederationError(
+                    kind: .configuration, attempted: "resume with", subject: "\(key.name) \(change.new)",
+                    reason: "the run was started with \(key.name) \(change.old), and would not continue as it began",
+                    remedy: "leave \(key.name) as it was, or start a new run from this one's checkpoint with --initial")
+            }
+            changes.append(change)
+        }
+        return changes
+    }
+
+    /// 16 hexadecimal digits that are the same for two configurations if and only if (but for collisions of a
+    /// 64-bit hash) one may continue the other's run. The same on every machine.
+    package var fingerprint: String {
+        let text = Self.keys.filter { $0.onResume == .fixed }.map { "\($0.name): \($0.write(self).yaml)\n" }.sorted()
+        let digits = String(RandomStream.hash(text.joined()), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -1,0 +1,131 @@
+/// Everything that decides what a run does: one field per key of the YAML file.
+///
+/// A configuration is resolved from a preset, a file and `--set key=value`, each overriding the one before
+/// (`Configuration.resolve`). The table in `Configuration+Keys.swift` gives each field its key, what it accepts and
+/// what it means; parsing, validation, the resolved `config.yaml`, the help text and the README all come from that
+/// table. The defaults here are the paper's values.
+package struct Configuration: Sendable, Equatable {
+    // MARK: The run
+
+    /// The folder of cohorts to train on; nil until `--data` or the file names it.
+    package var data: String?
+    package var preset = Preset.paper
+    package var method = Method.fedcrld
+    package var rounds = 400
+    package var localEpochs = 5
+    package var learningRate = 1e-4
+    package var seed: UInt64 = 1
+    /// The fraction of the centers that takes part in a round, in (0, 1].
+    package var participation = 1.0
+    /// Evaluation after every so many rounds; 0: only at the end.
+    package var evaluateEvery = 10
+    /// Compute threads of a rank; 0: the cores that the rank may use.
+    package var threads = 0
+    /// The most centers whose state a rank holds in memory at a time.
+    package var residentCenters = 4
+
+    // MARK: The method
+
+    /// Channels of the first block, a multiple of 4: the networks' base width `w` in the paper.
+    package var width = 32
+    package var size = VolumeSize(height: 200, width: 200)
+    /// The weight m of the old bank in its moving average: bank ← m · bank + (1 − m) · client.
+    package var momentum = 0.5
+    /// Round ends that a center's bank remembers.
+    package var historyDepth = 5
+    package var crl = CRL()
+    package var loss = LossWeights()
+    package var aggregation = Aggregation()
+
+    // MARK: Data and checkpoints
+
+    package var preprocessing = Preprocessing()
+    package var augmentation = Augmentation()
+    package var checkpoint = CheckpointPolicy()
+
+    /// A configuration of the paper's values.
+    package init() {}
+}
+
+extension Configuration {
+    /// How the centers learn together.
+    package enum Method: String, Sendable, CaseIterable {
+        /// Contrastive re-localization and momentum distillation around a federated encoder.
+        case fedcrld
+    }
+
+    /// The size that every volume is cropped or padded to, in voxels.
+    package struct VolumeSize: Sendable, Equatable {
+        /// Slices; nil keeps as many as each volume has.
+        package var depth: Int?
+        package var height: Int
+        package var width: Int
+
+        package init(depth: Int? = nil, height: Int, width: Int) {
+            self.depth = depth
+            self.height = height
+            self.width = width
+        }
+    }
+
+    /// Contrastive re-localization: where it runs and how its attention is scaled.
+    package struct CRL: Sendable, Equatable {
+        package enum Placement: String, Sendable, CaseIterable {
+            /// One module per center on the root rank; bottlenecks travel there and back in every step.
+            case root
+            /// Each center's module on the center's own rank.
+            case client
+        }
+
+        package enum AttentionScale: String, Sendable, CaseIterable {
+            /// softmax(QKᵀ)V, as in the authors' code.
+            case none
+            /// softmax(QKᵀ/√d)V.
+            case squareRoot = "sqrt_d"
+        }
+
+        package var placement = Placement.root
+        package var attentionScale = AttentionScale.none
+
+        package init() {}
+    }
+
+    /// The weights of the terms of one step's loss.
+    package struct LossWeights: Sendable, Equatable {
+        package var dice = 1.0
+        package var crossEntropy = 1.0
+        package var distillation = 0.2
+        package var correlation = 1.0
+        package var contrast = 1.0
+
+        package init() {}
+    }
+
+    /// How the centers' federated parts become the server's.
+    package struct Aggregation: Sendable, Equatable {
+        package enum Weights: String, Sendable, CaseIterable {
+            /// Every center counts the same, as in the paper.
+            case uniform
+            /// A center counts by its number of training volumes.
+            case volumes
+        }
+
+        package var weights = Weights.uniform
+        /// State-dict prefixes of the parts that are federated.
+        package var parts = ["global_encoder"]
+
+        package init() {}
+    }
+
+    /// Which rounds are written and which stay on disk.
+    package struct CheckpointPolicy: Sendable, Equatable {
+        /// A checkpoint after every so many rounds (and always after the last).
+        package var every = 1
+        /// The newest checkpoints that stay.
+        package var keep = 2
+        /// Every so many rounds' checkpoint stays for good; 0: none does.
+        package var keepEvery = 0
+
+        package init() {}
+    }
+}

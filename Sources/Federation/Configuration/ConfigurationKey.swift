@@ -1,0 +1,45 @@
+/// One key of the configuration: its name, what it accepts and means, and its field.
+struct ConfigurationKey: Sendable {
+    /// Whether a run may be resumed with another value.
+    enum OnResume: Sendable {
+        /// Another value would not continue the run exactly.
+        case fixed
+        /// The value only decides how long, where or how observed the same computation is.
+        case free
+    }
+
+    /// The dotted name; the dots are the nesting in YAML.
+    let name: String
+    /// What is accepted, after "give".
+    let accepts: String
+    let documentation: String
+    let onResume: OnResume
+    let isVerbatim: Bool
+    let read: @Sendable (ConfigurationValue, inout Configuration) throws(ConfigurationMismatch) -> Void
+    let write: @Sendable (Configuration) -> ConfigurationValue
+
+    /// A key of a field of the configuration itself.
+    init<Value: Sendable>(
+        _ name: String, _ field: WritableKeyPath<Configuration, Value> & Sendable, _ kind: ConfigurationKind<Value>,
+        onResume: OnResume = .fixed, _ documentation: String
+    ) {
+        self.init(name, in: \.self, field, kind, onResume: onResume, documentation)
+    }
+
+    /// A key of a field of one of the configuration's parts.
+    init<Part, Value: Sendable>(
+        _ name: String, in part: WritableKeyPath<Configuration, Part> & Sendable,
+        _ field: WritableKeyPath<Part, Value> & Sendable, _ kind: ConfigurationKind<Value>,
+        onResume: OnResume = .fixed, _ documentation: String
+    ) {
+        self.name = name
+        self.accepts = kind.accepts
+        self.documentation = documentation
+        self.onResume = onResume
+        self.isVerbatim = kind.isVerbatim
+        self.read = { value, configuration throws(ConfigurationMismatch) in
+            configuration[keyPath: part][keyPath: field] = try kind.read(value)
+        }
+        self.write = { kind.write($0[keyPath: part][keyPath: field]) }
+    }
+}
