@@ -22,10 +22,10 @@ package final class CenterState {
     package let network: ClientNetwork
     /// The parts that are held here.
     package let parts: [Part: MomentumBank]
-    /// Rounds in which the center has taken part.
-    package var roundsTaken = 0
-    /// The round at whose end the bank was last written as a snapshot; 0 before the first.
-    package var bankRound = 0
+    /// The last round in which the center was trained; 0 before the first.
+    package var trainedRound = 0
+    /// The round of the newest snapshot of the bank on disk; −1 where there is none.
+    package var bankRound = -1
 
     /// The state before the first round: `seed`'s initial values, the bank a copy of the network.
     package init(name: String, network: ClientNetwork, parts: [Part], seed: UInt64) {

@@ -36,6 +36,15 @@ package enum DurableFile {
         try synchronize((new as NSString).deletingLastPathComponent)
     }
 
+    /// Puts a folder in another's place. Until it is there, the other exists as `old.replaced`.
+    package static func replaceFolder(_ old: String, by new: String) throws(FederationError) {
+        let aside = old + ".replaced"
+        try remove(aside)
+        if FileManager.default.fileExists(atPath: old) { try rename(old, to: aside) }
+        try rename(new, to: old)
+        try remove(aside)
+    }
+
     /// Flushes a file, or a folder's entries, to the disk.
     package static func synchronize(_ path: String) throws(FederationError) {
         let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)

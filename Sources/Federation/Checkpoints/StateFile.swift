@@ -52,15 +52,15 @@ package enum StateFile {
 
     static func write(_ information: Information, to file: borrowing HDF5File) throws(HDF5Error) {
         try file.createGroup("info")
-        try file.setAttribute("format_version", formatVersion, of: "info")
-        try file.setAttribute("program", "fedcrld \(Program.version)", of: "info")
-        try file.setAttribute("kind", information.kind, of: "info")
-        try file.setAttribute("round", information.round, of: "info")
-        try file.setAttribute("seed", String(information.seed), of: "info")
-        try file.setAttribute("width", information.width, of: "info")
-        if let center = information.center { try file.setAttribute("center", center, of: "info") }
-        if let classes = information.classes { try file.setAttribute("classes", classes, of: "info") }
-        try file.setAttribute("created", Date.now.formatted(.iso8601), of: "info")
+        try file.setAttribute("format_version", of: "info", to: formatVersion)
+        try file.setAttribute("program", of: "info", to: "fedcrld \(Program.version)")
+        try file.setAttribute("kind", of: "info", to: information.kind)
+        try file.setAttribute("round", of: "info", to: information.round)
+        try file.setAttribute("seed", of: "info", to: String(information.seed))
+        try file.setAttribute("width", of: "info", to: information.width)
+        if let center = information.center { try file.setAttribute("center", of: "info", to: center) }
+        if let classes = information.classes { try file.setAttribute("classes", of: "info", to: classes) }
+        try file.setAttribute("created", of: "info", to: Date.now.formatted(.iso8601))
     }
 
     /// Checks that a file can be read by this program and fits the network.
@@ -164,4 +164,13 @@ package enum StateFile {
 extension MomentumBank {
     /// The optimizers by their names in files.
     var optimizers: [(name: String, optimizer: Adam)] { [("network", networkOptimizer), ("bank", bankOptimizer)] }
+}
+
+extension GlobalModel {
+    /// Reads the server's file of a checkpoint's folder.
+    package func read(checkpoint: String) throws {
+        let file = try HDF5File.open(at: checkpoint + "/server.h5")
+        try StateFile.check(file, network: network)
+        try read(from: file)
+    }
 }

@@ -1,0 +1,57 @@
+import ArgumentParser
+import CardiacMR
+import Federation
+import Tensors
+
+/// `fedcrld evaluate`: how well the centers' networks segment held-out volumes.
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure the Dice of every center's network, per class and case, on native grids.")
+
+    @Option(help: "The folder of the run.")
+    var run: String
+    @Option(help: "train, validation or test.")
+    var split = Split.test
+    @Option(help: "The round of the checkpoint; the newest by default.")
+    var checkpoint: Int?
+    @Option(help: "The folder of cohorts; by default the one that the run was trained on.")
+    var data: String?
+    @Option(help: "Only this center; all by default.")
+    var center: String?
+    @Option(help: "Threads; 0: all cores.")
+    var threads = 0
+    @Flag(help: "Print one JSON object, with every case.")
+    var json = false
+
+    func run() throws {
+        Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
+        let access = try RunAccess(self.run, round: checkpoint)
+        let cohorts = try Cohort.loadAll(data: data ?? access.configuration.data ?? "")
+            .filter { center == nil || $0.center == center }
+        guard !cohorts.isEmpty else {
+            throw FederationError(
+                kind: .configuration, attempted: "evaluate", subject: "center \(center ?? "")",
+                reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))")
+        }
+        let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1))
+        var scores: [CenterScore] = []
+        for cohort in cohorts {
+            let state = try access.state(of: cohort.center)
+            scores.append(
+                try evaluation.score(
+                    cohort, split: split, state: state, relocalization: access.relocalization(of: state)))
+        }
+        if json {
+            Console.json([
+                "round": .integer(access.manifest.round), "split": .text(split.rawValue),
+                "mean_dice": meanDice(scores).map(MetricsValue.number) ?? .null,
+                "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
+            ])
+            return
+        }
+        print("Dice after round \(access.manifest.round), \(split.rawValue) split, on native grids\n")
+        print(TextTable.dice(scores.map(\.row)).rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+    }
+}
+
+extension Split: ExpressibleByArgument {}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Federation
+
+/// `fedcrld rollback`: a center back to an earlier round of its bank's history.
+struct Rollback: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put a center back to a snapshot of its momentum bank's history.",
+        discussion: """
+            The newest checkpoint is rewritten: the center's network and bank become the snapshot, its optimizers start \
+            anew. All other centers stay as they are. `fedcrld train --resume RUN` continues from there.
+            """)
+
+    @Option(help: "The folder of the run; no job may be running on it.")
+    var run: String
+    @Option(help: "The center.")
+    var center: String
+    @Option(help: "The round of the snapshot; RUN/banks/CENTER lists them.")
+    var to: Int
+
+    func run() throws {
+        let round = try Federation.Rollback(self.run).apply(center: center, to: to)
+        print("\(center) is back at round \(to) in the checkpoint of round \(round)")
+    }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Federation
+import Foundation
+import MPI
+
+/// `fedcrld train`: the main job.
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a federation of centers, on any number of MPI ranks.",
+        discussion: """
+            Rank 0 is the server, the others host the centers, any number each; alone, a process is both. The result has \
+            the same bits for any number of ranks and threads and for either placement of CRL.
+
+              mpirun -n 3 fedcrld train --data data --out run --preset tiny
+              mpirun -n 5 fedcrld train --resume run --set rounds=60
+
+            Settings are taken from the preset, then the file, then --set. Their keys:
+
+            \(Configuration.helpText())
+            """)
+
+    @Option(help: "The folder of cohorts, one folder per center.")
+    var data: String?
+    @Option(help: "The folder of the new run.")
+    var out: String?
+    @Option(help: "The folder of a run to continue from its newest complete checkpoint.")
+    var resume: String?
+    @Option(help: "Where settings start from: tiny, small or paper.")
+    var preset: String?
+    @Option(help: "A YAML file of settings.")
+    var config: String?
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: .init("A setting, over preset and file. May be repeated.", valueName: "key=value"))
+    var settings: [String] = []
+    @Option(help: "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.")
+    var initial: String?
+
+    func run() throws {
+        var request = RunRequest()
+        (request.data, request.out, request.resume) = (data, out, resume)
+        (request.preset, request.file, request.settings) = (preset, config, settings)
+        request.initial = initial
+        try MPIJob.run { rank in try RunStart(rank).prepare(request).run() }
+    }
+}
+
+/// A job on all ranks of an MPI launch.
+enum MPIJob {
+    /// Runs `body` between the start and the end of MPI.
+    ///
+    /// A failure that all ranks agree on ends them in good order. Any other ends the job at once: the rank where it
+    /// happened says what it was, and the others, which may wait for it, are stopped.
+    static func run(_ body: (RankContext) throws -> Void) throws {
+        ProcessGuard.endWithLauncher()
+        let environment = try MPIEnvironment()
+        let rank = RankContext(environment.world)
+        do {
+            try body(rank)
+        } catch let failure as AgreedFailure {
+            if let error = failure.error { Console.error(error.description) }
+            try environment.finalize()
+            throw ExitCode(failure.exitStatus)
+        } catch {
+            let failure = FederationError(describing: error)
+            guard rank.size > 1 else { throw failure }
+            let place = rank.communicator.context
+            Console.error("rank \(rank.rank)\(place.isEmpty ? "" : " (\(place))"): \(failure.description)")
+            rank.communicator.abort(status: Int(failure.exitStatus))
+        }
+        try environment.finalize()
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import HDF5
+
+/// Compares two checkpoints dataset by dataset, bit by bit.
+///
+/// What is compared is the state, not the files: where contrastive re-localization was kept makes no difference, nor do
+/// the times of writing.
+package struct CheckpointComparison {
+    /// Datasets that were compared.
+    package private(set) var compared = 0
+    /// What differs, a sentence each.
+    package private(set) var differences: [String] = []
+
+    /// Compares two checkpoints, each given as a run's folder (then its newest) or as a checkpoint's folder.
+    package init(_ first: String, _ second: String) throws {
+        let (a, b) = (try Self.open(first), try Self.open(second))
+        if a.manifest.round != b.manifest.round {
+            differences.append("\(first) is of round \(a.manifest.round), \(second) of round \(b.manifest.round)")
+        }
+        for center in Set(a.manifest.banks.keys).symmetricDifference(b.manifest.banks.keys).sorted() {
+            differences.append("center \(center) is only in \(a.manifest.banks[center] != nil ? first : second)")
+        }
+        try compare(a.server, b.server, ["network"])
+        for center in a.manifest.banks.keys.sorted() where b.manifest.banks[center] != nil {
+            try compare(a.center(center), b.center(center), ["network", "optimizer"])
+            try compare(a.bank(center), b.bank(center), ["bank"])
+        }
+    }
+
+    private struct Side {
+        let folder: RunFolder
+        let manifest: Manifest
+        let path: String
+
+        var server: String { path + "/server.h5" }
+        func center(_ name: String) -> String { "\(path)/centers/\(name).h5" }
+        func bank(_ name: String) -> String {
+            "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.banks[name] ?? 0))"
+        }
+    }
+
+    private static func open(_ path: String) throws -> Side {
+        let path = path.hasSuffix("/") ? String(path.dropLast()) : path
+        if FileManager.default.fileExists(atPath: "\(path)/\(Manifest.fileName)") {
+            let run = ((path as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent
+            return Side(
+                folder: RunFolder(run.isEmpty ? "." : run), manifest: try Manifest.read(folder: path), path: path)
+        }
+        let run = try RunAccess(path)
+        return Side(folder: run.folder, manifest: run.manifest, path: run.folder.checkpoint(run.manifest.round))
+    }
+
+    private mutating func compare(_ first: String, _ second: String, _ groups: [String]) throws {
+        let a = try HDF5File.open(at: first)
+        let b = try HDF5File.open(at: second)
+        for group in groups {
+            let (ours, theirs) = (Set(try a.datasets(under: group)), Set(try b.datasets(under: group)))
+            for name in ours.symmetricDifference(theirs).sorted() {
+                differences.append("\(name) is only in \(ours.contains(name) ? first : second)")
+            }
+            for name in ours.intersection(theirs).sorted() {
+                compared += 1
+                let same =
+                    name.hasSuffix("/step")
+                    ? try a.read(name, as: Int64.self) == b.read(name, as: Int64.self)
+                    : try a.read(name, as: Float.self).map(\.bitPattern) == b.read(name, as: Float.self).map(\.bitPattern)
+                if !same { differences.append("\(name) differs between \(first) and \(second)") }
+            }
+        }
+    }
+}

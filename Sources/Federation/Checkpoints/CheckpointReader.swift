@@ -1,0 +1,56 @@
+import FedCRLD
+import Foundation
+import HDF5
+import MPI
+
+/// Finds the checkpoint that a run continues from.
+package struct CheckpointReader {
+    private let rank: RankContext
+    private let folder: RunFolder
+
+    /// A reader for a run; the same on all ranks.
+    package init(_ rank: RankContext, folder: RunFolder) {
+        self.rank = rank
+        self.folder = folder
+    }
+
+    /// The newest complete checkpoint whose files all are as they were written; the ranks share the checking.
+    /// - Parameter report: called on the root for each checkpoint that is passed over, with the reason.
+    /// - Throws: on all ranks where there is none.
+    package func newest(report: (String) -> Void) throws -> Manifest {
+        let listed = try rank.communicate { ranks throws(MPIError) in
+            try ranks.broadcastBytes(rank.isRoot ? Array(folder.rounds.map(String.init).joined(separator: " ").utf8) : nil)
+        }
+        let rounds = String(decoding: listed, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
+        for round in rounds {
+            let (manifest, damages) = examine(round)
+            let all = try rank.communicate { ranks throws(MPIError) in
+                try ranks.gatherBytes(Array(damages.joined(separator: "\n").utf8))
+            }
+            let found = (all ?? []).map { String(decoding: $0, as: UTF8.self) }.filter { !$0.isEmpty }
+            let damaged = try rank.communicate { ranks throws(MPIError) in
+                try ranks.allReduce(Int64(damages.isEmpty ? 0 : 1), .maximum)
+            }
+            if damaged == 0, let manifest { return manifest }
+            if let first = found.first {
+                report("checkpoint of round \(round) is passed over: \(first.split(separator: "\n").first ?? "")")
+            }
+        }
+        throw AgreedFailure(
+            onRoot: rank,
+            FederationError(
+                attempted: "resume", subject: folder.path,
+                reason: rounds.isEmpty
+                    ? "it has no complete checkpoint" : "all of its \(rounds.count) checkpoints are damaged",
+                remedy: "give the folder of a run (--out of `fedcrld train`), or start it anew"))
+    }
+
+    private func examine(_ round: Int) -> (Manifest?, [String]) {
+        do {
+            let manifest = try Manifest.read(folder: folder.checkpoint(round))
+            return (manifest, manifest.damages(run: folder, share: (rank.rank, rank.size)))
+        } catch {
+            return (nil, [error.description])
+        }
+    }
+}

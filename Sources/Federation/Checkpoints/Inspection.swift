@@ -1,0 +1,105 @@
+import Foundation
+import HDF5
+
+/// What a run, a checkpoint or a file holds, as text and as JSON.
+package struct Inspection {
+    /// Lines for a person.
+    package private(set) var text = ""
+    /// The same for a program.
+    package private(set) var metrics: MetricsValue
+
+    /// A run: its configuration's main points, its checkpoints and the banks' history.
+    package init(run path: String) throws {
+        let run = try RunAccess(path)
+        let configuration = run.configuration
+        let settings = ["preset", "data", "rounds", "width", "size", "learning_rate", "seed", "crl.placement"]
+            .map { ($0, configuration.value(of: $0) ?? "") }
+        text += "run \(path)\n"
+        for (key, value) in settings { text += "  \(key): \(value)\n" }
+        var checkpoints: [MetricsValue] = []
+        for round in run.folder.rounds {
+            let manifest = try Manifest.read(folder: run.folder.checkpoint(round))
+            checkpoints.append(Self.summary(manifest))
+            text += "checkpoint of round \(round): \(manifest.banks.count) centers, \(manifest.files.count) files, "
+            text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
+        }
+        for center in run.centers {
+            let snapshots = (try? FileManager.default.contentsOfDirectory(atPath: "\(run.folder.banks)/\(center)")) ?? []
+            let rounds = Set(snapshots.compactMap(CheckpointRetention.round(ofSnapshot:))).sorted()
+            text += "bank of \(center): rounds \(rounds.map(String.init).joined(separator: ", "))\n"
+        }
+        metrics = .object([
+            "run": .text(path), "checkpoints": .list(checkpoints),
+            "configuration": .object(Dictionary(uniqueKeysWithValues: settings.map { ($0, .text($1)) })),
+        ])
+    }
+
+    /// A checkpoint: its centers and files.
+    package init(checkpoint path: String) throws {
+        let manifest = try Manifest.read(folder: path)
+        text += "checkpoint of round \(manifest.round), written by \(manifest.program), CRL at the \(manifest.placement), "
+        text += "configuration \(manifest.configuration)\n"
+        for (center, round) in manifest.banks.sorted(by: { $0.key < $1.key }) {
+            text += "  center \(center), last trained in round \(round)\n"
+        }
+        for (name, file) in manifest.files.sorted(by: { $0.key < $1.key }) {
+            text += "  \(name): \(file.size) bytes, CRC-32 \(file.crc32)\n"
+        }
+        metrics = Self.summary(manifest)
+    }
+
+    /// An HDF5 file: attributes, and datasets with shapes and L2 norms.
+    package init(file path: String) throws {
+        let file = try HDF5File.open(at: path)
+        var attributes: [String: MetricsValue] = [:]
+        text += "file \(path)\n"
+        if file.exists("info") {
+            for name in try file.attributeNames(of: "info") {
+                let value = Self.value(try file.anyAttribute(name, of: "info"))
+                attributes[name] = value
+                text += "  \(name): \(value.json)\n"
+            }
+        }
+        var datasets: [String: MetricsValue] = [:]
+        for name in try file.datasets() {
+            let shape = try file.shape(of: name)
+            let type = try file.elementType(of: name)
+            // Text and compound types have no norm.
+            let values = try? file.read(name, as: Double.self)
+            let norm = values.map { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+            datasets[name] = [
+                "shape": .list(shape.map { .integer($0) }), "type": .text(type),
+                "norm": norm.map(MetricsValue.number) ?? .null,
+            ]
+            text += "  \(name) \(shape.map(String.init).joined(separator: "×")) \(type)"
+            text += norm.map { String(format: ", norm %.6g", $0) } ?? ""
+            text += "\n"
+        }
+        metrics = ["file": .text(path), "info": .object(attributes), "datasets": .object(datasets)]
+    }
+
+    private static func summary(_ manifest: Manifest) -> MetricsValue {
+        [
+            "round": .integer(manifest.round), "program": .text(manifest.program),
+            "placement": .text(manifest.placement), "configuration": .text(manifest.configuration),
+            "bytes": .integer(manifest.files.values.reduce(0) { $0 + $1.size }),
+            "centers": .object(manifest.banks.mapValues { ["last_trained": .integer($0)] }),
+            "files": .object(manifest.files.mapValues { ["bytes": .integer($0.size), "crc32": .text($0.crc32)] }),
+        ]
+    }
+
+    private static func size(of manifest: Manifest) -> String {
+        String(format: "%.1f MiB", Double(manifest.files.values.reduce(0) { $0 + $1.size }) / 0x1p20)
+    }
+
+    private static func value(_ attribute: HDF5Attribute) -> MetricsValue {
+        switch attribute {
+        case .integer(let value): .integer(value)
+        case .integers(let values): .list(values.map { .integer($0) })
+        case .real(let value): .number(value)
+        case .reals(let values): .list(values.map { .number($0) })
+        case .text(let value): .text(value)
+        case .texts(let values): .list(values.map { .text($0) })
+        }
+    }
+}

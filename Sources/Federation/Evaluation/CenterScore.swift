@@ -1,0 +1,67 @@
+import CardiacMR
+
+/// How well a center's network segments the cases of a split, on their native grids.
+package struct CenterScore: Codable, Sendable {
+    /// One case.
+    package struct CaseScore: Codable, Sendable {
+        /// Subject and phase.
+        package var name: String
+        /// Dice of each foreground class, in the center's order.
+        package var dice: [Double]
+    }
+
+    /// The center.
+    package var center: String
+    /// Foreground classes.
+    package var classes: [String]
+    /// The cases in the split's order.
+    package var cases: [CaseScore]
+
+    /// Mean Dice of each foreground class over the cases; empty without cases.
+    package var classMeans: [Double] {
+        guard !cases.isEmpty else { return [] }
+        return classes.indices.map { index in cases.reduce(0) { $0 + $1.dice[index] } / Double(cases.count) }
+    }
+
+    /// Mean over the foreground classes; nil without cases.
+    package var mean: Double? {
+        classMeans.isEmpty ? nil : classMeans.reduce(0, +) / Double(classMeans.count)
+    }
+
+    /// The row of a table.
+    package var row: TextTable.CenterDice {
+        let means = classMeans
+        return TextTable.CenterDice(
+            center: center, cases: cases.count,
+            classes: classes.indices.map { (classes[$0], means.isEmpty ? nil : means[$0]) })
+    }
+
+    /// What `metrics.jsonl` says of the center.
+    package var metrics: MetricsValue {
+        let means = classMeans
+        return .object([
+            "cases": .integer(cases.count), "mean_dice": mean.map(MetricsValue.number) ?? .null,
+            "dice": .object(
+                Dictionary(
+                    uniqueKeysWithValues: classes.indices.map {
+                        (classes[$0], means.isEmpty ? MetricsValue.null : .number(means[$0]))
+                    })),
+        ])
+    }
+}
+
+extension CenterScore {
+    /// ``metrics`` with every case.
+    package var detailedMetrics: MetricsValue {
+        let rows: [MetricsValue] = cases.map { item in
+            ["case": .text(item.name), "dice": .list(item.dice.map { .number($0) })]
+        }
+        return ["classes": .list(classes.map { .text($0) }), "summary": metrics, "cases": .list(rows)]
+    }
+}
+
+/// Mean foreground Dice over centers, each counting the same; nil where none has a case.
+package func meanDice(_ scores: [CenterScore]) -> Double? {
+    let means = scores.compactMap(\.mean)
+    return means.isEmpty ? nil : means.reduce(0, +) / Double(means.count)
+}

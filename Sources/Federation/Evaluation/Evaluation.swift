@@ -1,0 +1,36 @@
+import CardiacMR
+import FedCRLD
+import Tensors
+
+/// Segments held-out cases and compares them with their labels, voxel for voxel on the native grid.
+package struct Evaluation {
+    private let data: CenterData
+
+    /// - Parameter data: prepares the cases.
+    package init(_ data: CenterData) { self.data = data }
+
+    /// The scores of a center's cases of a split.
+    package func score(
+        _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService
+    ) throws -> CenterScore {
+        var score = CenterScore(center: cohort.center, classes: Array(cohort.classes.dropFirst()), cases: [])
+        for item in cohort.cases(in: split) {
+            let sample = try data.sample(item, of: cohort)
+            let prediction = try Self.segment(sample, state: state, relocalization: relocalization)
+            let counts = SegmentationCounts(
+                prediction: prediction.labels, truth: try data.truth(item, of: cohort).labels,
+                classes: cohort.classes.count)
+            score.cases.append(.init(name: item.name, dice: counts.foregroundDice))
+        }
+        return score
+    }
+
+    /// The labels of a sample on its native grid.
+    package static func segment(
+        _ sample: Sample, state: CenterState, relocalization: some RelocalizationService
+    ) throws -> LabelVolume {
+        let probabilities = try state.network.predict(
+            sample.tensor, model: state.part(.client), relocalization: relocalization)
+        return sample.geometry.restore(probabilities: probabilities.array, classes: state.network.classes)
+    }
+}

@@ -1,0 +1,21 @@
+import Foundation
+import MPI
+import Tensors
+
+/// How many threads a rank computes with.
+package enum ComputeThreads {
+    /// Cores that this process may run on: its affinity mask, as mpirun's binding or Slurm's `-c` set it.
+    package static var available: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Starts the threads: as many as `configured`, or, for 0, this rank's share of the cores it may run on.
+    package static func configure(_ configured: Int, _ rank: RankContext) throws(MPIError) {
+        let cores = available
+        // Where ranks are not bound each sees all cores of the machine, and they have to share them.
+        let node = Int64(bitPattern: RandomStream.hash(rank.communicator.nodeName))
+        let nodes = try rank.communicate { ranks throws(MPIError) in try ranks.allGather(node) }
+        let neighbours = nodes.count { $0 == node }
+        let isBound = cores < ProcessInfo.processInfo.processorCount
+        let share = isBound ? cores : max(1, cores / neighbours)
+        Parallel.configure(threads: configured > 0 ? configured : share)
+    }
+}

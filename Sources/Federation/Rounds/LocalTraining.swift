@@ -1,0 +1,87 @@
+import CardiacMR
+import FedCRLD
+import NeuralNetwork
+import Tensors
+
+/// A center's part of a round: some epochs over its training volumes, one at a time, shuffled and augmented.
+///
+/// Order and augmentation are functions of seed, center, round, epoch and step.
+package struct LocalTraining {
+    private let center: String
+    private let configuration: Configuration
+    private let augmentation: Augmentation?
+
+    /// Training of a center as configured.
+    package init(center: String, _ configuration: Configuration) throws(CardiacMRError) {
+        self.center = center
+        self.configuration = configuration
+        augmentation =
+            configuration.augmentation.enabled ? try Augmentation(configuration.augmentationSettings) : nil
+    }
+
+    /// Trains and returns the mean losses of the round's steps.
+    /// - Parameters:
+    ///   - samples: the center's training volumes.
+    ///   - stepped: called after each step with its losses.
+    package func run(
+        round: Int, samples: [Sample], state: CenterState, relocalization: some RelocalizationService,
+        stepped: (StepLosses) -> Void
+    ) throws -> [Double] {
+        let step = ClientStep(state.network, configuration.stepSettings)
+        var sums = [Double](repeating: 0, count: StepLosses().array.count)
+        var count = 0
+        for epoch in 0..<configuration.localEpochs {
+            var shuffle = RandomStream(seed: configuration.seed, purpose: "shuffle/\(center)", round, epoch)
+            for (position, index) in shuffle.permutation(of: samples.count).enumerated() {
+                let sample = augmented(samples[index], round, epoch, position)
+                let losses = try step.run(
+                    image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
+                    relocalization: relocalization)
+                guard losses.array.allSatisfy(\.isFinite) else {
+                    throw FederationError(
+                        attempted: "train", subject: "center \(center)",
+                        reason: "the loss of round \(round), epoch \(epoch + 1), step \(position + 1) "
+                            + "(subject \(samples[index].subject)) is not finite",
+                        remedy: "lower learning_rate, or check that subject's image")
+                }
+                stepped(losses)
+                count += 1
+                for (term, value) in losses.array.enumerated() { sums[term] += value }
+            }
+        }
+        return sums.map { $0 / Double(max(1, count)) }
+    }
+
+    private func augmented(_ sample: Sample, _ round: Int, _ epoch: Int, _ position: Int) -> Sample {
+        guard let augmentation else { return sample }
+        var random = RandomStream(
+            seed: configuration.seed, purpose: "augmentation/\(center)", round, epoch, position)
+        return augmentation.augment(sample, random: &random)
+    }
+}
+
+extension Sample {
+    /// The image as the network takes it: (depth, height, width, 1).
+    package var tensor: Tensor {
+        Tensor(Shape(depth: size.depth, height: size.height, width: size.width, channels: 1), values: image)
+    }
+}
+
+extension Configuration {
+    /// What a client step depends on.
+    package var stepSettings: StepSettings {
+        var weights = StepSettings.LossWeights()
+        weights.dice = loss.dice
+        weights.crossEntropy = loss.crossEntropy
+        weights.distillation = loss.distillation
+        weights.correlation = loss.correlation
+        weights.contrast = loss.contrast
+        return StepSettings(learningRate: learningRate, momentum: momentum, weights: weights)
+    }
+
+    /// The network of a center with so many classes.
+    package func network(classes: Int) -> ClientNetwork {
+        ClientNetwork(
+            width: width, classes: classes, attentionScale: crl.attentionScale == .none ? .none : .rootOfWidth)
+    }
+}

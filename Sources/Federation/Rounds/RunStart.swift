@@ -1,0 +1,189 @@
+import CardiacMR
+import Foundation
+import MPI
+
+/// What a user asks of `fedcrld train`.
+package struct RunRequest: Sendable {
+    /// `--data`.
+    package var data: String?
+    /// `--out`: the folder of a new run.
+    package var out: String?
+    /// `--resume`: the folder of a run to continue.
+    package var resume: String?
+    /// `--preset`.
+    package var preset: String?
+    /// `--config`: a YAML file.
+    package var file: String?
+    /// `--set key=value`.
+    package var settings: [String] = []
+    /// `--initial`: a checkpoint whose server model the run starts from.
+    package var initial: String?
+
+    /// An empty request.
+    package init() {}
+}
+
+/// The start of a run on all ranks: the root reads the request, the configuration and the cohorts, checks them, and tells
+/// the others. Where it fails, all ranks end in good order and the root says why.
+package struct RunStart {
+    private let rank: RankContext
+
+    /// The start on this rank.
+    package init(_ rank: RankContext) { self.rank = rank }
+
+    /// What the root tells the others.
+    private struct Decision: Codable {
+        var configuration = ""
+        var folder = ""
+        var resumes = false
+        var isMisconfigured = false
+        var failure: String?
+    }
+
+    /// Prepares the run that is asked for.
+    package func prepare(_ request: RunRequest) throws -> TrainingRun {
+        var decision = Decision()
+        var failure: FederationError?
+        if rank.isRoot {
+            do { decision = try decide(request) } catch {
+                failure = FederationError(describing: error)
+                decision.failure = "\(error)"
+                decision.isMisconfigured = failure?.kind == .configuration
+            }
+        }
+        let bytes = try rank.communicate { [decision] ranks throws(MPIError) in
+            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(decision)) ?? Data()) : nil)
+        }
+        decision = try JSONDecoder().decode(Decision.self, from: Data(bytes))
+        if decision.failure != nil {
+            throw AgreedFailure(
+                onRoot: rank,
+                failure
+                    ?? FederationError(
+                        kind: decision.isMisconfigured ? .configuration : .failure, attempted: "", subject: "", reason: "",
+                        remedy: ""))
+        }
+        let configuration = try Configuration.parse(yaml: decision.configuration, name: "the run's configuration")
+        let folder = RunFolder(decision.folder)
+        try ComputeThreads.configure(configuration.threads, rank)
+        let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
+        let checkpoint =
+            decision.resumes
+            ? try CheckpointReader(rank, folder: folder).newest { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+            : nil
+        if rank.isRoot {
+            if let checkpoint {
+                try CheckpointRetention(folder, configuration).discard(after: checkpoint.round)
+                try Self.check(checkpoint, cohorts)
+            }
+            try DurableFile.write(configuration.yaml.utf8, to: folder.configuration)
+        }
+        return try TrainingRun(
+            rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
+            initial: request.initial)
+    }
+
+    // MARK: On the root
+
+    private func decide(_ request: RunRequest) throws -> Decision {
+        var decision = Decision()
+        let configuration: Configuration
+        if let resume = request.resume {
+            configuration = try resumed(resume, request)
+            decision.folder = resume
+            decision.resumes = true
+        } else {
+            configuration = try Configuration.resolve(
+                preset: request.preset, file: request.file, settings: request.settings, data: request.data)
+            decision.folder = try newFolder(request)
+        }
+        guard let data = configuration.data else {
+            throw Self.usage("train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
+        }
+        let cohorts = try Cohort.loadAll(data: data)
+        guard rank.size <= cohorts.count + 1 else {
+            throw Self.usage(
+                "train on", "\(rank.size) ranks",
+                "\(data) has \(cohorts.count) center\(cohorts.count == 1 ? "" : "s"), so some ranks would have nothing to do",
+                "use at most \(cohorts.count + 1) ranks: one server and one for each center")
+        }
+        if !decision.resumes {
+            let folder = RunFolder(decision.folder)
+            try DurableFile.makeFolder(folder.checkpoints)
+            try DurableFile.makeFolder(folder.banks)
+        }
+        decision.configuration = configuration.yaml
+        return decision
+    }
+
+    private func resumed(_ path: String, _ request: RunRequest) throws -> Configuration {
+        for (option, value) in [
+            ("--out", request.out), ("--preset", request.preset), ("--config", request.file),
+            ("--initial", request.initial),
+        ] where value != nil {
+            throw Self.usage(
+                "resume with", option, "a resumed run has its folder and its configuration",
+                "leave it out; --set changes what may change")
+        }
+        let file = RunFolder(path).configuration
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw Self.usage(
+                "resume", path, "there is no file \(file)", "give the folder of a run (--out of `fedcrld train`)")
+        }
+        let old = try Configuration.parse(yaml: text, name: file)
+        var new = try old.applying(settings: request.settings)
+        if let data = request.data { new.data = data }
+        _ = try new.changes(resuming: old)
+        return new
+    }
+
+    private func newFolder(_ request: RunRequest) throws -> String {
+        guard let out = request.out else {
+            throw Self.usage("train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
+        }
+        let folder = RunFolder(out)
+        guard !FileManager.default.fileExists(atPath: folder.configuration), folder.rounds.isEmpty else {
+            throw Self.usage(
+                "start a run in", out, "it already holds one", "continue it with --resume \(out), or choose another folder")
+        }
+        return out
+    }
+
+    /// The checkpoint has every center of the data.
+    private static func check(_ manifest: Manifest, _ cohorts: [Cohort]) throws {
+        for cohort in cohorts where manifest.banks[cohort.center] == nil {
+            throw FederationError(
+                attempted: "resume from", subject: "round \(manifest.round)",
+                reason: "the data has center \(cohort.center), which the checkpoint does not have",
+                remedy: "resume with the data that the run was started with")
+        }
+        for center in manifest.banks.keys where !cohorts.contains(where: { $0.center == center }) {
+            throw FederationError(
+                attempted: "resume from", subject: "round \(manifest.round)",
+                reason: "the checkpoint has center \(center), which the data does not have",
+                remedy: "resume with the data that the run was started with")
+        }
+    }
+
+    private static func usage(
+        _ attempted: String, _ subject: String, _ reason: String, _ remedy: String
+    ) -> FederationError {
+        FederationError(
+            kind: .configuration, attempted: attempted, subject: subject, reason: reason, remedy: remedy)
+    }
+}
+
+extension FederationError {
+    /// Another target's error in this one's words.
+    package init(describing error: any Error) {
+        switch error {
+        case let error as FederationError: self = error
+        case let error as CardiacMRError:
+            self.init(
+                attempted: error.attempted, subject: error.subject, reason: error.reason, remedy: error.remedy)
+        default:
+            self.init(
+                attempted: "run", subject: "fedcrld", reason: "\(error)", remedy: "see the message for what to do")
+        }
+    }
+}

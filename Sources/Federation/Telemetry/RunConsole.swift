@@ -1,0 +1,96 @@
+import CardiacMR
+import FedCRLD
+import Foundation
+import MPI
+
+/// What the root tells of a run: progress on standard error, `metrics.jsonl`, the tables at the end. Silent on other
+/// ranks, except that it takes part in gathering what they know.
+final class RunConsole {
+    private let rank: RankContext
+    private let folder: RunFolder
+    private let progress: ProgressReporter?
+    private let metrics: MetricsWriter?
+    private var roundStart = monotonicSeconds()
+
+    private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
+
+    private static let terms = [
+        "dice", "cross_entropy", "distillation", "correlation", "contrast", "total", "bank",
+    ]
+
+    init(rank: RankContext, configuration: Configuration, folder: RunFolder, finished: Int) throws {
+        self.rank = rank
+        self.folder = folder
+        progress = rank.isRoot ? ProgressReporter(rounds: configuration.rounds, finished: finished) : nil
+        metrics = rank.isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
+    }
+
+    func begin(round: Int, steps: Int) {
+        roundStart = monotonicSeconds()
+        progress?.begin(round: round, steps: steps)
+    }
+
+    /// A step was done, by this rank or, where losses are unknown, by one that it serves.
+    func stepped(_ losses: StepLosses? = nil) {
+        progress?.advance(
+            steps: 1, losses: losses.map { [.init("loss", $0.total), .init("bank", $0.bank)] } ?? [])
+    }
+
+    /// Gathers the mean losses of the round's centers and writes them down.
+    func end(round: Int, plan: RoundPlan, cohorts: [Cohort], losses: [String: [Double]]) throws {
+        let gathered = try rank.communicate { ranks throws(MPIError) in
+            try ranks.gatherBytes(Array((try? JSONEncoder().encode(losses)) ?? Data()))
+        }
+        guard let gathered, let metrics, let progress else { return }
+        var all: [String: [Double]] = [:]
+        for bytes in gathered {
+            all.merge(try JSONDecoder().decode([String: [Double]].self, from: Data(bytes))) { $1 }
+        }
+        var centers: [String: MetricsValue] = [:]
+        var means = [Double](repeating: 0, count: Self.terms.count)
+        for (index, weight) in zip(plan.centers, plan.weights) {
+            guard let values = all[cohorts[index].center] else { continue }
+            var members: [String: MetricsValue] = ["weight": .number(weight)]
+            for (term, value) in zip(Self.terms, values) { members[term] = .number(value) }
+            centers[cohorts[index].center] = .object(members)
+            for (term, value) in values.enumerated() { means[term] += value / Double(plan.centers.count) }
+        }
+        try metrics.append(
+            kind: "round", round: round,
+            [
+                "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
+                "losses": .object(
+                    Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
+            ])
+        progress.end(round: round, losses: [.init("loss", means[5]), .init("bank", means[6])])
+    }
+
+    /// Writes down and, at the end, prints the scores that the root has.
+    func evaluated(round: Int, scores: [CenterScore]?, isLast: Bool) throws {
+        guard let scores, let metrics, let progress else { return }
+        let mean = meanDice(scores)
+        try metrics.append(
+            kind: "evaluation", round: round,
+            [
+                "split": "test", "mean_dice": mean.map(MetricsValue.number) ?? .null,
+                "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.metrics) })),
+            ])
+        let text = mean.map { String(format: "%.3f", $0) } ?? "unknown, no center has test cases"
+        guard isLast else {
+            progress.note("round \(round): mean foreground test Dice \(text)")
+            return
+        }
+        progress.finish()
+        print("\nTest Dice after round \(round), on native grids\n")
+        print(TextTable.dice(scores.map(\.row)).rendered(style), terminator: "")
+        print("\nmean foreground test Dice over \(scores.count) centers: \(text)")
+    }
+
+    func finish(phases: [[Double]]?) throws {
+        guard let phases, let metrics else { return }
+        print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
+        print(TextTable.phases(ranks: phases).rendered(style), terminator: "")
+        print("\nrun: \(folder.path)")
+        try metrics.synchronize()
+    }
+}
