@@ -8,6 +8,7 @@ package struct FederationError: Error, Equatable, CustomStringConvertible {
         case configuration
     }
 
+    /// Whose move it is.
     package var kind: Kind
     /// What was attempted, as a verb: `"read"`.
     package var attempted: String
@@ -18,6 +19,7 @@ package struct FederationError: Error, Equatable, CustomStringConvertible {
     /// What to do about it, as an imperative.
     package var remedy: String
 
+    /// An error whose description is a sentence of these parts.
     package init(kind: Kind = .failure, attempted: String, subject: String, reason: String, remedy: String) {
         self.kind = kind
         self.attempted = attempted

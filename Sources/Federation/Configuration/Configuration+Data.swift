@@ -10,6 +10,7 @@ extension Configuration {
         /// Whether a volume's intensities are brought to mean 0 and standard deviation 1.
         package var normalize = true
 
+        /// The defaults above.
         package init() {}
     }
 
@@ -17,15 +18,19 @@ extension Configuration {
     package struct Augmentation: Sendable, Equatable {
         /// One random change.
         package struct Transform: Sendable, Equatable {
+            /// How likely the change is, in [0, 1].
             package var probability: Double
+            /// What its strength is drawn from, uniformly.
             package var range: ClosedRange<Double>
 
+            /// A change of a probability and a range of strengths.
             package init(probability: Double, range: ClosedRange<Double>) {
                 self.probability = probability
                 self.range = range
             }
         }
 
+        /// Whether anything is changed at all.
         package var enabled = true
         /// Probability of mirroring, for each axis in the plane.
         package var mirrorProbability = 0.5
@@ -48,6 +53,7 @@ extension Configuration {
         /// The width σ of a Gaussian blur, in pixels.
         package var blur = Transform(probability: 0.2, range: 0.5...1)
 
+        /// The defaults above.
         package init() {}
     }
 }

@@ -3,6 +3,7 @@ extension Configuration {
     package struct KeyReference: Sendable, Equatable {
         /// The dotted name.
         package var name: String
+        /// What the key means.
         package var documentation: String
         /// What is accepted: `"a whole number from 1 to 10000"`.
         package var accepts: String

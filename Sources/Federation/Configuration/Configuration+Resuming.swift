@@ -3,8 +3,11 @@ import Tensors
 extension Configuration {
     /// A key whose value differs between two configurations, with both values as YAML.
     package struct Change: Sendable, Equatable {
+        /// The dotted name.
         package var key: String
+        /// The value that the run was started with.
         package var old: String
+        /// The value now.
         package var new: String
     }
 

@@ -9,11 +9,17 @@ package struct Configuration: Sendable, Equatable {
 
     /// The folder of cohorts to train on; nil until `--data` or the file names it.
     package var data: String?
+    /// The preset that the other values began as.
     package var preset = Preset.paper
+    /// How the centers learn together.
     package var method = Method.fedcrld
+    /// Federated rounds in all.
     package var rounds = 400
+    /// Passes over a center's training volumes per round.
     package var localEpochs = 5
+    /// The rate of every Adam optimizer.
     package var learningRate = 1e-4
+    /// What all random numbers follow from.
     package var seed: UInt64 = 1
     /// The fraction of the centers that takes part in a round, in (0, 1].
     package var participation = 1.0
@@ -28,19 +34,26 @@ package struct Configuration: Sendable, Equatable {
 
     /// Channels of the first block, a multiple of 4: the networks' base width `w` in the paper.
     package var width = 32
+    /// The size that volumes are cropped or padded to.
     package var size = VolumeSize(height: 200, width: 200)
     /// The weight m of the old bank in its moving average: bank ← m · bank + (1 − m) · client.
     package var momentum = 0.5
     /// Round ends that a center's bank remembers.
     package var historyDepth = 5
+    /// Contrastive re-localization.
     package var crl = CRL()
+    /// The weights of the loss's terms.
     package var loss = LossWeights()
+    /// How the centers' parts become the server's.
     package var aggregation = Aggregation()
 
     // MARK: Data and checkpoints
 
+    /// From a stored volume to the network's input.
     package var preprocessing = Preprocessing()
+    /// Random changes of training volumes.
     package var augmentation = Augmentation()
+    /// Which rounds are written and which stay.
     package var checkpoint = CheckpointPolicy()
 
     /// A configuration of the paper's values.
@@ -58,9 +71,12 @@ extension Configuration {
     package struct VolumeSize: Sendable, Equatable {
         /// Slices; nil keeps as many as each volume has.
         package var depth: Int?
+        /// Rows.
         package var height: Int
+        /// Columns.
         package var width: Int
 
+        /// A size in voxels.
         package init(depth: Int? = nil, height: Int, width: Int) {
             self.depth = depth
             self.height = height
@@ -70,6 +86,7 @@ extension Configuration {
 
     /// Contrastive re-localization: where it runs and how its attention is scaled.
     package struct CRL: Sendable, Equatable {
+        /// Where the module runs. The results are the same bits.
         package enum Placement: String, Sendable, CaseIterable {
             /// One module per center on the root rank; bottlenecks travel there and back in every step.
             case root
@@ -77,6 +94,7 @@ extension Configuration {
             case client
         }
 
+        /// What the attention's scores are divided by.
         package enum AttentionScale: String, Sendable, CaseIterable {
             /// softmax(QKᵀ)V, as in the authors' code.
             case none
@@ -84,25 +102,35 @@ extension Configuration {
             case squareRoot = "sqrt_d"
         }
 
+        /// Where the module runs.
         package var placement = Placement.root
+        /// What the attention's scores are divided by.
         package var attentionScale = AttentionScale.none
 
+        /// The paper's values.
         package init() {}
     }
 
     /// The weights of the terms of one step's loss.
     package struct LossWeights: Sendable, Equatable {
+        /// Of 1 − the soft Dice with the labels.
         package var dice = 1.0
+        /// Of the cross-entropy with the labels.
         package var crossEntropy = 1.0
+        /// Of the cross-entropy with the bank's probabilities.
         package var distillation = 0.2
+        /// Of the squared distance of both bottlenecks to the bank's.
         package var correlation = 1.0
+        /// Of the symmetric divergence of the two bottlenecks.
         package var contrast = 1.0
 
+        /// The paper's values.
         package init() {}
     }
 
     /// How the centers' federated parts become the server's.
     package struct Aggregation: Sendable, Equatable {
+        /// How much a center counts.
         package enum Weights: String, Sendable, CaseIterable {
             /// Every center counts the same, as in the paper.
             case uniform
@@ -110,10 +138,12 @@ extension Configuration {
             case volumes
         }
 
+        /// How much a center counts.
         package var weights = Weights.uniform
         /// State-dict prefixes of the parts that are federated.
         package var parts = ["global_encoder"]
 
+        /// The paper's values.
         package init() {}
     }
 
@@ -126,6 +156,7 @@ extension Configuration {
         /// Every so many rounds' checkpoint stays for good; 0: none does.
         package var keepEvery = 0
 
+        /// The paper's values.
         package init() {}
     }
 }

@@ -4,9 +4,12 @@ import Foundation
 package struct RunProgress: Sendable, Equatable {
     /// A loss by name. The first of several is the one a narrow line shows.
     package struct Loss: Sendable, Equatable {
+        /// What is measured, as it is shown.
         package var name: String
+        /// Its value.
         package var value: Double
 
+        /// A loss of a name and a value.
         package init(_ name: String, _ value: Double) {
             self.name = name
             self.value = value
@@ -15,14 +18,18 @@ package struct RunProgress: Sendable, Equatable {
 
     /// The round that is running or has just ended, from 1.
     package var round: Int
+    /// Rounds of the whole run.
     package var rounds: Int
     /// The part of that round that is done, in [0, 1].
     package var roundFraction: Double
     /// Training steps per second, summed over the centers.
     package var stepsPerSecond: Double?
+    /// Losses, the total first; may be empty.
     package var losses: [Loss]
+    /// Estimated time to the end of the run; nil while there is nothing to judge by.
     package var secondsLeft: Double?
 
+    /// The state of a run; what is not known is left out of the line.
     package init(
         round: Int, rounds: Int, roundFraction: Double, stepsPerSecond: Double? = nil, losses: [Loss] = [],
         secondsLeft: Double? = nil

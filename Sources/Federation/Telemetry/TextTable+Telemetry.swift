@@ -3,12 +3,14 @@ import Foundation
 extension TextTable {
     /// The Dice of one center's held-out cases.
     package struct CenterDice: Sendable, Equatable {
+        /// The center's name.
         package var center: String
         /// How many cases the means are over.
         package var cases: Int
         /// Foreground classes in the center's order with their mean Dice; nil where there is none.
         package var classes: [(name: String, dice: Double?)]
 
+        /// The Dice of a center, class by class.
         package init(center: String, cases: Int, classes: [(name: String, dice: Double?)]) {
             self.center = center
             self.cases = cases

@@ -1,5 +1,6 @@
 /// A table of text with aligned columns.
 package struct TextTable: Sendable, Equatable {
+    /// Which side of its column a cell stands at.
     package enum Alignment: Sendable {
         case left
         case right
@@ -13,21 +14,27 @@ package struct TextTable: Sendable, Equatable {
         case plain
     }
 
+    /// A column: its title, and where its cells stand.
     package struct Column: Sendable, Equatable {
+        /// Its heading.
         package var title: String
+        /// Where its cells stand.
         package var alignment: Alignment
 
+        /// A column; numbers stand at the right.
         package init(_ title: String, _ alignment: Alignment = .right) {
             self.title = title
             self.alignment = alignment
         }
     }
 
+    /// From left to right.
     package let columns: [Column]
     package private(set) var rows: [[String]] = []
     /// Indices of the rows that a line is drawn above.
     package private(set) var separators: Set<Int> = []
 
+    /// A table without rows.
     package init(columns: [Column]) { self.columns = columns }
 
     /// Appends a row of as many cells as there are columns.
