@@ -41,7 +41,9 @@ let package = Package(
         .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: kernels + strict),
         .target(name: "NeuralNetwork", dependencies: ["Tensors"], swiftSettings: strict),
-        .target(name: "CardiacMR", dependencies: ["CZlib", "Tensors"], swiftSettings: strict),
+        // Optimized in debug builds too: a phantom is rendered voxel by voxel.
+        .target(
+            name: "CardiacMR", dependencies: ["CZlib", "Tensors"], swiftSettings: [.unsafeFlags(["-O"])] + strict),
         .target(name: "FedCRLD", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
         .target(
             name: "Federation",

@@ -1,0 +1,20 @@
+/// What went wrong with a volume, a cohort or a setting: what was attempted, on what, why it failed, what to do.
+package struct CardiacMRError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What was attempted, as it continues "cannot": `"read"`, `"load cohort"`.
+    package var attempted: String
+    /// On what: a path, a setting's name, a center.
+    package var subject: String
+    /// Why it failed.
+    package var reason: String
+    /// What the user can do about it.
+    package var remedy: String
+
+    package init(attempted: String, subject: String, reason: String, remedy: String) {
+        self.attempted = attempted
+        self.subject = subject
+        self.reason = reason
+        self.remedy = remedy
+    }
+
+    package var description: String { "cannot \(attempted) \(subject): \(reason); \(remedy)" }
+}

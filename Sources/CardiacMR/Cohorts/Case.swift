@@ -1,0 +1,45 @@
+/// A moment of the heart's cycle.
+package enum Phase: String, Codable, Sendable, CaseIterable {
+    /// End diastole: the heart at its fullest.
+    case endDiastole = "ED"
+    /// End systole: the heart at its smallest.
+    case endSystole = "ES"
+}
+
+/// The three parts of a center's data. Subjects, not cases, are distributed: phases of one subject stay together.
+package enum Split: String, Codable, Sendable, CaseIterable {
+    case train, validation, test
+}
+
+/// One labelled image of a cohort.
+package struct Case: Codable, Equatable, Sendable {
+    /// The image's NIfTI file, relative to the cohort's folder or absolute.
+    package var image: String
+    /// The segmentation's NIfTI file, likewise.
+    package var label: String
+    /// Who it shows.
+    package var subject: String
+    package var phase: Phase
+    /// Voxel sizes (x, y, z) in mm, as the image's header says them.
+    package var spacing: SIMD3<Double>
+    /// The frame of a 4-D image, from 0; nil for a 3-D one.
+    package var frame: Int?
+    /// The frame of a 4-D segmentation, from 0; nil for a 3-D one.
+    package var labelFrame: Int?
+
+    package init(
+        image: String, label: String, subject: String, phase: Phase, spacing: SIMD3<Double>, frame: Int? = nil,
+        labelFrame: Int? = nil
+    ) {
+        self.image = image
+        self.label = label
+        self.subject = subject
+        self.phase = phase
+        self.spacing = spacing
+        self.frame = frame
+        self.labelFrame = labelFrame
+    }
+
+    /// What names the case among a cohort's: subject and phase.
+    package var name: String { "\(subject)-\(phase.rawValue)" }
+}

@@ -1,0 +1,45 @@
+/// The labelled images of one center: its folder's `cohort.json` and the NIfTI files that it names.
+package struct Cohort: Equatable, Sendable {
+    /// The file in a center's folder.
+    package static let fileName = "cohort.json"
+
+    /// The center's name; it names files and groups of checkpoints, too.
+    package var center: String
+    package var vendor: String
+    /// `"bSSFP"`, `"LGE-PSIR"`, ….
+    package var sequence: String
+    /// The classes' names by label, the background first.
+    package var classes: [String]
+    /// What the label files hold for each class; nil when it is 0, 1, 2, …. For public data sets that number otherwise.
+    package var labelValues: [Int]?
+    /// The subjects of each split.
+    package var splits: [Split: [String]]
+    package var cases: [Case]
+    /// Where the cohort lies.
+    package var folder: String
+
+    package init(
+        center: String, vendor: String, sequence: String, classes: [String], labelValues: [Int]? = nil,
+        splits: [Split: [String]], cases: [Case], folder: String
+    ) {
+        self.center = center
+        self.vendor = vendor
+        self.sequence = sequence
+        self.classes = classes
+        self.labelValues = labelValues
+        self.splits = splits
+        self.cases = cases
+        self.folder = folder
+    }
+
+    /// The cases of a split's subjects: by subject in the split's order, then by phase (ED before ES).
+    package func cases(in split: Split) -> [Case] {
+        let bySubject = Dictionary(grouping: cases, by: \.subject)
+        return (splits[split] ?? []).flatMap { subject in
+            (bySubject[subject] ?? []).sorted { $0.phase.rawValue < $1.phase.rawValue }
+        }
+    }
+
+    /// A case's file, as a path that can be opened.
+    package func path(of file: String) -> String { file.hasPrefix("/") ? file : "\(folder)/\(file)" }
+}

@@ -1,0 +1,43 @@
+/// How an image becomes what the network sees. Every step can be switched off.
+package struct PreprocessingSettings: Codable, Equatable, Sendable {
+    /// In-plane pixel size to resample to, in mm; nil leaves the pixels as they are. Slices are never resampled.
+    package var spacing: Double? = 1.25
+    /// Rows to crop or pad to, around the image's center; nil keeps all.
+    package var height: Int? = 200
+    /// Columns, likewise.
+    package var width: Int? = 200
+    /// Slices, likewise.
+    package var depth: Int?
+    /// Values above this percentile are set to it; nil leaves them.
+    package var clipPercentile: Double? = 99.5
+    /// Whether to subtract the mean and divide by the standard deviation.
+    package var normalizes: Bool = true
+
+    package init(
+        spacing: Double? = 1.25, height: Int? = 200, width: Int? = 200, depth: Int? = nil,
+        clipPercentile: Double? = 99.5, normalizes: Bool = true
+    ) {
+        self.spacing = spacing
+        self.height = height
+        self.width = width
+        self.depth = depth
+        self.clipPercentile = clipPercentile
+        self.normalizes = normalizes
+    }
+
+    /// - Throws: an error that names the first setting out of range.
+    package func validate() throws(CardiacMRError) {
+        func invalid(_ name: String, _ value: Any, _ remedy: String) -> CardiacMRError {
+            CardiacMRError(
+                attempted: "preprocess with", subject: "\(name) = \(value)", reason: "it is out of range",
+                remedy: remedy)
+        }
+        if let spacing, !(0.1...20).contains(spacing) { throw invalid("spacing", spacing, "choose 0.1 to 20 mm") }
+        for (name, size) in [("height", height), ("width", width), ("depth", depth)] {
+            if let size, !(1...4096).contains(size) { throw invalid(name, size, "choose 1 to 4096") }
+        }
+        if let clipPercentile, !(50...100).contains(clipPercentile) {
+            throw invalid("clipPercentile", clipPercentile, "choose 50 to 100")
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// The size of a sample: slices, rows, columns.
+package struct SampleSize: Equatable, Hashable, Sendable, CustomStringConvertible {
+    package var depth, height, width: Int
+
+    package init(depth: Int, height: Int, width: Int) {
+        self.depth = depth
+        self.height = height
+        self.width = width
+    }
+
+    /// Number of voxels.
+    package var count: Int { depth * height * width }
+    package var description: String { "\(depth)x\(height)x\(width)" }
+}
+
+/// One preprocessed volume: what a step of training, a validation or a prediction takes.
+package struct Sample: Equatable, Sendable {
+    /// Values (D, H, W), W fastest.
+    package var image: [Float]
+    /// Classes in the same order; nil where the truth is unknown.
+    package var labels: [UInt8]?
+    package var size: SampleSize
+    /// Number of classes, the background included.
+    package var classes: Int
+    package var center: String
+    package var subject: String
+    /// nil for an image that is only to be predicted.
+    package var phase: Phase?
+    /// Voxel sizes (x, y, z) in mm.
+    package var spacing: SIMD3<Double>
+    /// How to map a prediction back to the image.
+    package var geometry: SampleGeometry
+    /// What was odd about the files but did not prevent their use.
+    package var warnings: [String] = []
+}
