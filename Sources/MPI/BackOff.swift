@@ -7,8 +7,8 @@
 /// What to do between two looks at an operation that is not done yet.
 ///
 /// MPI libraries poll without end while they wait, which takes a core from the compute threads of other ranks on the
-/// machine. Ranks of a federation wait for seconds and minutes, so here they sleep; the sleep grows with the time waited
-/// to an eighth of it, so a short wait is not made longer by much.
+/// machine. Ranks of a federation wait for seconds and minutes, so here they sleep. The sleep grows with the time waited,
+/// so that no wait is made longer by much: an eighth of it up to 200 µs, then a fiftieth of it up to 1 ms.
 struct BackOff {
     /// What is waited for.
     enum Purpose {
@@ -38,7 +38,7 @@ struct BackOff {
             sched_yield()
             return
         }
-        let sleep = min(200e-6, elapsed / 8)
+        let sleep = min(elapsed / 8, max(200e-6, elapsed / 50), 1e-3)
         var duration = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
         nanosleep(&duration, nil)
     }

@@ -25,14 +25,13 @@ extension Communicator {
         guard size > 1 else { return }
         let operation = "sum onto the root"
         try collective(operation, bytes: values.count * 8) { () throws(MPIError) in
-            try forEachChunk(of: values.count) { start, length throws(MPIError) in
+            try pipeline(operation, steps: chunkCount(values.count)) { step, _, request in
+                let (start, length) = chunk(step, of: values.count)
                 let chunk = values.baseAddress?.advanced(by: start)
-                try complete(operation) { request in
-                    rank == root
-                        ? CMPI_Ireduce(
-                            CMPI_IN_PLACE(), chunk, length, CMPI_UINT64_T(), CMPI_SUM(), Int32(root), handle, &request)
-                        : CMPI_Ireduce(chunk, nil, length, CMPI_UINT64_T(), CMPI_SUM(), Int32(root), handle, &request)
-                }
+                return rank == root
+                    ? CMPI_Ireduce(
+                        CMPI_IN_PLACE(), chunk, length, CMPI_UINT64_T(), CMPI_SUM(), Int32(root), handle, &request)
+                    : CMPI_Ireduce(chunk, nil, length, CMPI_UINT64_T(), CMPI_SUM(), Int32(root), handle, &request)
             }
         }
     }
@@ -89,11 +88,11 @@ extension Communicator {
     func transferBroadcast(
         _ values: UnsafeMutableRawBufferPointer, _ kind: MPIKind, _ operation: String, root: Int
     ) throws(MPIError) {
-        try forEachChunk(of: values.count / kind.byteCount) { start, length throws(MPIError) in
+        let count = values.count / kind.byteCount
+        try pipeline(operation, steps: chunkCount(count)) { step, _, request in
+            let (start, length) = chunk(step, of: count)
             let chunk = values.baseAddress?.advanced(by: start * kind.byteCount)
-            try complete(operation) { request in
-                CMPI_Ibcast(chunk, length, kind.datatype, Int32(root), handle, &request)
-            }
+            return CMPI_Ibcast(chunk, length, kind.datatype, Int32(root), handle, &request)
         }
     }
 
@@ -111,12 +110,12 @@ extension Communicator {
     func transferAllReduce(
         _ values: UnsafeMutableRawBufferPointer, _ kind: MPIKind, _ reduction: MPIReduction, _ operation: String
     ) throws(MPIError) {
-        try forEachChunk(of: values.count / kind.byteCount) { start, length throws(MPIError) in
+        let count = values.count / kind.byteCount
+        try pipeline(operation, steps: chunkCount(count)) { step, _, request in
+            let (start, length) = chunk(step, of: count)
             let chunk = values.baseAddress?.advanced(by: start * kind.byteCount)
-            try complete(operation) { request in
-                CMPI_Iallreduce(
-                    CMPI_IN_PLACE(), chunk, length, kind.datatype, reduction.operation, handle, &request)
-            }
+            return CMPI_Iallreduce(
+                CMPI_IN_PLACE(), chunk, length, kind.datatype, reduction.operation, handle, &request)
         }
     }
 }

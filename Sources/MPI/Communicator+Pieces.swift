@@ -59,25 +59,19 @@ extension Communicator {
         }
     }
 
-    /// A gather within a collective.
-    func transferGather(
+    private func transferGather(
         _ piece: UnsafeRawBufferPointer, _ windows: Windows, _ whole: UnsafeMutableRawBufferPointer, _ kind: MPIKind,
         _ operation: String, root: Int
     ) throws(MPIError) {
-        for window in 0..<windows.count {
+        let layouts = Layouts(windows, isRoot: rank == root)
+        try pipeline(operation, steps: windows.count) { window, slot, request in
             let part = windows.part(of: rank, in: window)
-            let layout = rank == root ? windows.layout(of: window) : ([], [])
+            let (lengths, displacements) = layouts.fill(slot, for: window)
             let send = piece.baseAddress?.advanced(by: part.start * kind.byteCount)
             let receive = whole.baseAddress?.advanced(by: windows.start(of: window) * kind.byteCount)
-            try layout.0.withUnsafeBufferPointer { lengths throws(MPIError) in
-                try layout.1.withUnsafeBufferPointer { displacements throws(MPIError) in
-                    try complete(operation) { request in
-                        CMPI_Igatherv(
-                            send, part.length, rank == root ? receive : nil, lengths.baseAddress,
-                            displacements.baseAddress, kind.datatype, Int32(root), handle, &request)
-                    }
-                }
-            }
+            return CMPI_Igatherv(
+                send, part.length, rank == root ? receive : nil, lengths, displacements, kind.datatype, Int32(root),
+                handle, &request)
         }
     }
 
@@ -85,20 +79,15 @@ extension Communicator {
         _ whole: UnsafeRawBufferPointer?, _ windows: Windows, _ piece: UnsafeMutableRawBufferPointer, _ kind: MPIKind,
         _ operation: String, root: Int
     ) throws(MPIError) {
-        for window in 0..<windows.count {
+        let layouts = Layouts(windows, isRoot: rank == root)
+        try pipeline(operation, steps: windows.count) { window, slot, request in
             let part = windows.part(of: rank, in: window)
-            let layout = rank == root ? windows.layout(of: window) : ([], [])
+            let (lengths, displacements) = layouts.fill(slot, for: window)
             let send = whole?.baseAddress?.advanced(by: windows.start(of: window) * kind.byteCount)
             let receive = piece.baseAddress?.advanced(by: part.start * kind.byteCount)
-            try layout.0.withUnsafeBufferPointer { lengths throws(MPIError) in
-                try layout.1.withUnsafeBufferPointer { displacements throws(MPIError) in
-                    try complete(operation) { request in
-                        CMPI_Iscatterv(
-                            rank == root ? send : nil, lengths.baseAddress, displacements.baseAddress, receive,
-                            part.length, kind.datatype, Int32(root), handle, &request)
-                    }
-                }
-            }
+            return CMPI_Iscatterv(
+                rank == root ? send : nil, lengths, displacements, receive, part.length, kind.datatype, Int32(root),
+                handle, &request)
         }
     }
 
@@ -142,4 +131,31 @@ extension Communicator {
 extension UnsafeMutableBufferPointer {
     /// A buffer without elements.
     fileprivate static var empty: Self { Self(start: nil, count: 0) }
+}
+
+/// The root's arguments of the windows that are under way; MPI reads them until a window is done.
+private final class Layouts {
+    private let windows: Windows
+    private let memory: UnsafeMutableBufferPointer<Int32>
+
+    /// On other ranks than the root there is nothing to keep.
+    init(_ windows: Windows, isRoot: Bool) {
+        self.windows = windows
+        memory = .allocate(capacity: isRoot ? 2 * windows.rankCount * Communicator.pipelineDepth : 0)
+        memory.initialize(repeating: 0)
+    }
+
+    deinit { memory.deallocate() }
+
+    /// Lengths and displacements of all ranks; nil on other ranks than the root.
+    func fill(_ slot: Int, for window: Int) -> (lengths: UnsafePointer<Int32>?, displacements: UnsafePointer<Int32>?) {
+        guard !memory.isEmpty, let start = memory.baseAddress else { return (nil, nil) }
+        let lengths = start + 2 * windows.rankCount * slot
+        let displacements = lengths + windows.rankCount
+        for (rank, entry) in windows.layout(of: window).enumerated() {
+            lengths[rank] = entry.length
+            displacements[rank] = entry.displacement
+        }
+        return (UnsafePointer(lengths), UnsafePointer(displacements))
+    }
 }

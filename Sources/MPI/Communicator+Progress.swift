@@ -27,24 +27,47 @@ extension Communicator {
     ) throws(MPIError) {
         var request = CMPI_REQUEST_NULL()
         try check(call(&request), operation)
+        try finish(&request, operation, purpose)
+    }
+
+    /// Non-blocking calls under way at a time: while one chunk is on its last hop to the far ranks, the next is on its
+    /// first.
+    static let pipelineDepth = 4
+
+    /// Runs `steps` non-blocking calls in their order, some of them at a time.
+    /// - Parameter call: starts a step. Memory of its own that the call needs until it is done it keeps by slot, from 0
+    ///   to ``pipelineDepth``: a slot has one step at a time.
+    func pipeline(
+        _ operation: String, steps: Int, starting call: (_ step: Int, _ slot: Int, inout CMPI_Request) -> Int32
+    ) throws(MPIError) {
+        let depth = Self.pipelineDepth
+        var requests = [CMPI_Request](repeating: CMPI_REQUEST_NULL(), count: depth)
+        for step in 0..<steps {
+            let slot = step % depth
+            if step >= depth { try finish(&requests[slot], operation, .transfer) }
+            try check(call(step, slot, &requests[slot]), operation)
+        }
+        for step in max(0, steps - depth)..<steps { try finish(&requests[step % depth], operation, .transfer) }
+    }
+
+    /// Number of chunks that `count` elements take.
+    func chunkCount(_ count: Int) -> Int { (count + maximumChunk - 1) / maximumChunk }
+
+    /// Where a chunk of `count` elements starts and how long it is.
+    func chunk(_ index: Int, of count: Int) -> (start: Int, length: Int32) {
+        let start = index * maximumChunk
+        return (start, Int32(min(maximumChunk, count - start)))
+    }
+
+    private func finish(
+        _ request: inout CMPI_Request, _ operation: String, _ purpose: BackOff.Purpose
+    ) throws(MPIError) {
         var backOff = BackOff(for: purpose)
         while true {
             var done: Int32 = 0
             try check(CMPI_Test(&request, &done), operation)
             if done != 0 { return }
             backOff.pause()
-        }
-    }
-
-    /// Calls `body` for each piece of `count` elements: where it starts and how long it is.
-    func forEachChunk(
-        of count: Int, _ body: (_ start: Int, _ length: Int32) throws(MPIError) -> Void
-    ) throws(MPIError) {
-        var start = 0
-        while start < count {
-            let length = min(maximumChunk, count - start)
-            try body(start, Int32(length))
-            start += length
         }
     }
 

@@ -1,5 +1,11 @@
 internal import CMPI
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// MPI in this process, from its start to its end. Make one, on the main thread, before anything else of this module.
 ///
 /// Without `mpirun` or `srun` the process is the only rank of a world of its own.
@@ -21,6 +27,9 @@ package struct MPIEnvironment: ~Copyable {
         guard started == 0 else {
             throw failure("it was started before in this process", remedy: "this is a defect; start it once")
         }
+        // Without mpirun, Open MPI 4 starts a daemon for processes that this one might spawn, and the daemon inherits
+        // every open pipe: whoever reads one of them would wait for its end until we exit. A user's choice is kept.
+        setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
         var provided: Int32 = 0
         let status = MPI_Init_thread(nil, nil, CMPI_THREAD_FUNNELED(), &provided)
         guard status == CMPI_SUCCESS() else {

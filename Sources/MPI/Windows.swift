@@ -15,6 +15,8 @@ package struct Windows {
 
     /// Number of elements of all ranks.
     package var total: Int { starts[starts.count - 1] }
+    /// Number of pieces.
+    package var rankCount: Int { starts.count - 1 }
     /// Number of windows.
     package var count: Int { (total + width - 1) / width }
 
@@ -28,15 +30,12 @@ package struct Windows {
         return from < to ? (from - starts[rank], Int32(to - from)) : (0, 0)
     }
 
-    /// MPI's arguments on the root: length and displacement of each rank's part of a window.
-    package func layout(of window: Int) -> (lengths: [Int32], displacements: [Int32]) {
-        var lengths: [Int32] = []
-        var displacements: [Int32] = []
-        for rank in 0..<starts.count - 1 {
+    /// MPI's arguments on the root: length and displacement of each rank's part of a window, by rank.
+    package func layout(of window: Int) -> [(length: Int32, displacement: Int32)] {
+        (0..<rankCount).map { rank in
             let part = part(of: rank, in: window)
-            lengths.append(part.length)
-            displacements.append(part.length > 0 ? Int32(starts[rank] + part.start - start(of: window)) : 0)
+            let displacement = part.length > 0 ? starts[rank] + part.start - start(of: window) : 0
+            return (part.length, Int32(displacement))
         }
-        return (lengths, displacements)
     }
 }

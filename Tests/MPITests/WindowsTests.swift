@@ -17,14 +17,14 @@ struct WindowsTests {
             let layout = windows.layout(of: window)
             for (rank, piece) in pieces.enumerated() {
                 let part = windows.part(of: rank, in: window)
-                #expect(part.length == layout.lengths[rank])
+                #expect(part.length == layout[rank].length)
                 for element in 0..<Int(part.length) {
-                    let place = windows.start(of: window) + Int(layout.displacements[rank]) + element
+                    let place = windows.start(of: window) + Int(layout[rank].displacement) + element
                     #expect(whole[place] == nil)
                     whole[place] = piece[part.start + element]
                 }
             }
-            #expect(layout.lengths.reduce(0, +) <= width)
+            #expect(layout.reduce(0) { $0 + Int($1.length) } <= width)
         }
         #expect(whole == pieces.flatMap { $0 })
     }
@@ -35,13 +35,13 @@ struct WindowsTests {
         let windows = Windows(counts: [3_000_000_000, 1, 5_000_000_000], width: width)
         #expect(windows.total == 8_000_000_001)
         let last = windows.layout(of: windows.count - 1)
-        #expect(last.lengths[0] == 0 && last.lengths[1] == 0)
-        #expect(Int(last.lengths[2]) == windows.total - windows.start(of: windows.count - 1))
-        let second = windows.part(of: 2, in: windows.count - 1)
-        #expect(second.start + Int(second.length) == 5_000_000_000)
-        let border = 3_000_000_000 / width
-        #expect(windows.layout(of: border).lengths.reduce(0, +) == Int32(width))
-        #expect(windows.layout(of: border).lengths[1] == 1)
-        #expect(windows.layout(of: border).displacements[2] == windows.layout(of: border).displacements[1] + 1)
+        #expect(last[0].length == 0 && last[1].length == 0)
+        #expect(Int(last[2].length) == windows.total - windows.start(of: windows.count - 1))
+        let end = windows.part(of: 2, in: windows.count - 1)
+        #expect(end.start + Int(end.length) == 5_000_000_000)
+        let border = windows.layout(of: 3_000_000_000 / width)
+        #expect(border.reduce(0) { $0 + Int($1.length) } == width)
+        #expect(border[1].length == 1)
+        #expect(border[2].displacement == border[1].displacement + 1)
     }
 }

@@ -36,7 +36,7 @@ func chunkChecks() -> [RankCheck] {
             expect(received == (0..<100).map { UInt8($0) })
         },
         check("large buffers arrive whole") { world in
-            let count = 10_000_019
+            let count = 3_000_019
             var values = (0..<count).map { pattern(world.rank, $0) }
             try values.withUnsafeMutableBufferPointer { try world.reduceSum($0, root: 0) }
             try values.withUnsafeMutableBufferPointer { try world.broadcast($0, root: 0) }
@@ -44,7 +44,7 @@ func chunkChecks() -> [RankCheck] {
                 values[element] == (0..<world.size).reduce(UInt64(0)) { $0 &+ pattern($1, element) }
             }
             expect(same)
-            try expectGather(world, root: 0) { $0 == 0 ? 5 : 9_000_001 }
+            try expectGather(world, root: 0) { $0 == 0 ? 5 : 4_000_001 }
         },
     ]
 }
