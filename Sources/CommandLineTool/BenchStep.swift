@@ -25,7 +25,9 @@ struct BenchStep: ParsableCommand {
 
     func validate() throws {
         guard width > 0, width % 4 == 0 else { throw ValidationError("--width \(width) is not a multiple of 4") }
-        guard (2...255).contains(classes) else { throw ValidationError("--classes \(classes) is not between 2 and 255") }
+        guard (2...255).contains(classes) else {
+            throw ValidationError("--classes \(classes) is not between 2 and 255")
+        }
         guard steps > 0 else { throw ValidationError("--steps \(steps) is less than 1") }
         guard min(size.height, size.width) >= ClientNetwork.smallestSide else {
             throw ValidationError("--size \(size) has fewer than \(ClientNetwork.smallestSide) rows or columns")
@@ -80,7 +82,7 @@ enum ProcessMemory {
     /// The largest resident size so far.
     static var peakMebibytes: Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss >> 10
     }
 }

@@ -8,8 +8,8 @@ struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the Dice of every center's network, per class and case, on native grids.")
 
-    @Option(help: "The folder of the run.")
-    var run: String
+    @Option(name: .customLong("run"), help: "The folder of the run.")
+    var folder: String
     @Option(help: "train, validation or test.")
     var split = Split.test
     @Option(help: "The round of the checkpoint; the newest by default.")
@@ -25,13 +25,14 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let access = try RunAccess(self.run, round: checkpoint)
+        let access = try RunAccess(folder, round: checkpoint)
         let cohorts = try Cohort.loadAll(data: data ?? access.configuration.data ?? "")
             .filter { center == nil || $0.center == center }
         guard !cohorts.isEmpty else {
             throw FederationError(
                 kind: .configuration, attempted: "evaluate", subject: "center \(center ?? "")",
-                reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))")
+                reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))"
+            )
         }
         let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1))
         var scores: [CenterScore] = []

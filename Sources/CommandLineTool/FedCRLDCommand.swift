@@ -33,14 +33,14 @@ struct FedCRLDCommand: ParsableCommand {
             let text = fullMessage(for: error)
             let isHelp = exitCode(for: error) == .success
             FileHandle(fileDescriptor: isHelp ? STDOUT_FILENO : STDERR_FILENO).write(Data((text + "\n").utf8))
-            exit(isHelp ? 0 : 2)
+            Foundation.exit(isHelp ? 0 : 2)
         }
         do { try command.run() } catch let status as ExitCode {
-            exit(status.rawValue)
+            Foundation.exit(status.rawValue)
         } catch {
             let failure = FederationError(describing: error)
             Console.error(failure.description)
-            exit(failure.exitStatus)
+            Foundation.exit(failure.exitStatus)
         }
     }
 }

@@ -10,8 +10,8 @@ struct Predict: ParsableCommand {
         abstract: "Segment an image with a center's network, in the image's own grid.",
         discussion: "The output's labels are the center's classes in their order, 0 the background.")
 
-    @Option(help: "The folder of the run.")
-    var run: String
+    @Option(name: .customLong("run"), help: "The folder of the run.")
+    var folder: String
     @Option(help: "The center whose network is used.")
     var center: String
     @Option(help: "The image, NIfTI.")
@@ -33,7 +33,7 @@ struct Predict: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let access = try RunAccess(self.run, round: checkpoint)
+        let access = try RunAccess(folder, round: checkpoint)
         let state = try access.state(of: center)
         let classes = state.network.classes
         let preprocessing = try Preprocessing(access.configuration.preprocessingSettings)
@@ -51,7 +51,9 @@ struct Predict: ParsableCommand {
         let classes = predicted.shape.channels
         var planes = [Float](repeating: 0, count: predicted.count)
         for position in 0..<positions {
-            for label in 0..<classes { planes[label * positions + position] = predicted.base[position * classes + label] }
+            for label in 0..<classes {
+                planes[label * positions + position] = predicted.base[position * classes + label]
+            }
         }
         let grid = [sample.size.depth, sample.size.height, sample.size.width]
         let file = try HDF5File.create(at: path)

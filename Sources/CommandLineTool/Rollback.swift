@@ -10,15 +10,15 @@ struct Rollback: ParsableCommand {
             anew. All other centers stay as they are. `fedcrld train --resume RUN` continues from there.
             """)
 
-    @Option(help: "The folder of the run; no job may be running on it.")
-    var run: String
+    @Option(name: .customLong("run"), help: "The folder of the run; no job may be running on it.")
+    var folder: String
     @Option(help: "The center.")
     var center: String
     @Option(help: "The round of the snapshot; RUN/banks/CENTER lists them.")
     var to: Int
 
     func run() throws {
-        let round = try Federation.Rollback(self.run).apply(center: center, to: to)
+        let round = try Federation.Rollback(folder).apply(center: center, to: to)
         print("\(center) is back at round \(to) in the checkpoint of round \(round)")
     }
 }

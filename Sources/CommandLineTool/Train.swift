@@ -52,7 +52,6 @@ enum MPIJob {
     /// A failure that all ranks agree on ends them in good order. Any other ends the job at once: the rank where it
     /// happened says what it was, and the others, which may wait for it, are stopped.
     static func run(_ body: (RankContext) throws -> Void) throws {
-        ProcessGuard.endWithLauncher()
         let environment = try MPIEnvironment()
         let rank = RankContext(environment.world)
         do {

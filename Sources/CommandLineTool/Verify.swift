@@ -45,7 +45,8 @@ struct Verify: ParsableCommand {
         let isCheckpoint = FileManager.default.fileExists(atPath: "\(path)/\(Manifest.fileName)")
         let checkpoint = path.hasSuffix("/") ? String(path.dropLast()) : path
         let run = RunFolder(
-            isCheckpoint ? ((checkpoint as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path)
+            isCheckpoint
+                ? ((checkpoint as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path)
         let folders = isCheckpoint ? [checkpoint] : run.rounds.sorted().map(run.checkpoint)
         guard !folders.isEmpty else {
             throw FederationError(

@@ -76,7 +76,7 @@ package struct Preprocessing: Sendable {
     }
 
     /// Each voxel's class from what the label file holds.
-    private func classes(
+    func classes(
         of label: Volume, in cohort: Cohort, path: String
     ) throws(CardiacMRError) -> [UInt8] {
         let values = cohort.labelValues ?? Array(cohort.classes.indices)

@@ -28,7 +28,8 @@ package final class GlobalModel {
             for entry in entries(.client, prefixes) where entry.shape.first == network.classes {
                 guard entry.name.hasPrefix("decoder.head") else { continue }
                 throw Self.unusable(
-                    "decoder.head", "centers have \(network.classes) and \(other.classes) classes, so it differs in shape")
+                    "decoder.head",
+                    "centers have \(network.classes) and \(other.classes) classes, so it differs in shape")
             }
         }
     }
@@ -47,7 +48,8 @@ package final class GlobalModel {
         for part in CenterState.Part.allCases {
             for range in contiguousRanges(part) {
                 try communicator.broadcast(
-                    UnsafeMutableBufferPointer(start: values(part).base + range.lowerBound, count: range.count), root: 0)
+                    UnsafeMutableBufferPointer(start: values(part).base + range.lowerBound, count: range.count), root: 0
+                )
             }
         }
     }

@@ -63,7 +63,8 @@ package struct CheckpointComparison {
                 let same =
                     name.hasSuffix("/step")
                     ? try a.read(name, as: Int64.self) == b.read(name, as: Int64.self)
-                    : try a.read(name, as: Float.self).map(\.bitPattern) == b.read(name, as: Float.self).map(\.bitPattern)
+                    : try a.read(name, as: Float.self).map(\.bitPattern)
+                        == b.read(name, as: Float.self).map(\.bitPattern)
                 if !same { differences.append("\(name) differs between \(first) and \(second)") }
             }
         }

@@ -19,7 +19,8 @@ package struct CheckpointReader {
     /// - Throws: on all ranks where there is none.
     package func newest(report: (String) -> Void) throws -> Manifest {
         let listed = try rank.communicate { ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array(folder.rounds.map(String.init).joined(separator: " ").utf8) : nil)
+            try ranks.broadcastBytes(
+                rank.isRoot ? Array(folder.rounds.map(String.init).joined(separator: " ").utf8) : nil)
         }
         let rounds = String(decoding: listed, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
         for round in rounds {

@@ -131,7 +131,8 @@ package struct CheckpointWriter {
     ) throws {
         let file = try HDF5File.create(at: path)
         try StateFile.write(
-            .init(kind: "server", round: round, seed: configuration.seed, network: model.network, center: nil), to: file)
+            .init(kind: "server", round: round, seed: configuration.seed, network: model.network, center: nil), to: file
+        )
         try model.write(to: file)
         if let relocalizations {
             for center in relocalizations.centers {

@@ -24,7 +24,8 @@ package struct Inspection {
             text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
         }
         for center in run.centers {
-            let snapshots = (try? FileManager.default.contentsOfDirectory(atPath: "\(run.folder.banks)/\(center)")) ?? []
+            let snapshots =
+                (try? FileManager.default.contentsOfDirectory(atPath: "\(run.folder.banks)/\(center)")) ?? []
             let rounds = Set(snapshots.compactMap(CheckpointRetention.round(ofSnapshot:))).sorted()
             text += "bank of \(center): rounds \(rounds.map(String.init).joined(separator: ", "))\n"
         }
@@ -37,7 +38,8 @@ package struct Inspection {
     /// A checkpoint: its centers and files.
     package init(checkpoint path: String) throws {
         let manifest = try Manifest.read(folder: path)
-        text += "checkpoint of round \(manifest.round), written by \(manifest.program), CRL at the \(manifest.placement), "
+        text +=
+            "checkpoint of round \(manifest.round), written by \(manifest.program), CRL at the \(manifest.placement), "
         text += "configuration \(manifest.configuration)\n"
         for (center, round) in manifest.banks.sorted(by: { $0.key < $1.key }) {
             text += "  center \(center), last trained in round \(round)\n"

@@ -36,7 +36,8 @@ package struct Manifest: Codable, Sendable, Equatable {
             guard manifest.formatVersion <= StateFile.formatVersion else {
                 throw FederationError(
                     attempted: "read", subject: path,
-                    reason: "its format version is \(manifest.formatVersion), this program knows \(StateFile.formatVersion)",
+                    reason:
+                        "its format version is \(manifest.formatVersion), this program knows \(StateFile.formatVersion)",
                     remedy: "use the program that wrote it, or a newer one")
             }
             return manifest

@@ -22,7 +22,8 @@ package struct RunAccess {
         configuration = try Configuration.parse(yaml: text, name: folder.configuration)
         let rounds = folder.rounds
         guard let chosen = round ?? rounds.first else {
-            throw Self.unreadable(path, "it has no complete checkpoint", "resume it with `fedcrld train --resume \(path)`")
+            throw Self.unreadable(
+                path, "it has no complete checkpoint", "resume it with `fedcrld train --resume \(path)`")
         }
         guard rounds.contains(chosen) else {
             let known = rounds.map(String.init).joined(separator: ", ")

@@ -14,7 +14,8 @@ extension Configuration {
         var settings = AugmentationSettings()
         settings.mirrorProbability = augmentation.mirrorProbability
         settings.rotationProbability = augmentation.rotation.probability
-        settings.rotationDegrees = max(abs(augmentation.rotation.range.lowerBound), augmentation.rotation.range.upperBound)
+        settings.rotationDegrees = max(
+            abs(augmentation.rotation.range.lowerBound), augmentation.rotation.range.upperBound)
         settings.scalingProbability = augmentation.scale.probability
         settings.scaling = augmentation.scale.range
         settings.elasticProbability = augmentation.elastic.probability

@@ -60,7 +60,8 @@ package struct RunStart {
                 onRoot: rank,
                 failure
                     ?? FederationError(
-                        kind: decision.isMisconfigured ? .configuration : .failure, attempted: "", subject: "", reason: "",
+                        kind: decision.isMisconfigured ? .configuration : .failure, attempted: "", subject: "",
+                        reason: "",
                         remedy: ""))
         }
         let configuration = try Configuration.parse(yaml: decision.configuration, name: "the run's configuration")
@@ -139,12 +140,14 @@ package struct RunStart {
 
     private func newFolder(_ request: RunRequest) throws -> String {
         guard let out = request.out else {
-            throw Self.usage("train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
+            throw Self.usage(
+                "train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
         }
         let folder = RunFolder(out)
         guard !FileManager.default.fileExists(atPath: folder.configuration), folder.rounds.isEmpty else {
             throw Self.usage(
-                "start a run in", out, "it already holds one", "continue it with --resume \(out), or choose another folder")
+                "start a run in", out, "it already holds one",
+                "continue it with --resume \(out), or choose another folder")
         }
         return out
     }
