@@ -29,6 +29,9 @@ final class Library: @unchecked Sendable {
 
         // Releases without the property obey the environment only; a choice of the user is kept.
         if CHDF5_HAS_FILE_LOCKING_PROPERTY() == 0 { setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) }
+        // After a failed write (a full disk) the library's closing at exit, which tries again, ends in a crash. Whatever
+        // is open has its owner here; what an exit leaves open is unfinished anyway.
+        _ = H5dont_atexit()
         let opened = H5open()
         precondition(opened >= 0, "the HDF5 library cannot be initialized")
         fileAccess = H5Pcreate(CHDF5_P_FILE_ACCESS())

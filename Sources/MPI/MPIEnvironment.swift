@@ -17,7 +17,8 @@ package struct MPIEnvironment: ~Copyable {
     private var isInitialized: Bool
 
     /// Starts MPI with thread level FUNNELED: other threads may compute, the calling one alone communicates.
-    /// - Throws: when MPI was started already, does not start or does not allow other threads.
+    /// - Throws: when MPI was started already, does not start, does not allow other threads or does not know the
+    ///   program that started the ranks.
     package init() throws(MPIError) {
         func failure(_ reason: String, remedy: String) -> MPIError {
             MPIError(operation: "start MPI", rank: nil, context: "", reason: reason, remedy: remedy)
@@ -41,6 +42,13 @@ package struct MPIEnvironment: ~Copyable {
                 remedy: "use a build of MPI with thread support")
         }
         let world = try Communicator.duplicatingWorld()
+        // The ranks of a foreign mpirun would each do the whole job, into the same files.
+        for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] where world.size == 1 {
+            guard let launched = getenv(variable).flatMap({ Int(String(cString: $0)) }), launched > 1 else { continue }
+            throw failure(
+                "it was launched as \(launched) ranks (\(variable)), but the library sees this process alone",
+                remedy: "use the mpirun or srun that belongs to \(Self.readLibraryVersion())")
+        }
         self.world = world
         self.libraryVersion = Self.readLibraryVersion()
         self.isInitialized = true
@@ -68,7 +76,7 @@ package struct MPIEnvironment: ~Copyable {
             MPI_Get_library_version(text.baseAddress, &length)
             return text.baseAddress.map { String(cString: $0) } ?? ""
         }
-        let line = text.prefix { !$0.isNewline }.split(whereSeparator: { $0.isWhitespace }).joined(separator: " ")
-        return line.hasSuffix(",") ? String(line.dropLast()) : line
+        // Open MPI goes on with the build after a comma, MPICH on further lines.
+        return text.prefix { !$0.isNewline && $0 != "," }.split { $0.isWhitespace }.joined(separator: " ")
     }
 }

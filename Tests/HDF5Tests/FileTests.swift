@@ -58,6 +58,17 @@ struct FileTests {
         #expect(try file.read("network/bias") == [Float(1), 2, 3], "the other datasets stay readable")
     }
 
+    @Test("on a full disk are an error, and the process ends as usual", .enabled(if: access("/dev/full", W_OK) == 0))
+    func fullDisk() {
+        let error = failure { () throws -> Void in
+            let file = try HDF5File.create(at: "/dev/full")
+            try file.write([1, 2, 3] as [Float], shape: [3], to: "a")
+            try file.close()
+        }
+        #expect(error.reason == "no space left on device")
+        #expect(error.remedy == "free some space and try again")
+    }
+
     @Test("that are created replace what was there")
     func truncates() throws {
         let first = try HDF5File.create(at: folder.file("a.h5"))

@@ -26,4 +26,9 @@ func runChecks() throws -> Bool {
     return passed
 }
 
-exit(try runChecks() ? 0 : 1)
+do {
+    exit(try runChecks() ? 0 : 1)
+} catch {
+    print("FAILED: \(error)")
+    exit(1)
+}
