@@ -25,21 +25,26 @@ struct BiasField: Sendable {
         }
     }
 
-    /// The factor at a place whose coordinates run from −1 to 1 over the volume.
-    func factor(_ x: Float, _ y: Float, _ z: Float) -> Float {
-        let (xs, ys, zs): (SIMD4<Float>, SIMD4<Float>, SIMD4<Float>) = (
-            [1, x, x * x, x * x * x], [1, y, y * y, y * y * y], [1, z, z * z, z * z * z]
-        )
-        var exponent: Float = 0
+    /// The field along a row, at coordinates that run from −1 to 1 over the volume.
+    func row(y: Float, z: Float) -> Row {
+        let (ys, zs) = ([1, y, y * y, y * y * y], [1, z, z * z, z * z * z])
+        var powers: [Float] = [0, 0, 0, 0]
         var index = 0
         for order in 1...3 {
-            for column in 0...order {
-                for row in 0...(order - column) {
-                    exponent += coefficients[index] * xs[column] * ys[row] * zs[order - column - row]
+            for x in 0...order {
+                for y in 0...(order - x) {
+                    powers[x] += coefficients[index] * ys[y] * zs[order - x - y]
                     index += 1
                 }
             }
         }
-        return expf(exponent)
+        return Row(a: powers[0], b: powers[1], c: powers[2], d: powers[3])
+    }
+
+    /// What is left of the polynomial in a row.
+    struct Row {
+        fileprivate let a, b, c, d: Float
+
+        func factor(x: Float) -> Float { expf(((d * x + c) * x + b) * x + a) }
     }
 }

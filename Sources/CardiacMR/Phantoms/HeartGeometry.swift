@@ -56,8 +56,8 @@ package struct HeartGeometry: Equatable, Sendable {
         // Where the cavity ends; the last slice, above it, shows 10 ± 4.5 mm.
         let apexRadius = min(random.normal(4, 4, in: 1...16), 0.6 * radius)
         let length = random.normal(86 + 0.8 * (radius - 26.5), 9, in: 60...125)
-        // Lognormal of mean 1 and standard deviation 0.6.
-        let rightRatio = 1.12 * exp(-0.154 + 0.555 * random.normal()).clamped(to: 0.25...2.8)
+        // Lognormal of mean 1 and standard deviation 0.6, and what labels lose of thin crescents.
+        let rightRatio = 1.22 * exp(-0.154 + 0.555 * random.normal()).clamped(to: 0.25...2.8)
         let missing = random.normal(1.4, 1.2, in: 0...4) * sliceSpacing / length
         let diastole = HeartMeasures(
             radius: radius, apexRadius: apexRadius, wall: wall, length: length, baseShift: 0,

@@ -146,7 +146,7 @@ struct HeartSection {
     /// The cavity's radius: nearly cylindrical, then an ellipsoid that is cut at the apex radius.
     private static func cavityRadius(_ measures: HeartMeasures, level: Double) -> Double {
         let end = measures.apexRadius / measures.radius
-        func shape(_ level: Double) -> Double { (1 - (1 - end * end) * pow(taper(level), 2.2)).squareRoot() }
+        func shape(_ level: Double) -> Double { (1 - (1 - end * end) * pow(taper(level), 1.6)).squareRoot() }
         return measures.radius * shape(level) / shape(0.55)
     }
 

@@ -62,11 +62,11 @@ extension PhantomSubject {
             let z = depth > 1 ? Float(2 * slice) / Float(depth - 1) - 1 : 0
             for row in 0..<height {
                 let y = Float((Double(row) - Double(height - 1) / 2) * pixel)
+                let biasRow = bias.row(y: Float(2 * row) / Float(height - 1) - 1, z: z)
                 for column in 0..<width {
                     let x = Float((Double(column) - Double(width - 1) / 2) * pixel)
                     let index = (slice * height + row) * width + column
-                    let bias = bias.factor(
-                        Float(2 * column) / Float(width - 1) - 1, Float(2 * row) / Float(height - 1) - 1, z)
+                    let bias = biasRow.factor(x: Float(2 * column) / Float(width - 1) - 1)
                     scene.bias[index] = bias
                     scene.surround[index] =
                         bias

@@ -46,7 +46,9 @@ package struct PhantomSubject: Sendable {
         let isEnhanced = profile.sequence != .balancedSteadyState
         heart = HeartGeometry(
             random: &random, sliceSpacing: spacing, infarctProbability: isEnhanced ? 0.67 : 0)
-        let fieldOfView = random.normal(profile.fieldOfView, 0.06 * profile.fieldOfView, in: 240...520)
+        // Large hearts are in large bodies.
+        let typical = profile.fieldOfView * (1 + 0.045 * (heart.endDiastole.radius - 26.5) / 4.8)
+        let fieldOfView = random.normal(typical, 0.045 * typical, in: 240...520)
         thorax = Thorax(random: &random, fieldOfView: Float(fieldOfView))
 
         // The stack covers the heart and up to three slices more, as scans are planned; where the wanted number of

@@ -65,7 +65,10 @@ struct Thorax {
         let fat = fatThickness * (1 + 0.35 * cosf(2 * angle + fatPhase) + 0.15 * texture.value(angle * 3, 7))
         let muscle = fat + muscleThickness * (1 + 0.2 * texture.value(angle * 5, 31))
         func cover(_ distance: Float) -> Float { (0.5 - distance / blur).clamped(to: 0...1) }
-        func paint(_ value: inout Float, _ color: Float, _ coverage: Float) { value += (color - value) * coverage }
+        // Most organs miss most pixels: their texture is not even asked for.
+        func paint(_ value: inout Float, _ color: @autoclosure () -> Float, _ coverage: Float) {
+            if coverage > 0 { value += (color() - value) * coverage }
+        }
 
         var value: Float = 0
         // Fat is never uniform: septa and the coil's nearness.
@@ -95,19 +98,19 @@ struct Thorax {
     private func organs(
         _ value: inout Float, _ x: Float, _ y: Float, depth: Float, texture: SmoothNoise, chest: Float, blur: Float
     ) {
-        func paint(_ color: Float, _ distance: Float) {
+        func paint(_ color: @autoclosure () -> Float, _ distance: Float) {
             let coverage = (0.5 - distance / blur).clamped(to: 0...1) * chest
-            value += (color - value) * coverage
+            if coverage > 0 { value += (color() - value) * coverage }
         }
         // Nearer to the apex the plane cuts more of what is below the diaphragm.
         let growth = (depth - 45) * 0.22
         paint(0.62 + 0.12 * texture.value(x / 12, y / 12 + 9), mediastinum.distance(x, y))
-        let vessels = texture.value(x / 8 + 300, y / 8)
         paint(
-            liverBrightness + 0.03 * texture.value(x / 15, y / 15) + max(0, vessels - 0.6) * 0.35,
+            liverBrightness + 0.03 * texture.value(x / 15, y / 15)
+                + max(0, texture.value(x / 8 + 300, y / 8) - 0.6) * 0.35,
             liver.distance(x, y) - growth)
-        let content = 0.5 + 0.5 * texture.value(x / 14 + 40, y / 14)
-        paint(stomachBrightness * (0.6 + 0.6 * content), stomach.distance(x, y) - growth)
+        paint(
+            stomachBrightness * (0.9 + 0.3 * texture.value(x / 14 + 40, y / 14)), stomach.distance(x, y) - growth)
         paint(0.48 + 0.03 * texture.value(x / 10, y / 10), spleen.distance(x, y) - growth)
         paint(0.33 + 0.06 * texture.value(x / 6, y / 6 + 70), spine.distance(x, y))
         paint(0.75, canal.distance(x, y))

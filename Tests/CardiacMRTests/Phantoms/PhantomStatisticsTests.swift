@@ -65,10 +65,12 @@ struct PhantomStatisticsTests {
 
     @Test("the foreground takes as many voxels as in real volumes: 3.7 ± 1.2 %")
     func foreground() {
+        var settings = Self.settings
+        (settings.height, settings.width) = (64, 64)
         var fractions: [Double] = []
         for center in 0..<5 {
-            for subject in 0..<8 {
-                let phantom = PhantomSubject(settings: Self.settings, center: center, subject: subject)
+            for subject in 0..<16 {
+                let phantom = PhantomSubject(settings: settings, center: center, subject: subject)
                 for phase in [Phase.endDiastole, .endSystole] {
                     let labels = phantom.render(phase).label.labels
                     fractions.append(Double(labels.count { $0 != 0 }) / Double(labels.count))
