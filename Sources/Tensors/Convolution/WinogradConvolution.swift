@@ -76,10 +76,12 @@ struct WinogradConvolution {
         Parallel.shared.loop(taps * inputs) { task in
             let tap = task / inputs
             let channel = task % inputs
-            WeightGradientTile(
-                weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
-                frequencies: sums.base + task * outputs, plane: plane
-            ).cover(0..<outputs)
+            withTileScratch { scratch in
+                WeightGradientTile(
+                    weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
+                    frequencies: sums.base + task * outputs, plane: plane, scratch: scratch
+                ).cover(0..<outputs)
+            }
         }
     }
 
@@ -94,15 +96,24 @@ struct WinogradConvolution {
         Parallel.shared.loop(taps * blocks) { task in
             let tap = task / blocks
             let first = task % blocks * block
-            for channel in first..<min(inputs, first + block) {
-                WeightTile(
-                    weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
-                    flipped: flipped, frequencies: result.base + (tap * inputs + channel) * outputs,
-                    plane: taps * inputs * outputs
-                ).cover(0..<outputs)
+            withTileScratch { scratch in
+                for channel in first..<min(inputs, first + block) {
+                    WeightTile(
+                        weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
+                        flipped: flipped, frequencies: result.base + (tap * inputs + channel) * outputs,
+                        plane: taps * inputs * outputs, scratch: scratch
+                    ).cover(0..<outputs)
+                }
             }
         }
         return result
+    }
+
+    /// Runs `body` with room for the 36 vectors of a tile.
+    private func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
+        TensorPool.shared.withScratch(Self.frequencies * SIMD16<Float>.scalarCount) {
+            body(UnsafeMutableRawPointer($0))
+        }
     }
 
     private func transformInput(_ input: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, into values: Tensor) {
@@ -110,14 +121,16 @@ struct WinogradConvolution {
         Parallel.shared.loop(shape.depth * chunk.count) { task in
             let slice = task / chunk.count
             let row = chunk.lowerBound + task % chunk.count
-            for column in 0..<grid.columns {
-                InputTile(
-                    slice: input.base + slice * shape.height * shape.width * shape.channels,
-                    height: shape.height, width: shape.width, channels: shape.channels,
-                    top: 4 * row - 1, left: 4 * column - 1,
-                    frequencies: values.base + (task * grid.columns + column) * shape.channels,
-                    plane: values.shape.width * shape.channels
-                ).cover(0..<shape.channels)
+            withTileScratch { scratch in
+                for column in 0..<grid.columns {
+                    InputTile(
+                        slice: input.base + slice * shape.height * shape.width * shape.channels,
+                        height: shape.height, width: shape.width, channels: shape.channels,
+                        top: 4 * row - 1, left: 4 * column - 1,
+                        frequencies: values.base + (task * grid.columns + column) * shape.channels,
+                        plane: values.shape.width * shape.channels, scratch: scratch
+                    ).cover(0..<shape.channels)
+                }
             }
         }
     }
@@ -127,14 +140,16 @@ struct WinogradConvolution {
         Parallel.shared.loop(shape.depth * chunk.count) { task in
             let slice = task / chunk.count
             let row = chunk.lowerBound + task % chunk.count
-            for column in 0..<grid.columns {
-                GradientTile(
-                    slice: gradient.base + slice * shape.height * shape.width * shape.channels,
-                    height: shape.height, width: shape.width, channels: shape.channels,
-                    top: 4 * row, left: 4 * column,
-                    frequencies: values.base + (task * grid.columns + column) * shape.channels,
-                    plane: values.shape.width * shape.channels
-                ).cover(0..<shape.channels)
+            withTileScratch { scratch in
+                for column in 0..<grid.columns {
+                    GradientTile(
+                        slice: gradient.base + slice * shape.height * shape.width * shape.channels,
+                        height: shape.height, width: shape.width, channels: shape.channels,
+                        top: 4 * row, left: 4 * column,
+                        frequencies: values.base + (task * grid.columns + column) * shape.channels,
+                        plane: values.shape.width * shape.channels, scratch: scratch
+                    ).cover(0..<shape.channels)
+                }
             }
         }
     }
@@ -146,14 +161,16 @@ struct WinogradConvolution {
         Parallel.shared.loop(shape.depth * chunk.count) { task in
             let slice = task / chunk.count
             let row = chunk.lowerBound + task % chunk.count
-            for column in 0..<grid.columns {
-                OutputTile(
-                    slice: output.base + slice * shape.height * shape.width * shape.channels,
-                    height: shape.height, width: shape.width, channels: shape.channels,
-                    top: 4 * row, left: 4 * column,
-                    frequencies: products.base + (task * grid.columns + column) * shape.channels,
-                    plane: products.shape.width * shape.channels, bias: bias
-                ).cover(0..<shape.channels)
+            withTileScratch { scratch in
+                for column in 0..<grid.columns {
+                    OutputTile(
+                        slice: output.base + slice * shape.height * shape.width * shape.channels,
+                        height: shape.height, width: shape.width, channels: shape.channels,
+                        top: 4 * row, left: 4 * column,
+                        frequencies: products.base + (task * grid.columns + column) * shape.channels,
+                        plane: products.shape.width * shape.channels, scratch: scratch, bias: bias
+                    ).cover(0..<shape.channels)
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 // What happens to one 6 × 6 or 4 × 4 tile, for one vector of channels at a time. A *plane* holds one frequency of all
-// tiles of a chunk; consecutive frequencies of a tile are `plane` floats apart.
+// tiles of a chunk; consecutive frequencies of a tile are `plane` floats apart. What is between the passes over columns and
+// rows goes to `scratch`: Swift's temporary allocations of so aligned values are on the heap.
 
 /// Reads the 6 × 6 inputs of a tile, zero outside the slice, and writes its 36 frequencies.
 struct InputTile: ChannelKernel {
@@ -14,46 +15,46 @@ struct InputTile: ChannelKernel {
     /// The tile's values at frequency 0.
     let frequencies: UnsafeMutablePointer<Float>
     let plane: Int
+    /// Room for 36 vectors.
+    let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let inside = top >= 0 && left >= 0 && top &+ 6 <= height && left &+ 6 <= width
-        withUnsafeTemporaryAllocation(of: V.self, capacity: WinogradTransform.frequencies) { buffer in
-            guard let rows = buffer.baseAddress else { return }
-            if inside {
-                let corner = slice + ((top &* width &+ left) &* channels &+ channel)
-                let down = width &* channels
-                for column in 0..<6 {
-                    let p = corner + column &* channels
-                    let t = WinogradTransform.input(
-                        (
-                            V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)
-                        ))
-                    write(t, rows + column, 6)
-                }
-            } else {
-                for column in 0..<6 {
-                    let x = left &+ column
-                    let t = WinogradTransform.input(
-                        (
-                            load(lanes, x, top, channel), load(lanes, x, top &+ 1, channel),
-                            load(lanes, x, top &+ 2, channel), load(lanes, x, top &+ 3, channel),
-                            load(lanes, x, top &+ 4, channel), load(lanes, x, top &+ 5, channel)
-                        ))
-                    write(t, rows + column, 6)
-                }
+        let rows = scratch.assumingMemoryBound(to: V.self)
+        if inside {
+            let corner = slice + ((top &* width &+ left) &* channels &+ channel)
+            let down = width &* channels
+            for column in 0..<6 {
+                let p = corner + column &* channels
+                let t = WinogradTransform.input(
+                    (
+                        V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)
+                    ))
+                write(t, rows + column, 6)
             }
-            for row in 0..<6 {
-                let r = rows + 6 &* row
-                let v = WinogradTransform.input((r[0], r[1], r[2], r[3], r[4], r[5]))
-                let target = frequencies + (6 &* row &* plane &+ channel)
-                v.0.store(target)
-                v.1.store(target + plane)
-                v.2.store(target + 2 &* plane)
-                v.3.store(target + 3 &* plane)
-                v.4.store(target + 4 &* plane)
-                v.5.store(target + 5 &* plane)
+        } else {
+            for column in 0..<6 {
+                let x = left &+ column
+                let t = WinogradTransform.input(
+                    (
+                        load(lanes, x, top, channel), load(lanes, x, top &+ 1, channel),
+                        load(lanes, x, top &+ 2, channel), load(lanes, x, top &+ 3, channel),
+                        load(lanes, x, top &+ 4, channel), load(lanes, x, top &+ 5, channel)
+                    ))
+                write(t, rows + column, 6)
             }
+        }
+        for row in 0..<6 {
+            let r = rows + 6 &* row
+            let v = WinogradTransform.input((r[0], r[1], r[2], r[3], r[4], r[5]))
+            let target = frequencies + (6 &* row &* plane &+ channel)
+            v.0.store(target)
+            v.1.store(target + plane)
+            v.2.store(target + 2 &* plane)
+            v.3.store(target + 3 &* plane)
+            v.4.store(target + 4 &* plane)
+            v.5.store(target + 5 &* plane)
         }
     }
 
@@ -85,34 +86,34 @@ struct OutputTile: ChannelKernel {
     let left: Int
     let frequencies: UnsafePointer<Float>
     let plane: Int
+    /// Room for 36 vectors.
+    let scratch: UnsafeMutableRawPointer
     let bias: UnsafePointer<Float>?
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        withUnsafeTemporaryAllocation(of: V.self, capacity: 24) { buffer in
-            guard let rows = buffer.baseAddress else { return }
-            for column in 0..<6 {
-                let p = frequencies + (column &* plane &+ channel)
-                let down = 6 &* plane
-                let y = WinogradTransform.output(
-                    (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))
-                rows[column] = y.0
-                rows[6 &+ column] = y.1
-                rows[12 &+ column] = y.2
-                rows[18 &+ column] = y.3
-            }
-            let offset = bias.map { V($0 + channel) } ?? .zero
-            let rowCount = min(4, height &- top)
-            let columnCount = min(4, width &- left)
-            for row in 0..<rowCount {
-                let r = rows + 6 &* row
-                let y = WinogradTransform.output((r[0], r[1], r[2], r[3], r[4], r[5]))
-                let target = slice + (((top &+ row) &* width &+ left) &* channels &+ channel)
-                (y.0 + offset).store(target)
-                if columnCount > 1 { (y.1 + offset).store(target + channels) }
-                if columnCount > 2 { (y.2 + offset).store(target + 2 &* channels) }
-                if columnCount > 3 { (y.3 + offset).store(target + 3 &* channels) }
-            }
+        let rows = scratch.assumingMemoryBound(to: V.self)
+        for column in 0..<6 {
+            let p = frequencies + (column &* plane &+ channel)
+            let down = 6 &* plane
+            let y = WinogradTransform.output(
+                (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))
+            rows[column] = y.0
+            rows[6 &+ column] = y.1
+            rows[12 &+ column] = y.2
+            rows[18 &+ column] = y.3
+        }
+        let offset = bias.map { V($0 + channel) } ?? .zero
+        let rowCount = min(4, height &- top)
+        let columnCount = min(4, width &- left)
+        for row in 0..<rowCount {
+            let r = rows + 6 &* row
+            let y = WinogradTransform.output((r[0], r[1], r[2], r[3], r[4], r[5]))
+            let target = slice + (((top &+ row) &* width &+ left) &* channels &+ channel)
+            (y.0 + offset).store(target)
+            if columnCount > 1 { (y.1 + offset).store(target + channels) }
+            if columnCount > 2 { (y.2 + offset).store(target + 2 &* channels) }
+            if columnCount > 3 { (y.3 + offset).store(target + 3 &* channels) }
         }
     }
 }
@@ -127,36 +128,36 @@ struct GradientTile: ChannelKernel {
     let left: Int
     let frequencies: UnsafeMutablePointer<Float>
     let plane: Int
+    /// Room for 36 vectors.
+    let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        withUnsafeTemporaryAllocation(of: V.self, capacity: 24) { buffer in
-            guard let rows = buffer.baseAddress else { return }
-            for column in 0..<4 {
-                let x = left &+ column
-                let m = WinogradTransform.outputAdjoint(
-                    (
-                        load(lanes, x, top, channel), load(lanes, x, top &+ 1, channel),
-                        load(lanes, x, top &+ 2, channel), load(lanes, x, top &+ 3, channel)
-                    ))
-                rows[column] = m.0
-                rows[4 &+ column] = m.1
-                rows[8 &+ column] = m.2
-                rows[12 &+ column] = m.3
-                rows[16 &+ column] = m.4
-                rows[20 &+ column] = m.5
-            }
-            for row in 0..<6 {
-                let r = rows + 4 &* row
-                let m = WinogradTransform.outputAdjoint((r[0], r[1], r[2], r[3]))
-                let target = frequencies + (6 &* row &* plane &+ channel)
-                m.0.store(target)
-                m.1.store(target + plane)
-                m.2.store(target + 2 &* plane)
-                m.3.store(target + 3 &* plane)
-                m.4.store(target + 4 &* plane)
-                m.5.store(target + 5 &* plane)
-            }
+        let rows = scratch.assumingMemoryBound(to: V.self)
+        for column in 0..<4 {
+            let x = left &+ column
+            let m = WinogradTransform.outputAdjoint(
+                (
+                    load(lanes, x, top, channel), load(lanes, x, top &+ 1, channel),
+                    load(lanes, x, top &+ 2, channel), load(lanes, x, top &+ 3, channel)
+                ))
+            rows[column] = m.0
+            rows[4 &+ column] = m.1
+            rows[8 &+ column] = m.2
+            rows[12 &+ column] = m.3
+            rows[16 &+ column] = m.4
+            rows[20 &+ column] = m.5
+        }
+        for row in 0..<6 {
+            let r = rows + 4 &* row
+            let m = WinogradTransform.outputAdjoint((r[0], r[1], r[2], r[3]))
+            let target = frequencies + (6 &* row &* plane &+ channel)
+            m.0.store(target)
+            m.1.store(target + plane)
+            m.2.store(target + 2 &* plane)
+            m.3.store(target + 3 &* plane)
+            m.4.store(target + 4 &* plane)
+            m.5.store(target + 5 &* plane)
         }
     }
 
@@ -176,35 +177,35 @@ struct WeightTile: ChannelKernel {
     let flipped: Bool
     let frequencies: UnsafeMutablePointer<Float>
     let plane: Int
+    /// Room for 36 vectors.
+    let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        withUnsafeTemporaryAllocation(of: V.self, capacity: 18) { buffer in
-            guard let rows = buffer.baseAddress else { return }
-            for column in 0..<3 {
-                let u = WinogradTransform.weight(
-                    (
-                        load(lanes, 0, column, channel), load(lanes, 1, column, channel),
-                        load(lanes, 2, column, channel)
-                    ))
-                rows[column] = u.0
-                rows[3 &+ column] = u.1
-                rows[6 &+ column] = u.2
-                rows[9 &+ column] = u.3
-                rows[12 &+ column] = u.4
-                rows[15 &+ column] = u.5
-            }
-            for row in 0..<6 {
-                let r = rows + 3 &* row
-                let u = WinogradTransform.weight((r[0], r[1], r[2]))
-                let target = frequencies + (6 &* row &* plane &+ channel)
-                u.0.store(target)
-                u.1.store(target + plane)
-                u.2.store(target + 2 &* plane)
-                u.3.store(target + 3 &* plane)
-                u.4.store(target + 4 &* plane)
-                u.5.store(target + 5 &* plane)
-            }
+        let rows = scratch.assumingMemoryBound(to: V.self)
+        for column in 0..<3 {
+            let u = WinogradTransform.weight(
+                (
+                    load(lanes, 0, column, channel), load(lanes, 1, column, channel),
+                    load(lanes, 2, column, channel)
+                ))
+            rows[column] = u.0
+            rows[3 &+ column] = u.1
+            rows[6 &+ column] = u.2
+            rows[9 &+ column] = u.3
+            rows[12 &+ column] = u.4
+            rows[15 &+ column] = u.5
+        }
+        for row in 0..<6 {
+            let r = rows + 3 &* row
+            let u = WinogradTransform.weight((r[0], r[1], r[2]))
+            let target = frequencies + (6 &* row &* plane &+ channel)
+            u.0.store(target)
+            u.1.store(target + plane)
+            u.2.store(target + 2 &* plane)
+            u.3.store(target + 3 &* plane)
+            u.4.store(target + 4 &* plane)
+            u.5.store(target + 5 &* plane)
         }
     }
 
@@ -221,28 +222,28 @@ struct WeightGradientTile: ChannelKernel {
     let stride: Int
     let frequencies: UnsafePointer<Float>
     let plane: Int
+    /// Room for 36 vectors.
+    let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        withUnsafeTemporaryAllocation(of: V.self, capacity: 18) { buffer in
-            guard let rows = buffer.baseAddress else { return }
-            for column in 0..<6 {
-                let p = frequencies + (column &* plane &+ channel)
-                let down = 6 &* plane
-                let g = WinogradTransform.weightAdjoint(
-                    (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))
-                rows[column] = g.0
-                rows[6 &+ column] = g.1
-                rows[12 &+ column] = g.2
-            }
-            for row in 0..<3 {
-                let r = rows + 6 &* row
-                let g = WinogradTransform.weightAdjoint((r[0], r[1], r[2], r[3], r[4], r[5]))
-                let target = weights + (3 &* row &* stride &+ channel)
-                g.0.store(target)
-                g.1.store(target + stride)
-                g.2.store(target + 2 &* stride)
-            }
+        let rows = scratch.assumingMemoryBound(to: V.self)
+        for column in 0..<6 {
+            let p = frequencies + (column &* plane &+ channel)
+            let down = 6 &* plane
+            let g = WinogradTransform.weightAdjoint(
+                (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))
+            rows[column] = g.0
+            rows[6 &+ column] = g.1
+            rows[12 &+ column] = g.2
+        }
+        for row in 0..<3 {
+            let r = rows + 6 &* row
+            let g = WinogradTransform.weightAdjoint((r[0], r[1], r[2], r[3], r[4], r[5]))
+            let target = weights + (3 &* row &* stride &+ channel)
+            g.0.store(target)
+            g.1.store(target + stride)
+            g.2.store(target + 2 &* stride)
         }
     }
 }

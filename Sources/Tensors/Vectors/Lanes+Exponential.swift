@@ -1,33 +1,42 @@
 /// e^x after Cephes' `expf`: reduce by ln 2 in two parts, a polynomial of degree 5, scale by a power of two. The largest
-/// error is below 2 units in the last place; arguments below −87.3 give the smallest normal number, above 88.3 the
-/// largest finite one.
+/// error is below 2 units in the last place; arguments are clamped to [−87.3, 88.3], where the result is neither
+/// denormal nor infinite.
 extension SIMD16<Float> {
     @inline(__always)
     func exponential() -> Self {
-        let x = clamped(lowerBound: Self(repeating: -87.3), upperBound: Self(repeating: 88.3))
-        let n = (x * 1.442_695_04).rounded(.toNearestOrEven)
-        let power = SIMD16<UInt32>(truncatingIfNeeded: (SIMD16<Int32>(n) &+ 127) &<< 23)
-        return exponentialPolynomial(x, n) * unsafeBitCast(power, to: Self.self)
+        let x = maximum(Self(repeating: -87.3)).minimum(Self(repeating: 88.3))
+        // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low bits, from where a shift makes the exponent.
+        let shifted = Self(repeating: 12_582_912).adding(x, times: Self(repeating: 1.442_695_04))
+        let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
+        let power = (bits &<< 23) &+ SIMD16<UInt32>(repeating: 127 << 23)
+        let polynomial = exponentialPolynomial(x, shifted - Self(repeating: 12_582_912))
+        return polynomial * unsafeBitCast(power, to: Self.self)
     }
 }
 
 extension SIMD8<Float> {
     @inline(__always)
     func exponential() -> Self {
-        let x = clamped(lowerBound: Self(repeating: -87.3), upperBound: Self(repeating: 88.3))
-        let n = (x * 1.442_695_04).rounded(.toNearestOrEven)
-        let power = SIMD8<UInt32>(truncatingIfNeeded: (SIMD8<Int32>(n) &+ 127) &<< 23)
-        return exponentialPolynomial(x, n) * unsafeBitCast(power, to: Self.self)
+        let x = maximum(Self(repeating: -87.3)).minimum(Self(repeating: 88.3))
+        // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low bits, from where a shift makes the exponent.
+        let shifted = Self(repeating: 12_582_912).adding(x, times: Self(repeating: 1.442_695_04))
+        let bits = unsafeBitCast(shifted, to: SIMD8<UInt32>.self)
+        let power = (bits &<< 23) &+ SIMD8<UInt32>(repeating: 127 << 23)
+        let polynomial = exponentialPolynomial(x, shifted - Self(repeating: 12_582_912))
+        return polynomial * unsafeBitCast(power, to: Self.self)
     }
 }
 
 extension SIMD4<Float> {
     @inline(__always)
     func exponential() -> Self {
-        let x = clamped(lowerBound: Self(repeating: -87.3), upperBound: Self(repeating: 88.3))
-        let n = (x * 1.442_695_04).rounded(.toNearestOrEven)
-        let power = SIMD4<UInt32>(truncatingIfNeeded: (SIMD4<Int32>(n) &+ 127) &<< 23)
-        return exponentialPolynomial(x, n) * unsafeBitCast(power, to: Self.self)
+        let x = maximum(Self(repeating: -87.3)).minimum(Self(repeating: 88.3))
+        // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low bits, from where a shift makes the exponent.
+        let shifted = Self(repeating: 12_582_912).adding(x, times: Self(repeating: 1.442_695_04))
+        let bits = unsafeBitCast(shifted, to: SIMD4<UInt32>.self)
+        let power = (bits &<< 23) &+ SIMD4<UInt32>(repeating: 127 << 23)
+        let polynomial = exponentialPolynomial(x, shifted - Self(repeating: 12_582_912))
+        return polynomial * unsafeBitCast(power, to: Self.self)
     }
 }
 

@@ -17,6 +17,7 @@ protocol Lanes {
     /// The derivative of ``leaky(slope:)`` at `self`, times `gradient`.
     func leakyGradient(_ gradient: Self, slope: Self) -> Self
     func maximum(_ other: Self) -> Self
+    func minimum(_ other: Self) -> Self
     /// e^self, see `Lanes+Exponential.swift`.
     func exponential() -> Self
     /// Adds the lanes to as many doubles.
@@ -88,6 +89,9 @@ extension SIMD16<Float>: Lanes {
     func maximum(_ other: Self) -> Self { replacing(with: other, where: other .> self) }
 
     @inline(__always)
+    func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
+
+    @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
         let raw = UnsafeMutableRawPointer(sums)
         let low = raw.loadUnaligned(as: SIMD8<Double>.self) + SIMD8<Double>(lowHalf)
@@ -115,6 +119,9 @@ extension SIMD8<Float>: Lanes {
     func maximum(_ other: Self) -> Self { replacing(with: other, where: other .> self) }
 
     @inline(__always)
+    func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
+
+    @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
         let raw = UnsafeMutableRawPointer(sums)
         raw.storeBytes(of: raw.loadUnaligned(as: SIMD8<Double>.self) + SIMD8<Double>(self), as: SIMD8<Double>.self)
@@ -137,6 +144,9 @@ extension SIMD4<Float>: Lanes {
 
     @inline(__always)
     func maximum(_ other: Self) -> Self { replacing(with: other, where: other .> self) }
+
+    @inline(__always)
+    func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
 
     @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
