@@ -148,8 +148,3 @@ package final class RemoteRelocalization: RelocalizationService {
         return (first, second)
     }
 }
-
-extension Tensor {
-    /// A flat array of undefined values.
-    convenience init(flat count: Int) { self.init(Shape(depth: 1, height: 1, width: 1, channels: count)) }
-}

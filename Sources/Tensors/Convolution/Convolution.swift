@@ -32,18 +32,17 @@ package struct Convolution: Hashable, Sendable {
     /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Its rounding errors are
     /// some times those of plain sums, which small problems, where speed matters less, are spared.
     package func usesWinograd(_ shape: Shape) -> Bool {
-        guard inputs % 4 == 0, outputs % 4 == 0, shape.positions >= Self.winogradPositions else { return false }
+        guard inputs % 4 == 0, outputs % 4 == 0 else { return false }
+        guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 22 else { return false }
         return 4 * (TileGrid(shape).count + 24) < shape.positions
     }
-
-    private static let winogradPositions = 2048
 
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
     package func forward(_ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
         require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
         if usesWinograd(input.shape) {
-            WinogradConvolution(self).apply(input, weight: weight, bias: bias, adjoint: false, into: output)
+            WinogradConvolution(self).apply(input, weight: weight, bias: bias, into: output)
         } else {
             GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
         }
@@ -54,10 +53,12 @@ package struct Convolution: Hashable, Sendable {
     package func backwardData(_ gradient: Tensor, weight: UnsafePointer<Float>) -> Tensor {
         require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let result = Tensor(gradient.shape.with(channels: inputs))
-        if usesWinograd(gradient.shape) {
-            WinogradConvolution(self).apply(gradient, weight: weight, bias: nil, adjoint: true, into: result)
-        } else {
-            GatheredConvolution(self).applyAdjoint(gradient, weight: weight, into: result)
+        TurnedWeights.with(self, weight) { adjoint, weight in
+            if usesWinograd(gradient.shape) {
+                WinogradConvolution(adjoint).apply(gradient, weight: weight, bias: nil, into: result)
+            } else {
+                GatheredConvolution(adjoint).apply(gradient, weight: weight, bias: nil, into: result)
+            }
         }
         return result
     }

@@ -39,24 +39,6 @@ struct GatheredConvolution {
         }
     }
 
-    /// Writes the gradient by the input: the convolution of the output's gradient with the kernel turned around.
-    func applyAdjoint(_ gradient: Tensor, weight: UnsafePointer<Float>, into result: Tensor) {
-        let taps = convolution.taps * 9
-        let inputs = convolution.inputs
-        let outputs = convolution.outputs
-        TensorPool.shared.withScratch(convolution.weightCount) { turned in
-            Parallel.shared.loop(taps) { tap in
-                let source = weight + (taps - 1 - tap) * inputs * outputs
-                let target = turned + tap * inputs * outputs
-                for output in 0..<outputs {
-                    for input in 0..<inputs { target[output &* inputs &+ input] = source[input &* outputs &+ output] }
-                }
-            }
-            GatheredConvolution(.init(taps: convolution.taps, inputs: outputs, outputs: inputs))
-                .apply(gradient, weight: turned, bias: nil, into: result)
-        }
-    }
-
     /// Writes the gradient by the weights.
     ///
     /// Small weights are summed in parts, one per group of positions, that are added up in order; large ones are

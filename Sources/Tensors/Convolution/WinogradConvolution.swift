@@ -9,88 +9,151 @@ struct WinogradConvolution {
     init(_ convolution: Convolution) { self.convolution = convolution }
 
     private static let frequencies = WinogradTransform.frequencies
-    /// Output channels of one matrix product, so that wide layers have more tasks than frequencies.
-    private static let columnBlock = 256
+    /// Panels of one task's result, so that wide layers have more tasks than frequencies.
+    private static let panelsPerTask = 4
 
-    /// Writes the convolution of `input` to `output`; `adjoint` gives the gradient by the input for the one by the output.
+    /// Writes the convolution of `input` to `output`.
     func apply(
-        _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, adjoint: Bool, into output: Tensor
+        _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, into output: Tensor
     ) {
         let grid = TileGrid(input.shape)
-        let sources = input.shape.channels
-        let targets = output.shape.channels
-        let transformed = transform(weight, flipped: adjoint)
-        let chunks = grid.chunks(floatsPerTile: Self.frequencies * (sources + targets))
-        for chunk in chunks {
-            let sliceTiles = chunk.count * grid.columns
-            let tiles = sliceTiles * grid.shape.depth
-            let values = Tensor(.init(depth: Self.frequencies, height: 1, width: tiles, channels: sources))
-            let products = Tensor(.init(depth: Self.frequencies, height: 1, width: tiles, channels: targets))
-            transformInput(input, grid, chunk, into: values)
-            let blocks = (targets + Self.columnBlock - 1) / Self.columnBlock
-            Parallel.shared.loop(Self.frequencies * blocks) { task in
-                let frequency = task / blocks
-                let first = task % blocks * Self.columnBlock
-                multiply(
-                    values, transformed, frequency: frequency, sliceTiles: sliceTiles, adjoint: adjoint,
-                    columns: first..<min(targets, first + Self.columnBlock), into: products)
+        let (inputs, outputs) = (convolution.inputs, convolution.outputs)
+        let transformed = transform(weight)
+        for chunk in grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs)) {
+            let tiles = chunk.count * grid.columns * grid.shape.depth
+            let values = Panels(rows: tiles, columns: inputs)
+            let products = Panels(rows: tiles, columns: outputs)
+            TensorPool.shared.withScratch(Self.frequencies * (values.count + products.count)) { scratch in
+                let results = scratch + Self.frequencies * values.count
+                transformInput(input, grid, chunk, values, into: scratch)
+                multiply(scratch, values, transformed, sliceTiles: chunk.count * grid.columns, into: results, products)
+                transformOutput(results, products, grid, chunk, bias: bias, into: output)
             }
-            transformOutput(products, grid, chunk, bias: bias, into: output)
         }
     }
 
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
     func weightGradient(_ input: Tensor, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
         let grid = TileGrid(input.shape)
-        let depth = grid.shape.depth
-        let inputs = convolution.inputs
-        let outputs = convolution.outputs
-        let taps = convolution.taps
-        let sums = Tensor(.init(depth: Self.frequencies, height: taps, width: inputs, channels: outputs))
-        let chunks = grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs))
-        for (index, chunk) in chunks.enumerated() {
-            let sliceTiles = chunk.count * grid.columns
-            let tiles = sliceTiles * depth
-            let values = Tensor(.init(depth: Self.frequencies, height: 1, width: tiles, channels: inputs))
-            let gradients = Tensor(.init(depth: Self.frequencies, height: 1, width: tiles, channels: outputs))
-            transformInput(input, grid, chunk, into: values)
-            transformGradient(gradient, grid, chunk, into: gradients)
-            Parallel.shared.loop(Self.frequencies * taps) { task in
-                let frequency = task / taps
-                let offset = task % taps - taps / 2
-                let target = sums.base + task * inputs * outputs
-                guard abs(offset) < depth else {
-                    target.update(repeating: 0, count: inputs * outputs)
-                    return
+        let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
+        let matrix = Panels(rows: inputs, columns: outputs)
+        TensorPool.shared.withScratch(Self.frequencies * taps * matrix.count) { sums in
+            let chunks = grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs))
+            for (index, chunk) in chunks.enumerated() {
+                let tiles = chunk.count * grid.columns * grid.shape.depth
+                let values = Panels(rows: tiles, columns: inputs)
+                let gradients = Panels(rows: tiles, columns: outputs)
+                TensorPool.shared.withScratch(Self.frequencies * (values.count + gradients.count)) { scratch in
+                    let slopes = scratch + Self.frequencies * values.count
+                    transformInput(input, grid, chunk, values, into: scratch)
+                    transformGradient(gradient, grid, chunk, gradients, into: slopes)
+                    correlate(
+                        scratch, values, slopes, gradients, sliceTiles: chunk.count * grid.columns, into: sums, matrix,
+                        accumulating: index > 0)
                 }
-                let firstInput = max(0, offset) * sliceTiles
-                let firstOutput = max(0, -offset) * sliceTiles
-                MatrixProduct.multiply(
-                    .init(values.base + (frequency * tiles + firstInput) * inputs, inputs, transposed: true),
-                    .init(gradients.base + (frequency * tiles + firstOutput) * outputs, outputs),
-                    rows: inputs, inner: (depth - abs(offset)) * sliceTiles, columns: outputs,
-                    into: target, rowStride: outputs, accumulating: index > 0)
             }
-        }
-        let plane = taps * inputs * outputs
-        Parallel.shared.loop(taps * inputs) { task in
-            let tap = task / inputs
-            let channel = task % inputs
-            withTileScratch { scratch in
-                WeightGradientTile(
-                    weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
-                    frequencies: sums.base + task * outputs, plane: plane, scratch: scratch
-                ).cover(0..<outputs)
+            Parallel.shared.loop(taps * inputs) { task in
+                withTileScratch { scratch in
+                    WeightGradientTile(
+                        weights: weight + (task / inputs * 9 * inputs + task % inputs) * outputs,
+                        stride: inputs * outputs,
+                        frequencies: TileFrequencies(
+                            base: sums + task / inputs * Self.frequencies * matrix.count, panels: matrix,
+                            row: task % inputs), scratch: scratch
+                    ).cover(0..<outputs)
+                }
             }
         }
     }
 
-    /// The weights' frequencies: (frequency, depth tap, input channel, output channel).
-    private func transform(_ weight: UnsafePointer<Float>, flipped: Bool) -> Tensor {
-        let inputs = convolution.inputs
-        let outputs = convolution.outputs
+    // MARK: Products
+
+    /// The products of all frequencies, each summed over the depth taps.
+    private func multiply(
+        _ values: UnsafeMutablePointer<Float>, _ left: Panels, _ weights: Tensor, sliceTiles: Int,
+        into products: UnsafeMutablePointer<Float>, _ right: Panels
+    ) {
+        let matrix = Panels(rows: left.columns, columns: right.columns)
+        let panels = right.all
+        let blocks = (panels.count + Self.panelsPerTask - 1) / Self.panelsPerTask
+        let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
+        Parallel.shared.loop(Self.frequencies * blocks) { task in
+            let frequency = task / blocks
+            let source = values + frequency * left.count
+            for panel in panels.dropFirst(task % blocks * Self.panelsPerTask).prefix(Self.panelsPerTask) {
+                for range in ranges {
+                    let strips = range.offsets.flatMap { offset in
+                        let tap = offset + convolution.taps / 2
+                        let factor = weights.base + (tap * Self.frequencies + frequency) * matrix.count
+                        return left.all.map { part in
+                            PanelProduct.Strip(
+                                left: source + part.start * left.rows
+                                    + (range.rows.lowerBound + offset * sliceTiles) * part.width,
+                                rowStride: part.width, stepStride: 1,
+                                right: factor + panel.start * matrix.rows + part.start * panel.width, steps: part.width)
+                        }
+                    }
+                    PanelProduct(
+                        strips: strips, rows: range.rows.count, width: panel.width,
+                        result: products + frequency * right.count + panel.start * right.rows
+                            + range.rows.lowerBound * panel.width, accumulating: false
+                    ).multiply()
+                }
+            }
+        }
+    }
+
+    /// The products of the transposed values with the gradients, for all frequencies and depth taps.
+    private func correlate(
+        _ values: UnsafeMutablePointer<Float>, _ left: Panels, _ gradients: UnsafeMutablePointer<Float>,
+        _ right: Panels,
+        sliceTiles: Int, into sums: UnsafeMutablePointer<Float>, _ matrix: Panels, accumulating: Bool
+    ) {
         let taps = convolution.taps
-        let result = Tensor(.init(depth: Self.frequencies, height: taps, width: inputs, channels: outputs))
+        let depth = left.rows / sliceTiles
+        Parallel.shared.loop(Self.frequencies * taps) { task in
+            let frequency = task % Self.frequencies
+            let offset = task / Self.frequencies - taps / 2
+            let target = sums + task * matrix.count
+            guard abs(offset) < depth else {
+                if !accumulating { target.update(repeating: 0, count: matrix.count) }
+                return
+            }
+            let steps = (depth - abs(offset)) * sliceTiles
+            let (firstValue, firstGradient) = (max(0, offset) * sliceTiles, max(0, -offset) * sliceTiles)
+            for panel in right.all {
+                let slopes = gradients + frequency * right.count + panel.start * right.rows
+                for part in left.all {
+                    let source = values + frequency * left.count + part.start * left.rows
+                    PanelProduct(
+                        strips: [
+                            .init(
+                                left: source + firstValue * part.width, rowStride: 1, stepStride: part.width,
+                                right: slopes + firstGradient * panel.width, steps: steps)
+                        ], rows: part.width, width: panel.width,
+                        result: target + panel.start * matrix.rows + part.start * panel.width,
+                        accumulating: accumulating
+                    ).multiply()
+                }
+            }
+        }
+    }
+
+    /// The tiles' rows in groups of slices that have the same neighbours, and the neighbours' offsets.
+    private func sliceRanges(sliceTiles: Int, tiles: Int) -> [(rows: Range<Int>, offsets: [Int])] {
+        guard convolution.taps == 3, tiles > sliceTiles else { return [(0..<tiles, [0])] }
+        let last = tiles - sliceTiles
+        let ends = [(0..<sliceTiles, [0, 1]), (last..<tiles, [-1, 0])]
+        return last > sliceTiles ? [ends[0], (sliceTiles..<last, [-1, 0, 1]), ends[1]] : ends
+    }
+
+    // MARK: Transforms
+
+    /// The weights' frequencies: (depth tap, frequency), each a matrix [inputs × outputs] in panels.
+    private func transform(_ weight: UnsafePointer<Float>) -> Tensor {
+        let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
+        let matrix = Panels(rows: inputs, columns: outputs)
+        let result = Tensor(flat: taps * Self.frequencies * matrix.count)
         let block = max(1, 1024 / outputs)
         let blocks = (inputs + block - 1) / block
         Parallel.shared.loop(taps * blocks) { task in
@@ -100,8 +163,9 @@ struct WinogradConvolution {
                 for channel in first..<min(inputs, first + block) {
                     WeightTile(
                         weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
-                        flipped: flipped, frequencies: result.base + (tap * inputs + channel) * outputs,
-                        plane: taps * inputs * outputs, scratch: scratch
+                        frequencies: TileFrequencies(
+                            base: result.base + tap * Self.frequencies * matrix.count, panels: matrix, row: channel),
+                        scratch: scratch
                     ).cover(0..<outputs)
                 }
             }
@@ -109,95 +173,67 @@ struct WinogradConvolution {
         return result
     }
 
-    /// Runs `body` with room for the 36 vectors of a tile.
-    private func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
-        TensorPool.shared.withScratch(Self.frequencies * SIMD16<Float>.scalarCount) {
-            body(UnsafeMutableRawPointer($0))
+    private func transformInput(
+        _ input: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
+        into values: UnsafeMutablePointer<Float>
+    ) {
+        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+            InputTile(
+                slice: input.slice(slice), height: grid.shape.height, width: grid.shape.width,
+                channels: convolution.inputs, top: 4 * row - 1, left: 4 * column - 1,
+                frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
+            ).cover(0..<convolution.inputs)
         }
     }
 
-    private func transformInput(_ input: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, into values: Tensor) {
-        let shape = input.shape
-        Parallel.shared.loop(shape.depth * chunk.count) { task in
-            let slice = task / chunk.count
-            let row = chunk.lowerBound + task % chunk.count
-            withTileScratch { scratch in
-                for column in 0..<grid.columns {
-                    InputTile(
-                        slice: input.base + slice * shape.height * shape.width * shape.channels,
-                        height: shape.height, width: shape.width, channels: shape.channels,
-                        top: 4 * row - 1, left: 4 * column - 1,
-                        frequencies: values.base + (task * grid.columns + column) * shape.channels,
-                        plane: values.shape.width * shape.channels, scratch: scratch
-                    ).cover(0..<shape.channels)
-                }
-            }
-        }
-    }
-
-    private func transformGradient(_ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, into values: Tensor) {
-        let shape = gradient.shape
-        Parallel.shared.loop(shape.depth * chunk.count) { task in
-            let slice = task / chunk.count
-            let row = chunk.lowerBound + task % chunk.count
-            withTileScratch { scratch in
-                for column in 0..<grid.columns {
-                    GradientTile(
-                        slice: gradient.base + slice * shape.height * shape.width * shape.channels,
-                        height: shape.height, width: shape.width, channels: shape.channels,
-                        top: 4 * row, left: 4 * column,
-                        frequencies: values.base + (task * grid.columns + column) * shape.channels,
-                        plane: values.shape.width * shape.channels, scratch: scratch
-                    ).cover(0..<shape.channels)
-                }
-            }
+    private func transformGradient(
+        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
+        into values: UnsafeMutablePointer<Float>
+    ) {
+        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+            GradientTile(
+                slice: gradient.slice(slice), height: grid.shape.height, width: grid.shape.width,
+                channels: convolution.outputs, top: 4 * row, left: 4 * column,
+                frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
+            ).cover(0..<convolution.outputs)
         }
     }
 
     private func transformOutput(
-        _ products: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, bias: UnsafePointer<Float>?, into output: Tensor
+        _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ grid: TileGrid, _ chunk: Range<Int>,
+        bias: UnsafePointer<Float>?, into output: Tensor
     ) {
-        let shape = output.shape
-        Parallel.shared.loop(shape.depth * chunk.count) { task in
-            let slice = task / chunk.count
-            let row = chunk.lowerBound + task % chunk.count
+        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+            OutputTile(
+                slice: output.slice(slice), height: grid.shape.height, width: grid.shape.width,
+                channels: convolution.outputs, top: 4 * row, left: 4 * column,
+                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch, bias: bias
+            ).cover(0..<convolution.outputs)
+        }
+    }
+
+    /// Calls `body` for the tiles of a chunk, a row of tiles of a slice at a time; `tile` counts within the chunk.
+    @inline(__always)
+    private func forEachTile(
+        _ grid: TileGrid, _ chunk: Range<Int>,
+        _ body: (_ slice: Int, _ row: Int, _ column: Int, _ tile: Int, _ scratch: UnsafeMutableRawPointer) -> Void
+    ) {
+        Parallel.shared.loop(grid.shape.depth * chunk.count) { task in
             withTileScratch { scratch in
                 for column in 0..<grid.columns {
-                    OutputTile(
-                        slice: output.base + slice * shape.height * shape.width * shape.channels,
-                        height: shape.height, width: shape.width, channels: shape.channels,
-                        top: 4 * row, left: 4 * column,
-                        frequencies: products.base + (task * grid.columns + column) * shape.channels,
-                        plane: products.shape.width * shape.channels, scratch: scratch, bias: bias
-                    ).cover(0..<shape.channels)
+                    body(
+                        task / chunk.count, chunk.lowerBound + task % chunk.count, column, task * grid.columns + column,
+                        scratch)
                 }
             }
         }
     }
 
-    /// The products of one frequency, summed over the depth taps; the centre tap, which covers every slice, comes first.
-    private func multiply(
-        _ values: Tensor, _ weights: Tensor, frequency: Int, sliceTiles: Int, adjoint: Bool, columns: Range<Int>,
-        into products: Tensor
-    ) {
-        let taps = convolution.taps
-        let tiles = values.shape.width
-        let depth = tiles / sliceTiles
-        let sources = values.shape.channels
-        let targets = products.shape.channels
-        for tap in taps == 1 ? [0] : [1, 0, 2] {
-            let offset = adjoint ? taps / 2 - tap : tap - taps / 2
-            guard abs(offset) < depth else { continue }
-            let matrix = weights.base + (frequency * taps + tap) * convolution.inputs * convolution.outputs
-            let right: MatrixProduct.Operand =
-                adjoint
-                ? .init(matrix + columns.lowerBound * convolution.outputs, convolution.outputs, transposed: true)
-                : .init(matrix + columns.lowerBound, convolution.outputs)
-            MatrixProduct.multiply(
-                .init(values.base + (frequency * tiles + max(0, offset) * sliceTiles) * sources, sources), right,
-                rows: (depth - abs(offset)) * sliceTiles, inner: sources, columns: columns.count,
-                into: products.base + (frequency * tiles + max(0, -offset) * sliceTiles) * targets + columns.lowerBound,
-                rowStride: targets, accumulating: offset != 0)
+    /// Runs `body` with room for the 36 vectors of a tile.
+    @inline(__always)
+    private func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
+        TensorPool.shared.withScratch(Self.frequencies * SIMD16<Float>.scalarCount) {
+            body(UnsafeMutableRawPointer($0))
         }
     }
 }

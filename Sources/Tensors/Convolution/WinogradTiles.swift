@@ -1,6 +1,24 @@
-// What happens to one 6 × 6 or 4 × 4 tile, for one vector of channels at a time. A *plane* holds one frequency of all
-// tiles of a chunk; consecutive frequencies of a tile are `plane` floats apart. What is between the passes over columns and
-// rows goes to `scratch`: Swift's temporary allocations of so aligned values are on the heap.
+// What happens to one 6 × 6 or 4 × 4 tile, for one vector of channels at a time. What is between the passes over columns
+// and rows goes to `scratch`, room for 36 vectors: Swift's temporary allocations of so aligned values are on the heap.
+
+/// Where the 36 frequencies of a tile are: in the same place of 36 matrices that follow each other.
+struct TileFrequencies {
+    /// The first matrix.
+    let base: UnsafeMutablePointer<Float>
+    /// The layout of each.
+    let panels: Panels
+    /// The tile's row.
+    let row: Int
+
+    /// Floats from a frequency to the next.
+    @inline(__always)
+    var plane: Int { panels.count }
+
+    @inline(__always)
+    func pointer<V: Lanes>(_ lanes: V.Type, _ channel: Int) -> UnsafeMutablePointer<Float> {
+        base + panels.offset(lanes, column: channel, row: row)
+    }
+}
 
 /// Reads the 6 × 6 inputs of a tile, zero outside the slice, and writes its 36 frequencies.
 struct InputTile: ChannelKernel {
@@ -12,16 +30,15 @@ struct InputTile: ChannelKernel {
     /// Row and column of the first input, one before the first output.
     let top: Int
     let left: Int
-    /// The tile's values at frequency 0.
-    let frequencies: UnsafeMutablePointer<Float>
-    let plane: Int
-    /// Room for 36 vectors.
+    let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let inside = top >= 0 && left >= 0 && top &+ 6 <= height && left &+ 6 <= width
         let rows = scratch.assumingMemoryBound(to: V.self)
+        let start = frequencies.pointer(lanes, channel)
+        let plane = frequencies.plane
         if inside {
             let corner = slice + ((top &* width &+ left) &* channels &+ channel)
             let down = width &* channels
@@ -48,7 +65,7 @@ struct InputTile: ChannelKernel {
         for row in 0..<6 {
             let r = rows + 6 &* row
             let v = WinogradTransform.input((r[0], r[1], r[2], r[3], r[4], r[5]))
-            let target = frequencies + (6 &* row &* plane &+ channel)
+            let target = start + 6 &* row &* plane
             v.0.store(target)
             v.1.store(target + plane)
             v.2.store(target + 2 &* plane)
@@ -84,17 +101,17 @@ struct OutputTile: ChannelKernel {
     /// Row and column of the first output.
     let top: Int
     let left: Int
-    let frequencies: UnsafePointer<Float>
-    let plane: Int
-    /// Room for 36 vectors.
+    let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
     let bias: UnsafePointer<Float>?
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
+        let start = frequencies.pointer(lanes, channel)
+        let plane = frequencies.plane
         for column in 0..<6 {
-            let p = frequencies + (column &* plane &+ channel)
+            let p = start + column &* plane
             let down = 6 &* plane
             let y = WinogradTransform.output(
                 (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))
@@ -126,14 +143,14 @@ struct GradientTile: ChannelKernel {
     let channels: Int
     let top: Int
     let left: Int
-    let frequencies: UnsafeMutablePointer<Float>
-    let plane: Int
-    /// Room for 36 vectors.
+    let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
+        let start = frequencies.pointer(lanes, channel)
+        let plane = frequencies.plane
         for column in 0..<4 {
             let x = left &+ column
             let m = WinogradTransform.outputAdjoint(
@@ -151,7 +168,7 @@ struct GradientTile: ChannelKernel {
         for row in 0..<6 {
             let r = rows + 4 &* row
             let m = WinogradTransform.outputAdjoint((r[0], r[1], r[2], r[3]))
-            let target = frequencies + (6 &* row &* plane &+ channel)
+            let target = start + 6 &* row &* plane
             m.0.store(target)
             m.1.store(target + plane)
             m.2.store(target + 2 &* plane)
@@ -173,16 +190,14 @@ struct WeightTile: ChannelKernel {
     /// Weight (0, 0) of the tap and input channel; the next taps are `stride` floats apart.
     let weights: UnsafePointer<Float>
     let stride: Int
-    /// Turns the kernel around, as the gradient by the input needs it.
-    let flipped: Bool
-    let frequencies: UnsafeMutablePointer<Float>
-    let plane: Int
-    /// Room for 36 vectors.
+    let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
+        let start = frequencies.pointer(lanes, channel)
+        let plane = frequencies.plane
         for column in 0..<3 {
             let u = WinogradTransform.weight(
                 (
@@ -199,7 +214,7 @@ struct WeightTile: ChannelKernel {
         for row in 0..<6 {
             let r = rows + 3 &* row
             let u = WinogradTransform.weight((r[0], r[1], r[2]))
-            let target = frequencies + (6 &* row &* plane &+ channel)
+            let target = start + 6 &* row &* plane
             u.0.store(target)
             u.1.store(target + plane)
             u.2.store(target + 2 &* plane)
@@ -211,8 +226,7 @@ struct WeightTile: ChannelKernel {
 
     @inline(__always)
     private func load<V: Lanes>(_ lanes: V.Type, _ row: Int, _ column: Int, _ channel: Int) -> V {
-        let tap = row &* 3 &+ column
-        return V(weights + ((flipped ? 8 &- tap : tap) &* stride &+ channel))
+        V(weights + ((row &* 3 &+ column) &* stride &+ channel))
     }
 }
 
@@ -220,16 +234,16 @@ struct WeightTile: ChannelKernel {
 struct WeightGradientTile: ChannelKernel {
     let weights: UnsafeMutablePointer<Float>
     let stride: Int
-    let frequencies: UnsafePointer<Float>
-    let plane: Int
-    /// Room for 36 vectors.
+    let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
+        let start = frequencies.pointer(lanes, channel)
+        let plane = frequencies.plane
         for column in 0..<6 {
-            let p = frequencies + (column &* plane &+ channel)
+            let p = start + column &* plane
             let down = 6 &* plane
             let g = WinogradTransform.weightAdjoint(
                 (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down)))

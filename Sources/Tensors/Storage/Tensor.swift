@@ -14,6 +14,11 @@ package final class Tensor: @unchecked Sendable {
         base = TensorPool.shared.take(shape.count)
     }
 
+    /// A flat array of undefined values.
+    package convenience init(flat count: Int) {
+        self.init(Shape(depth: 1, height: 1, width: 1, channels: count))
+    }
+
     /// A tensor of zeros.
     package static func zeros(_ shape: Shape) -> Tensor {
         let tensor = Tensor(shape)
@@ -42,6 +47,11 @@ package final class Tensor: @unchecked Sendable {
 
     /// The values as an array, in memory order.
     package var array: [Float] { Array(values) }
+
+    /// The first value of a slice.
+    func slice(_ index: Int) -> UnsafeMutablePointer<Float> {
+        base + index &* shape.height &* shape.width &* shape.channels
+    }
 
     /// A copy with memory of its own.
     package func copy() -> Tensor {

@@ -1,0 +1,41 @@
+/// The layout of Winograd's matrices: columns (channels) in panels of 32, each panel contiguous, row after row. What is
+/// left over is a panel of 16, one of 8 and one of 4.
+///
+/// A product then reads both operands and writes its result in order, whatever their width; transforms write panels
+/// directly, so nothing is packed.
+struct Panels {
+    /// Rows of the matrix.
+    let rows: Int
+    /// Columns of the matrix, a multiple of 4.
+    let columns: Int
+
+    /// Columns of a full panel.
+    static let width = 32
+
+    /// Floats of one matrix.
+    var count: Int { rows &* columns }
+
+    /// Where a vector of columns that begins at `column` is, in row `row`.
+    ///
+    /// `cover` of `ChannelKernel` cuts what is left over in the same way as panels.
+    @inline(__always)
+    func offset<V: Lanes>(_ lanes: V.Type, column: Int, row: Int) -> Int {
+        let whole = columns & ~(Self.width &- 1)
+        guard column < whole else { return column &* rows &+ row &* V.count }
+        let start = column & ~(Self.width &- 1)
+        return start &* rows &+ row &* Self.width &+ (column &- start)
+    }
+
+    /// The first column and the width of each panel.
+    var all: [(start: Int, width: Int)] {
+        var panels: [(Int, Int)] = []
+        var start = 0
+        for width in [Self.width, 16, 8, 4] {
+            while start + width <= columns {
+                panels.append((start, width))
+                start += width
+            }
+        }
+        return panels
+    }
+}
