@@ -11,6 +11,7 @@ final class RunConsole {
     private let progress: ProgressReporter?
     private let metrics: MetricsWriter?
     private var roundStart = monotonicSeconds()
+    private var stepsLeft = 0
 
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
 
@@ -27,11 +28,13 @@ final class RunConsole {
 
     func begin(round: Int, steps: Int) {
         roundStart = monotonicSeconds()
+        stepsLeft = steps
         progress?.begin(round: round, steps: steps)
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
     func stepped(_ losses: StepLosses? = nil) {
+        stepsLeft -= 1
         progress?.advance(
             steps: 1, losses: losses.map { [.init("loss", $0.total), .init("bank", $0.bank)] } ?? [])
     }
@@ -62,6 +65,8 @@ final class RunConsole {
                 "losses": .object(
                     Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
             ])
+        // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
+        if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
         progress.end(round: round, losses: [.init("loss", means[5]), .init("bank", means[6])])
     }
 

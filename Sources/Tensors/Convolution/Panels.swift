@@ -12,8 +12,9 @@ struct Panels {
     /// Columns of a full panel.
     static let width = 32
 
-    /// Floats of one matrix.
-    var count: Int { rows &* columns }
+    /// Floats from a matrix to the next. Transforms write to 36 matrices in turn; a line more than whole pages between
+    /// them keeps these writes in different sets of the cache.
+    var stride: Int { ((rows &* columns &+ 1023) & ~1023) &+ 16 }
 
     /// Where a vector of columns that begins at `column` is, in row `row`.
     ///

@@ -23,8 +23,8 @@ struct WinogradConvolution {
             let tiles = chunk.count * grid.columns * grid.shape.depth
             let values = Panels(rows: tiles, columns: inputs)
             let products = Panels(rows: tiles, columns: outputs)
-            TensorPool.shared.withScratch(Self.frequencies * (values.count + products.count)) { scratch in
-                let results = scratch + Self.frequencies * values.count
+            TensorPool.shared.withScratch(Self.frequencies * (values.stride + products.stride)) { scratch in
+                let results = scratch + Self.frequencies * values.stride
                 transformInput(input, grid, chunk, values, into: scratch)
                 multiply(scratch, values, transformed, sliceTiles: chunk.count * grid.columns, into: results, products)
                 transformOutput(results, products, grid, chunk, bias: bias, into: output)
@@ -37,14 +37,14 @@ struct WinogradConvolution {
         let grid = TileGrid(input.shape)
         let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
         let matrix = Panels(rows: inputs, columns: outputs)
-        TensorPool.shared.withScratch(Self.frequencies * taps * matrix.count) { sums in
+        TensorPool.shared.withScratch(Self.frequencies * taps * matrix.stride) { sums in
             let chunks = grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs))
             for (index, chunk) in chunks.enumerated() {
                 let tiles = chunk.count * grid.columns * grid.shape.depth
                 let values = Panels(rows: tiles, columns: inputs)
                 let gradients = Panels(rows: tiles, columns: outputs)
-                TensorPool.shared.withScratch(Self.frequencies * (values.count + gradients.count)) { scratch in
-                    let slopes = scratch + Self.frequencies * values.count
+                TensorPool.shared.withScratch(Self.frequencies * (values.stride + gradients.stride)) { scratch in
+                    let slopes = scratch + Self.frequencies * values.stride
                     transformInput(input, grid, chunk, values, into: scratch)
                     transformGradient(gradient, grid, chunk, gradients, into: slopes)
                     correlate(
@@ -58,7 +58,7 @@ struct WinogradConvolution {
                         weights: weight + (task / inputs * 9 * inputs + task % inputs) * outputs,
                         stride: inputs * outputs,
                         frequencies: TileFrequencies(
-                            base: sums + task / inputs * Self.frequencies * matrix.count, panels: matrix,
+                            base: sums + task / inputs * Self.frequencies * matrix.stride, panels: matrix,
                             row: task % inputs), scratch: scratch
                     ).cover(0..<outputs)
                 }
@@ -79,12 +79,12 @@ struct WinogradConvolution {
         let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
         Parallel.shared.loop(Self.frequencies * blocks) { task in
             let frequency = task / blocks
-            let source = values + frequency * left.count
+            let source = values + frequency * left.stride
             for panel in panels.dropFirst(task % blocks * Self.panelsPerTask).prefix(Self.panelsPerTask) {
                 for range in ranges {
                     let strips = range.offsets.flatMap { offset in
                         let tap = offset + convolution.taps / 2
-                        let factor = weights.base + (tap * Self.frequencies + frequency) * matrix.count
+                        let factor = weights.base + (tap * Self.frequencies + frequency) * matrix.stride
                         return left.all.map { part in
                             PanelProduct.Strip(
                                 left: source + part.start * left.rows
@@ -95,7 +95,7 @@ struct WinogradConvolution {
                     }
                     PanelProduct(
                         strips: strips, rows: range.rows.count, width: panel.width,
-                        result: products + frequency * right.count + panel.start * right.rows
+                        result: products + frequency * right.stride + panel.start * right.rows
                             + range.rows.lowerBound * panel.width, accumulating: false
                     ).multiply()
                 }
@@ -114,17 +114,17 @@ struct WinogradConvolution {
         Parallel.shared.loop(Self.frequencies * taps) { task in
             let frequency = task % Self.frequencies
             let offset = task / Self.frequencies - taps / 2
-            let target = sums + task * matrix.count
+            let target = sums + task * matrix.stride
             guard abs(offset) < depth else {
-                if !accumulating { target.update(repeating: 0, count: matrix.count) }
+                if !accumulating { target.update(repeating: 0, count: matrix.stride) }
                 return
             }
             let steps = (depth - abs(offset)) * sliceTiles
             let (firstValue, firstGradient) = (max(0, offset) * sliceTiles, max(0, -offset) * sliceTiles)
             for panel in right.all {
-                let slopes = gradients + frequency * right.count + panel.start * right.rows
+                let slopes = gradients + frequency * right.stride + panel.start * right.rows
                 for part in left.all {
-                    let source = values + frequency * left.count + part.start * left.rows
+                    let source = values + frequency * left.stride + part.start * left.rows
                     PanelProduct(
                         strips: [
                             .init(
@@ -153,7 +153,7 @@ struct WinogradConvolution {
     private func transform(_ weight: UnsafePointer<Float>) -> Tensor {
         let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
         let matrix = Panels(rows: inputs, columns: outputs)
-        let result = Tensor(flat: taps * Self.frequencies * matrix.count)
+        let result = Tensor(flat: taps * Self.frequencies * matrix.stride)
         let block = max(1, 1024 / outputs)
         let blocks = (inputs + block - 1) / block
         Parallel.shared.loop(taps * blocks) { task in
@@ -164,7 +164,7 @@ struct WinogradConvolution {
                     WeightTile(
                         weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
                         frequencies: TileFrequencies(
-                            base: result.base + tap * Self.frequencies * matrix.count, panels: matrix, row: channel),
+                            base: result.base + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
                         scratch: scratch
                     ).cover(0..<outputs)
                 }

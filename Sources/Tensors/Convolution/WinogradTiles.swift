@@ -12,7 +12,7 @@ struct TileFrequencies {
 
     /// Floats from a frequency to the next.
     @inline(__always)
-    var plane: Int { panels.count }
+    var plane: Int { panels.stride }
 
     @inline(__always)
     func pointer<V: Lanes>(_ lanes: V.Type, _ channel: Int) -> UnsafeMutablePointer<Float> {
