@@ -42,15 +42,34 @@ package enum MaximumPooling {
                 let values = input.base + corner
                 let sums = target.base + corner
                 let source = gradient.base + (task &* low.width &+ x) &* channels
-                for channel in 0..<channels {
-                    var best = channel
-                    if values[channel &+ channels] > values[best] { best = channel &+ channels }
-                    if values[channel &+ down] > values[best] { best = channel &+ down }
-                    if values[channel &+ down &+ channels] > values[best] { best = channel &+ down &+ channels }
-                    sums[best] += source[channel]
-                }
+                SquareGradient(values: values, sums: sums, right: channels, down: down, gradient: source)
+                    .cover(0..<channels)
             }
         }
+    }
+
+    private struct SquareGradient: ChannelKernel {
+        let values: UnsafePointer<Float>
+        let sums: UnsafeMutablePointer<Float>
+        let right: Int
+        let down: Int
+        let gradient: UnsafePointer<Float>
+
+        @inline(__always)
+        func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+            let p = values + channel
+            let (a, b, c, d) = (V(p), V(p + right), V(p + down), V(p + down + right))
+            let largest = a.maximum(b).maximum(c.maximum(d))
+            let source = V(gradient + channel)
+            var open = V(repeating: 1)
+            add(source.taken(where: a, equals: largest, open: &open), channel)
+            add(source.taken(where: b, equals: largest, open: &open), channel &+ right)
+            add(source.taken(where: c, equals: largest, open: &open), channel &+ down)
+            add(source.taken(where: d, equals: largest, open: &open), channel &+ down &+ right)
+        }
+
+        @inline(__always)
+        private func add<V: Lanes>(_ value: V, _ offset: Int) { (V(sums + offset) + value).store(sums + offset) }
     }
 
     private struct Square: ChannelKernel {

@@ -18,6 +18,8 @@ protocol Lanes {
     func leakyGradient(_ gradient: Self, slope: Self) -> Self
     func maximum(_ other: Self) -> Self
     func minimum(_ other: Self) -> Self
+    /// `self` where `value` equals `largest` and `open` is not 0, else 0; where it does, `open` becomes 0.
+    func taken(where value: Self, equals largest: Self, open: inout Self) -> Self
     /// e^self, see `Lanes+Exponential.swift`.
     func exponential() -> Self
     /// Adds the lanes to as many doubles.
@@ -92,6 +94,13 @@ extension SIMD16<Float>: Lanes {
     func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
 
     @inline(__always)
+    func taken(where value: Self, equals largest: Self, open: inout Self) -> Self {
+        let mask = (value .== largest) .& (open .!= 0)
+        open.replace(with: 0, where: mask)
+        return Self.zero.replacing(with: self, where: mask)
+    }
+
+    @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
         let raw = UnsafeMutableRawPointer(sums)
         let low = raw.loadUnaligned(as: SIMD8<Double>.self) + SIMD8<Double>(lowHalf)
@@ -122,6 +131,13 @@ extension SIMD8<Float>: Lanes {
     func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
 
     @inline(__always)
+    func taken(where value: Self, equals largest: Self, open: inout Self) -> Self {
+        let mask = (value .== largest) .& (open .!= 0)
+        open.replace(with: 0, where: mask)
+        return Self.zero.replacing(with: self, where: mask)
+    }
+
+    @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
         let raw = UnsafeMutableRawPointer(sums)
         raw.storeBytes(of: raw.loadUnaligned(as: SIMD8<Double>.self) + SIMD8<Double>(self), as: SIMD8<Double>.self)
@@ -147,6 +163,13 @@ extension SIMD4<Float>: Lanes {
 
     @inline(__always)
     func minimum(_ other: Self) -> Self { replacing(with: other, where: other .< self) }
+
+    @inline(__always)
+    func taken(where value: Self, equals largest: Self, open: inout Self) -> Self {
+        let mask = (value .== largest) .& (open .!= 0)
+        open.replace(with: 0, where: mask)
+        return Self.zero.replacing(with: self, where: mask)
+    }
 
     @inline(__always)
     func accumulate(into sums: UnsafeMutablePointer<Double>) {
