@@ -38,13 +38,15 @@ package struct ClientStep {
     ) throws {
         let weights = settings.weights
         let teacherServer = network.globalEncoder.infer(image, model.bank)[3]
-        let teacherLevels = network.localEncoder.infer(image, model.bank)
+        var teacherLevels = network.localEncoder.infer(image, model.bank)
+        let teacherClient = teacherLevels[3]
         let server = network.globalEncoder.forward(image, model.network)
         let client = network.localEncoder.forward(image, model.network)
         let relocalized = try relocalization.relocalize(
-            bank: Bottlenecks(server: teacherServer, client: teacherLevels[3]),
+            bank: Bottlenecks(server: teacherServer, client: teacherClient),
             network: Bottlenecks(server: server.bottleneck, client: client.bottleneck))
         let teacher = network.decoder.infer(relocalized.bank, levels: teacherLevels, model.bank)
+        teacherLevels.removeAll()
         let (probabilities, saved) = network.decoder.forward(
             relocalized.network, levels: client.levels, model.network)
 
@@ -53,7 +55,8 @@ package struct ClientStep {
             distillation: Float(weights.distillation))
         let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
         let gradients = Tensor(model.network.shape)
-        let decoded = network.decoder.backward(probabilities, saved, model.network, into: gradients)
+        let decoded = network.decoder.backward(
+            probabilities, consume saved, levels: client.levels, model.network, into: gradients)
         let bottlenecks = try relocalization.backwardNetwork(decoded.relocalized)
 
         losses.dice = terms.dice
@@ -64,7 +67,7 @@ package struct ClientStep {
                 server.bottleneck, target: teacherServer, weight: Float(weights.correlation),
                 addingGradientTo: bottlenecks.server)
             + BottleneckLoss.meanSquaredError(
-                client.bottleneck, target: teacherLevels[3], weight: Float(weights.correlation),
+                client.bottleneck, target: teacherClient, weight: Float(weights.correlation),
                 addingGradientTo: bottlenecks.client)
         losses.contrast = BottleneckLoss.contrast(
             server: server.bottleneck, client: client.bottleneck, weight: Float(weights.contrast),
@@ -74,9 +77,9 @@ package struct ClientStep {
             + weights.distillation * losses.distillation + weights.correlation * losses.correlation
             + weights.contrast * losses.contrast
 
-        network.globalEncoder.backward(bottleneck: bottlenecks.server, server, model.network, into: gradients)
+        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.network, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips, client, model.network, into: gradients)
+            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.network, into: gradients)
         model.updateNetwork(gradients, settings)
     }
 
@@ -93,11 +96,12 @@ package struct ClientStep {
             .evaluate(probabilities, labels: labels, teacher: nil)
         losses.bank = terms.dice + terms.crossEntropy
         let gradients = Tensor(model.bank.shape)
-        let decoded = network.decoder.backward(probabilities, saved, model.bank, into: gradients)
+        let decoded = network.decoder.backward(
+            probabilities, consume saved, levels: client.levels, model.bank, into: gradients)
         let bottlenecks = try relocalization.backwardBank(decoded.relocalized)
-        network.globalEncoder.backward(bottleneck: bottlenecks.server, server, model.bank, into: gradients)
+        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.bank, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips, client, model.bank, into: gradients)
+            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.bank, into: gradients)
         model.updateBank(gradients, settings)
     }
 }

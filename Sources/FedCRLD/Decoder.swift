@@ -28,10 +28,11 @@ package struct Decoder: Sendable {
         head = PointwiseLayer("decoder.head", inputs: 2 * width, outputs: classes, in: &layout)
     }
 
-    /// What the backward pass needs: each stage's input and its block's state, and the head's input.
+    /// What the backward pass needs: each stage's input and its block's state, and the head's input. Concatenations
+    /// are made again.
     package struct Saved: Sendable {
-        fileprivate let inputs: [Tensor]
-        fileprivate let blocks: [ConvolutionBlock.Saved]
+        fileprivate var inputs: [Tensor]
+        fileprivate var blocks: [ConvolutionBlock.Saved]
         fileprivate let last: Tensor
     }
 
@@ -66,18 +67,21 @@ package struct Decoder: Sendable {
         return scores
     }
 
-    /// Writes the parameters' gradients, given the one by the scores before the softmax.
+    /// Writes the parameters' gradients, given the one by the scores before the softmax. What was kept for a stage is
+    /// given up as soon as its gradients are known.
     /// - Returns: the gradients by the relocalized features and by the encoder's first three levels.
     package func backward(
-        _ scores: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor
+        _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Tensor, into gradients: Tensor
     ) -> (relocalized: Tensor, skips: [Tensor]) {
         var gradient = head.backward(saved.last, scores, parameters, into: gradients)
         var skips: [Tensor] = []
-        for stage in (0..<3).reversed() {
-            guard let joined = blocks[stage].backward(gradient, saved.blocks[stage], parameters, into: gradients)
+        while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {
+            let stage = saved.inputs.count
+            let joined = ups[stage].forward(input, skip: levels[2 - stage], parameters)
+            guard let change = blocks[stage].backward(gradient, input: joined, state, parameters, into: gradients)
             else { preconditionFailure("a block returns its input's gradient when asked") }
-            let (input, skip) = ups[stage].backward(saved.inputs[stage], joined, parameters, into: gradients)
-            gradient = input
+            let (low, skip) = ups[stage].backward(input, change, parameters, into: gradients)
+            gradient = low
             skips.append(skip)
         }
         return (gradient, skips)

@@ -21,7 +21,8 @@ package struct Encoder: Sendable {
     package struct Pass: Sendable {
         /// Outputs of the four levels; the last is the bottleneck (D, H/8, W/8, 16w).
         package let levels: [Tensor]
-        fileprivate let saved: [ConvolutionBlock.Saved]
+        fileprivate let image: Tensor
+        fileprivate var saved: [ConvolutionBlock.Saved]
 
         /// The last level's output.
         package var bottleneck: Tensor { levels[3] }
@@ -37,7 +38,7 @@ package struct Encoder: Sendable {
             outputs.append(output)
             saved.append(state)
         }
-        return Pass(levels: outputs, saved: saved)
+        return Pass(levels: outputs, image: image, saved: saved)
     }
 
     /// The outputs of the four levels, keeping nothing else.
@@ -49,21 +50,24 @@ package struct Encoder: Sendable {
         return outputs
     }
 
-    /// Writes the parameters' gradients.
+    /// Writes the parameters' gradients. What was kept for a level is given up as soon as its gradients are known.
     /// - Parameters:
     ///   - bottleneck: gradient by the bottleneck.
     ///   - skips: gradients by the first three levels' outputs, where a decoder used them; their memory is used up.
     package func backward(
-        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: Pass, _ parameters: Tensor, into gradients: Tensor
+        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: consuming Pass, _ parameters: Tensor,
+        into gradients: Tensor
     ) {
         var gradient = bottleneck
-        for level in (0..<4).reversed() {
-            let input = levels[level].backward(
-                gradient, pass.saved[level], parameters, into: gradients, needsInput: level > 0)
-            guard let input else { return }
-            let below = pass.levels[level - 1]
+        while let saved = pass.saved.popLast() {
+            let level = pass.saved.count
+            let below = level > 0 ? pass.levels[level - 1] : nil
+            let pooled = levels[level].backward(
+                gradient, input: below.map(MaximumPooling.forward) ?? pass.image, saved, parameters, into: gradients,
+                needsInput: level > 0)
+            guard let pooled, let below else { return }
             gradient = skips?[level - 1] ?? .zeros(below.shape)
-            MaximumPooling.backward(input, input: below, addingTo: gradient)
+            MaximumPooling.backward(pooled, input: below, addingTo: gradient)
         }
     }
 }

@@ -15,18 +15,17 @@ package struct ConvolutionBlock: Sendable {
         norm2 = NormalizationLayer(name + ".norm2", channels: outputs, rectified: true, in: &layout)
     }
 
-    /// The block's input and its two convolutions' outputs; what lies between is computed again.
+    /// The outputs of the block's two convolutions; what lies between is computed again.
     package struct Saved: Sendable {
-        fileprivate let input: Tensor
         fileprivate let first: NormalizationLayer.Saved
         fileprivate let second: NormalizationLayer.Saved
     }
 
-    /// (D, H, W, inputs) to (D, H, W, outputs), keeping what ``backward(_:_:_:into:needsInput:)`` needs.
+    /// (D, H, W, inputs) to (D, H, W, outputs), keeping what ``backward(_:input:_:_:into:needsInput:)`` needs.
     package func forward(_ input: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
         let (middle, first) = norm1.forward(conv1.forward(input, parameters), parameters)
         let (output, second) = norm2.forward(conv2.forward(middle, parameters), parameters)
-        return (output, Saved(input: input, first: first, second: second))
+        return (output, Saved(first: first, second: second))
     }
 
     /// The same output, keeping nothing.
@@ -38,16 +37,18 @@ package struct ConvolutionBlock: Sendable {
     /// Writes the parameters' gradients.
     /// - Parameters:
     ///   - gradient: by the output; its memory is used for other things.
+    ///   - input: of the forward pass.
     ///   - needsInput: whether the gradient by the input is asked for.
     /// - Returns: the gradient by the input.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor, needsInput: Bool = true
+        _ gradient: Tensor, input: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor,
+        needsInput: Bool = true
     ) -> Tensor? {
         norm2.backward(gradient, saved.second, parameters, into: gradients)
         conv2.backwardWeights(norm1.output(saved.first, parameters), gradient, into: gradients)
         let middle = conv2.backwardData(gradient, parameters)
         norm1.backward(middle, saved.first, parameters, into: gradients)
-        conv1.backwardWeights(saved.input, middle, into: gradients)
+        conv1.backwardWeights(input, middle, into: gradients)
         return needsInput ? conv1.backwardData(middle, parameters) : nil
     }
 }

@@ -45,7 +45,7 @@ struct GoldenTests {
             let gradients = network.layout.zeros()
             let crlGradients = network.relocalization.layout.zeros()
             let fromDecoder = network.decoder.backward(
-                decoded.probabilities, decoded.saved, parameters, into: gradients)
+                decoded.probabilities, decoded.saved, levels: client.levels, parameters, into: gradients)
             let fromCRL = network.relocalization.backward(
                 fromDecoder.relocalized, relocalized.saved, crl, into: crlGradients)
             let contrast = BottleneckLoss.contrast(

@@ -33,7 +33,7 @@ package struct Convolution: Hashable, Sendable {
     /// some times those of plain sums, which small problems, where speed matters less, are spared.
     package func usesWinograd(_ shape: Shape) -> Bool {
         guard inputs % 4 == 0, outputs % 4 == 0 else { return false }
-        guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 22 else { return false }
+        guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 21 else { return false }
         return 4 * (TileGrid(shape).count + 24) < shape.positions
     }
 

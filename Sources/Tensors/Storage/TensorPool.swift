@@ -3,16 +3,28 @@ import Synchronization
 /// The memory of tensors and kernels: buffers that are used again instead of being returned to the system.
 ///
 /// A training step asks for the same sizes in the same order every time, so after the first step nothing is allocated
-/// any more. Sizes are rounded up to a sixteenth of their power of two, so that similar requests share buffers.
+/// any more. Sizes are rounded up to a sixteenth of their power of two, so that similar requests share buffers, and a
+/// large request takes an unused buffer that is somewhat larger before it takes new memory.
 package final class TensorPool: Sendable {
     /// The pool of this process.
     package static let shared = TensorPool()
 
     private struct State {
+        /// Addresses of unused buffers by their size.
         var free: [Int: [UInt]] = [:]
+        /// Sizes of used buffers that are larger than what was asked for.
+        var larger: [UInt: Int] = [:]
         var inUse = 0
-        var held = 0
         var peak = 0
+
+        /// An unused buffer of up to half again the size, for large requests: memory that lies idle costs more then.
+        mutating func takeLarger(than capacity: Int) -> UInt? {
+            guard capacity >= 1 << 20 else { return nil }
+            let fits = free.filter { $0.key > capacity && $0.key <= capacity + capacity / 2 && !$0.value.isEmpty }
+            guard let size = fits.keys.min(), let address = free[size]?.popLast() else { return nil }
+            larger[address] = size
+            return address
+        }
     }
 
     private let state = Mutex(State())
@@ -33,7 +45,6 @@ package final class TensorPool: Sendable {
                 for address in buffers { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
             }
             state.free.removeAll()
-            state.held = state.inUse
         }
     }
 
@@ -44,8 +55,7 @@ package final class TensorPool: Sendable {
             state.inUse += capacity
             state.peak = max(state.peak, state.inUse)
             if let address = state.free[capacity]?.popLast() { return address }
-            state.held += capacity
-            return nil
+            return state.takeLarger(than: capacity)
         }
         if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) {
             return pointer.assumingMemoryBound(to: Float.self)
@@ -60,7 +70,7 @@ package final class TensorPool: Sendable {
         let address = UInt(bitPattern: pointer)
         state.withLock { state in
             state.inUse -= capacity
-            state.free[capacity, default: []].append(address)
+            state.free[state.larger.removeValue(forKey: address) ?? capacity, default: []].append(address)
         }
     }
 
