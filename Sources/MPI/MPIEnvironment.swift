@@ -54,9 +54,10 @@ package struct MPIEnvironment: ~Copyable {
         self.isInitialized = true
     }
 
-    /// Ends MPI, as ``finalize()``; what goes wrong then is lost.
+    /// Ends MPI where this process is alone. Among several ranks one that comes here has failed: the others would not
+    /// come to the end that it waited for, so it does not, and its exit without an end tells the launcher to stop them.
     deinit {
-        if isInitialized { _ = world.finalize() }
+        if isInitialized, world.size == 1 { _ = world.finalize() }
     }
 
     /// Ends MPI. Waits until all ranks do; after an error on one rank use ``Communicator/abort(status:)`` instead.
