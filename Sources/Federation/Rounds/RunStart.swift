@@ -1,5 +1,6 @@
 import CardiacMR
 import Foundation
+import HDF5
 import MPI
 
 /// What a user asks of `fedcrld train`.
@@ -184,6 +185,12 @@ extension FederationError {
         case let error as CardiacMRError:
             self.init(
                 attempted: error.attempted, subject: error.subject, reason: error.reason, remedy: error.remedy)
+        case let error as HDF5Error:
+            self.init(
+                attempted: error.attempted, subject: error.subject, reason: error.reason, remedy: error.remedy)
+        case let error as MPIError:
+            self.init(
+                attempted: error.operation, subject: "with the other ranks", reason: error.reason, remedy: error.remedy)
         default:
             self.init(
                 attempted: "run", subject: "fedcrld", reason: "\(error)", remedy: "see the message for what to do")
