@@ -102,6 +102,10 @@ package struct RunStart {
         guard let data = configuration.data else {
             throw Self.usage("train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
         }
+        guard FileManager.default.fileExists(atPath: data) else {
+            throw Self.usage(
+                "train on", data, "there is no such folder", "make phantoms with `fedcrld simulate --out \(data)`")
+        }
         let cohorts = try Cohort.loadAll(data: data)
         guard rank.size <= cohorts.count + 1 else {
             throw Self.usage(
