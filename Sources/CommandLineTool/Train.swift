@@ -14,6 +14,8 @@ struct Train: ParsableCommand {
               mpirun -n 3 fedcrld train --data data --out run --preset tiny
               mpirun -n 5 fedcrld train --resume run --set rounds=60
 
+            SIGUSR1 or SIGTERM at any rank ends it after the round, with a checkpoint and status 75; --resume continues.
+
             Settings are taken from the preset, then the file, then --set. Their keys:
 
             \(Configuration.helpText())
@@ -41,21 +43,35 @@ struct Train: ParsableCommand {
         (request.data, request.out, request.resume) = (data, out, resume)
         (request.preset, request.file, request.settings) = (preset, config, settings)
         request.initial = initial
-        try MPIJob.run { rank in try RunStart(rank).prepare(request).run() }
+        StopRequest.listen()
+        try MPIJob.run { rank in
+            let training = try RunStart(rank).prepare(request)
+            guard case .stopped(let round) = try training.run() else { return 0 }
+            if rank.isRoot {
+                Console.error(
+                    "stopped after round \(round) of \(training.configuration.rounds), as a signal asked; continue with "
+                        + "fedcrld train --resume \(training.folder.path)")
+            }
+            return Self.stoppedStatus
+        }
     }
+
+    /// The exit status of a run that ended in good order before its last round: EX_TEMPFAIL, "try again later".
+    private static let stoppedStatus: Int32 = 75
 }
 
 /// A job on all ranks of an MPI launch.
 enum MPIJob {
-    /// Runs `body` between the start and the end of MPI.
+    /// Runs `body`, which returns the exit status of all ranks, between the start and the end of MPI.
     ///
     /// A failure that all ranks agree on ends them in good order. Any other ends the job at once: the rank where it
     /// happened says what it was, and the others, which may wait for it, are stopped.
-    static func run(_ body: (RankContext) throws -> Void) throws {
+    static func run(_ body: (RankContext) throws -> Int32) throws {
         let environment = try MPIEnvironment()
         let rank = RankContext(environment.world)
+        let status: Int32
         do {
-            try body(rank)
+            status = try body(rank)
         } catch let failure as AgreedFailure {
             if let error = failure.error { Console.error(error.description) }
             try environment.finalize()
@@ -68,5 +84,6 @@ enum MPIJob {
             rank.communicator.abort(status: Int(failure.exitStatus))
         }
         try environment.finalize()
+        if status != 0 { throw ExitCode(status) }
     }
 }

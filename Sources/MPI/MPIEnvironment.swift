@@ -42,21 +42,22 @@ package struct MPIEnvironment: ~Copyable {
                 remedy: "use a build of MPI with thread support")
         }
         let world = try Communicator.duplicatingWorld()
-        // The ranks of a foreign mpirun would each do the whole job, into the same files.
-        for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] where world.size == 1 {
-            guard let launched = getenv(variable).flatMap({ Int(String(cString: $0)) }), launched > 1 else { continue }
+        // The ranks of a foreign launcher would each do the whole job, into the same files.
+        if world.size == 1, let (variable, launched) = Self.launcherSize, launched > 1 {
             throw failure(
                 "it was launched as \(launched) ranks (\(variable)), but the library sees this process alone",
-                remedy: "use the mpirun or srun that belongs to \(Self.readLibraryVersion())")
+                remedy: "use the mpirun that belongs to \(Self.readLibraryVersion()), or srun with the --mpi that it "
+                    + "was built for")
         }
         self.world = world
         self.libraryVersion = Self.readLibraryVersion()
         self.isInitialized = true
     }
 
-    /// Ends MPI, as ``finalize()``; what goes wrong then is lost.
+    /// Ends MPI where this process is alone. Among several ranks one that comes here has failed: the others would not
+    /// come to the end that it waited for, so it does not, and its exit without an end tells the launcher to stop them.
     deinit {
-        if isInitialized { _ = world.finalize() }
+        if isInitialized, world.size == 1 { _ = world.finalize() }
     }
 
     /// Ends MPI. Waits until all ranks do; after an error on one rank use ``Communicator/abort(status:)`` instead.
@@ -66,6 +67,15 @@ package struct MPIEnvironment: ~Copyable {
         guard status == CMPI_SUCCESS() else {
             throw MPIError.library(status, operation: "end MPI", rank: world.rank, context: world.context)
         }
+    }
+
+    /// How many ranks the nearest launcher says it has started, and the variable that says so. Within a batch job, mpirun
+    /// is nearer than Slurm, whose number of the job's tasks says nothing of what was started.
+    private static var launcherSize: (variable: String, ranks: Int)? {
+        for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"] {
+            if let ranks = getenv(variable).flatMap({ Int(String(cString: $0)) }) { return (variable, ranks) }
+        }
+        return nil
     }
 
     private static func readLibraryVersion() -> String {

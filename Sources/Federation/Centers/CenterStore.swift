@@ -14,15 +14,12 @@ package final class CenterStore {
     package struct Baseline: Sendable {
         /// Its round.
         package let round: Int
-        /// Where contrastive re-localization ran when it was written.
-        package let placement: Configuration.CRL.Placement
         /// The round in which each center was last trained, which names its bank's snapshot.
         package let banks: [String: Int]
 
         /// What a manifest says.
         package init(_ manifest: Manifest) {
             round = manifest.round
-            placement = Configuration.CRL.Placement(rawValue: manifest.placement) ?? .root
             banks = manifest.banks
         }
     }
@@ -39,6 +36,8 @@ package final class CenterStore {
     private var resident: [CenterState] = []
     private var inWorkingFolder: Set<String> = []
     private var baseline: Baseline?
+    /// Whether the baseline was written by this run, not by the one that it continues.
+    private var ownsBaseline = false
     private var changed: Set<String> = []
 
     /// - Parameters:
@@ -98,13 +97,16 @@ package final class CenterStore {
     }
 
     /// Writes a center's file of a checkpoint, or gives the file that it rests in a second name.
+    ///
+    /// A file of the run that this one continues is written anew: with another number of ranks or another placement, it
+    /// may lead to a part in the root's file that will not be there.
     package func write(_ center: String, round: Int, to path: String) throws {
         if let state = resident.first(where: { $0.name == center }) {
             try ensureSnapshot(state)
             try writeTraining(state, round: round, to: path)
         } else if inWorkingFolder.contains(center) {
             try DurableFile.share(workingFile(center), as: path)
-        } else if let baseline, baseline.placement == placement, !changed.contains(center) {
+        } else if let baseline, ownsBaseline, !changed.contains(center) {
             try DurableFile.share("\(folder.checkpoint(baseline.round))/centers/\(center).h5", as: path)
         } else {
             let state = try load(center)
@@ -127,6 +129,7 @@ package final class CenterStore {
     /// Takes a checkpoint as the place where states that are not in memory rest.
     package func checkpointed(_ checkpoint: Baseline) {
         baseline = checkpoint
+        ownsBaseline = true
         changed.removeAll()
         for center in inWorkingFolder { unlink(workingFile(center)) }
         inWorkingFolder.removeAll()

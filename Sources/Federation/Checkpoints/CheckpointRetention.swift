@@ -28,7 +28,8 @@ package struct CheckpointRetention {
         for center in newest.banks.keys { try prune(bank: center, needed: needed) }
     }
 
-    /// Removes what lies after a round: the rest of a run that is continued from an earlier checkpoint.
+    /// Removes what lies after a round: the rest of a run that is continued from an earlier checkpoint. Later
+    /// checkpoints, which are damaged, stay as `round-N.damaged`: under their own name they would count as the newest.
     package func discard(after round: Int) throws(FederationError) {
         for center in names(folder.banks) {
             for snapshot in names("\(folder.banks)/\(center)") {
@@ -38,6 +39,11 @@ package struct CheckpointRetention {
         }
         for name in names(folder.checkpoints) where name.hasSuffix(".partial") {
             try DurableFile.remove("\(folder.checkpoints)/\(name)")
+        }
+        for later in folder.rounds where later > round {
+            let aside = folder.checkpoint(later) + ".damaged"
+            try DurableFile.remove(aside)
+            try DurableFile.rename(folder.checkpoint(later), to: aside)
         }
         try DurableFile.remove(folder.working)
     }

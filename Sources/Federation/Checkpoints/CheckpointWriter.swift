@@ -55,13 +55,11 @@ package struct CheckpointWriter {
                 try writeServer(round: round, relocalizations: relocalizations, model: model, to: path)
                 try record(path, as: "\(relative(round))/server.h5", in: &report)
             }
-            for center in store.centers {
-                try recordBank(center, round: report.banks[center] ?? 0, part: .client, in: &report)
-            }
-            if let relocalizations {
-                for center in relocalizations.centers {
-                    try recordBank(
-                        center, round: relocalizations.trainedRound(of: center), part: .relocalization, in: &report)
+            for held in [store, relocalizations].compactMap({ $0 }) {
+                for center in held.centers {
+                    for part in held.parts {
+                        try recordBank(center, round: held.trainedRound(of: center), part: part, in: &report)
+                    }
                 }
             }
             try DurableFile.synchronize(partial + "/centers")
@@ -158,7 +156,7 @@ package struct CheckpointWriter {
         _ center: String, round: Int, part: CenterState.Part, in report: inout Report
     ) throws {
         let name = RunFolder.bank(center: center, round: round, part: part)
-        // A snapshot of another placement's run holds both parts in one file.
+        // The parts are in one file or in two, as they were held when the center was last trained.
         guard FileManager.default.fileExists(atPath: "\(folder.path)/\(name)") else { return }
         try record("\(folder.path)/\(name)", as: name, in: &report)
     }

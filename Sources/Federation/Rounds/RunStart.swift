@@ -1,5 +1,6 @@
 import CardiacMR
 import Foundation
+import HDF5
 import MPI
 
 /// What a user asks of `fedcrld train`.
@@ -101,6 +102,10 @@ package struct RunStart {
         guard let data = configuration.data else {
             throw Self.usage("train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
         }
+        guard FileManager.default.fileExists(atPath: data) else {
+            throw Self.usage(
+                "train on", data, "there is no such folder", "make phantoms with `fedcrld simulate --out \(data)`")
+        }
         let cohorts = try Cohort.loadAll(data: data)
         guard rank.size <= cohorts.count + 1 else {
             throw Self.usage(
@@ -184,6 +189,12 @@ extension FederationError {
         case let error as CardiacMRError:
             self.init(
                 attempted: error.attempted, subject: error.subject, reason: error.reason, remedy: error.remedy)
+        case let error as HDF5Error:
+            self.init(
+                attempted: error.attempted, subject: error.subject, reason: error.reason, remedy: error.remedy)
+        case let error as MPIError:
+            self.init(
+                attempted: error.operation, subject: "with the other ranks", reason: error.reason, remedy: error.remedy)
         default:
             self.init(
                 attempted: "run", subject: "fedcrld", reason: "\(error)", remedy: "see the message for what to do")

@@ -11,8 +11,10 @@ import Tensors
 /// Rank 0 is the server; the other ranks host the centers. A run of one rank is both.
 package final class TrainingRun {
     let rank: RankContext
-    let configuration: Configuration
-    let folder: RunFolder
+    /// The run's.
+    package let configuration: Configuration
+    /// Where it is.
+    package let folder: RunFolder
     let cohorts: [Cohort]
     private let volumes: [Int]
     private let hosted: [Int]
@@ -72,19 +74,34 @@ package final class TrainingRun {
         }
     }
 
-    /// Runs the rounds that are left, evaluates, and prints the tables on the root.
-    package func run() throws {
+    /// How a run ended.
+    package enum Outcome: Sendable, Equatable {
+        /// All rounds are done.
+        case finished
+        /// It was asked to stop, and did with the checkpoint of this round.
+        case stopped(round: Int)
+    }
+
+    /// Runs the rounds that are left, evaluates, and prints the tables on the root. Stops at the end of a round in which
+    /// a rank received a ``StopRequest``.
+    package func run() throws -> Outcome {
         let writer = CheckpointWriter(rank, folder: folder, configuration: configuration)
         let last = configuration.rounds
         for round in stride(from: firstRound, through: last, by: 1) {
             rank.communicator.context = "round \(round)"
             try train(round)
-            if round % configuration.checkpoint.every == 0 || round == last {
+            let stops = try StopRequest.isAgreed(by: rank) && round < last
+            if stops || round % configuration.checkpoint.every == 0 || round == last {
                 let manifest = try rank.clock.measure(.checkpoint) {
                     try writer.write(round: round, store: store, relocalizations: relocalizations, model: model)
                 }
                 store.checkpointed(.init(manifest))
                 relocalizations?.checkpointed(.init(manifest))
+            }
+            if stops {
+                try console.stop()
+                if rank.isRoot { try DurableFile.remove(folder.working) }
+                return .stopped(round: round)
             }
             if configuration.evaluateEvery > 0, round % configuration.evaluateEvery == 0, round != last {
                 try console.evaluated(round: round, scores: evaluate(.test), isLast: false)
@@ -94,6 +111,7 @@ package final class TrainingRun {
         try console.evaluated(round: max(last, firstRound - 1), scores: evaluate(.test), isLast: true)
         try console.finish(phases: phases())
         if rank.isRoot { try DurableFile.remove(folder.working) }
+        return .finished
     }
 
     // MARK: A round

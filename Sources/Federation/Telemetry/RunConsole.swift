@@ -91,6 +91,12 @@ final class RunConsole {
         print("\nmean foreground test Dice over \(scores.count) centers: \(text)")
     }
 
+    /// The run ends before its last round.
+    func stop() throws {
+        progress?.finish()
+        try metrics?.synchronize()
+    }
+
     func finish(phases: [[Double]]?) throws {
         guard let phases, let metrics else { return }
         print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
