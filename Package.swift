@@ -24,7 +24,6 @@ let package = Package(
     products: [.executable(name: "fedcrld", targets: ["CommandLineTool"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -49,14 +48,12 @@ let package = Package(
             name: "Federation",
             dependencies: [
                 "CardiacMR", "CZlib", "FedCRLD", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
-                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
                 "CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
 
         // Run by mpirun at several numbers of ranks: what one process cannot show.

@@ -26,12 +26,15 @@ extension Configuration {
             size = VolumeSize(height: 128, width: 128)
             preprocessing.spacing = 1.75
         case .tiny:
-            rounds = 30
+            rounds = 40
             localEpochs = 1
-            learningRate = 1e-3
+            learningRate = 3e-3
             width = 8
-            size = VolumeSize(height: 64, width: 64)
+            size = VolumeSize(height: 56, width: 56)
             preprocessing.spacing = 3
+            // Few steps are taken: they go to what the test volumes look like.
+            augmentation.rotation.probability = 0.2
+            augmentation.elastic.probability = 0
         }
     }
 }

@@ -24,5 +24,5 @@ struct TileGrid {
         return (0..<number).map { rows * $0 / number..<rows * ($0 + 1) / number }
     }
 
-    private static let chunkFloats = 2 << 20
+    private static let chunkFloats = 3 << 20
 }

@@ -10,59 +10,85 @@ struct WinogradConvolution {
 
     private static let frequencies = WinogradTransform.frequencies
     /// Panels of one task's result, so that wide layers have more tasks than frequencies.
-    private static let panelsPerTask = 4
+    private static let panelsPerTask = 2
+    /// Floats of the transformed weights that exist at once, where they can be divided.
+    private static let weightFloats = 4 << 20
 
     /// Writes the convolution of `input` to `output`.
     func apply(
         _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, into output: Tensor
     ) {
-        let grid = TileGrid(input.shape)
-        let (inputs, outputs) = (convolution.inputs, convolution.outputs)
-        let transformed = transform(weight)
-        for chunk in grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs)) {
-            let tiles = chunk.count * grid.columns * grid.shape.depth
-            let values = Panels(rows: tiles, columns: inputs)
-            let products = Panels(rows: tiles, columns: outputs)
-            TensorPool.shared.withScratch(Self.frequencies * (values.stride + products.stride)) { scratch in
-                let results = scratch + Self.frequencies * values.stride
-                transformInput(input, grid, chunk, values, into: scratch)
-                multiply(scratch, values, transformed, sliceTiles: chunk.count * grid.columns, into: results, products)
-                transformOutput(results, products, grid, chunk, bias: bias, into: output)
+        let plan = Plan(convolution, input.shape)
+        TensorPool.shared.withScratch(Self.frequencies * plan.largestValues.stride) { values in
+            for (group, columns) in plan.groups.enumerated() {
+                let weights = transform(weight, columns)
+                for chunk in plan.chunks {
+                    let left = plan.panels(chunk, columns: convolution.inputs)
+                    if group == 0 || plan.chunks.count > 1 {
+                        transformInput(input, plan.grid, chunk, left, into: values)
+                    }
+                    let right = plan.panels(chunk, columns: columns.count)
+                    TensorPool.shared.withScratch(Self.frequencies * right.stride) { products in
+                        multiply(
+                            values, left, weights, sliceTiles: chunk.count * plan.grid.columns, into: products, right)
+                        transformOutput(products, right, plan.grid, chunk, columns, bias: bias, into: output)
+                    }
+                }
             }
         }
     }
 
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
     func weightGradient(_ input: Tensor, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
-        let grid = TileGrid(input.shape)
-        let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
-        let matrix = Panels(rows: inputs, columns: outputs)
-        TensorPool.shared.withScratch(Self.frequencies * taps * matrix.stride) { sums in
-            let chunks = grid.chunks(floatsPerTile: Self.frequencies * (inputs + outputs))
-            for (index, chunk) in chunks.enumerated() {
-                let tiles = chunk.count * grid.columns * grid.shape.depth
-                let values = Panels(rows: tiles, columns: inputs)
-                let gradients = Panels(rows: tiles, columns: outputs)
-                TensorPool.shared.withScratch(Self.frequencies * (values.stride + gradients.stride)) { scratch in
-                    let slopes = scratch + Self.frequencies * values.stride
-                    transformInput(input, grid, chunk, values, into: scratch)
-                    transformGradient(gradient, grid, chunk, gradients, into: slopes)
-                    correlate(
-                        scratch, values, slopes, gradients, sliceTiles: chunk.count * grid.columns, into: sums, matrix,
-                        accumulating: index > 0)
+        let plan = Plan(convolution, input.shape)
+        TensorPool.shared.withScratch(Self.frequencies * plan.largestValues.stride) { values in
+            for (group, columns) in plan.groups.enumerated() {
+                let matrix = Panels(rows: convolution.inputs, columns: columns.count)
+                TensorPool.shared.withScratch(Self.frequencies * convolution.taps * matrix.stride) { sums in
+                    for (index, chunk) in plan.chunks.enumerated() {
+                        let left = plan.panels(chunk, columns: convolution.inputs)
+                        if group == 0 || plan.chunks.count > 1 {
+                            transformInput(input, plan.grid, chunk, left, into: values)
+                        }
+                        let right = plan.panels(chunk, columns: columns.count)
+                        TensorPool.shared.withScratch(Self.frequencies * right.stride) { slopes in
+                            transformGradient(gradient, plan.grid, chunk, columns, right, into: slopes)
+                            correlate(
+                                values, left, slopes, right, sliceTiles: chunk.count * plan.grid.columns, into: sums,
+                                matrix, accumulating: index > 0)
+                        }
+                    }
+                    transformBack(sums, matrix, columns, into: weight)
                 }
             }
-            Parallel.shared.loop(taps * inputs) { task in
-                withTileScratch { scratch in
-                    WeightGradientTile(
-                        weights: weight + (task / inputs * 9 * inputs + task % inputs) * outputs,
-                        stride: inputs * outputs,
-                        frequencies: TileFrequencies(
-                            base: sums + task / inputs * Self.frequencies * matrix.stride, panels: matrix,
-                            row: task % inputs), scratch: scratch
-                    ).cover(0..<outputs)
-                }
-            }
+        }
+    }
+
+    /// How the work is divided: by tile rows, so that transformed values stay in the cache, or, where these are few and
+    /// the weights many, by output channels, so that transformed weights do.
+    private struct Plan {
+        let grid: TileGrid
+        let chunks: [Range<Int>]
+        let groups: [Range<Int>]
+        private let inputs: Int
+
+        init(_ convolution: Convolution, _ shape: Shape) {
+            grid = TileGrid(shape)
+            inputs = convolution.inputs
+            let outputs = convolution.outputs
+            chunks = grid.chunks(floatsPerTile: frequencies * (inputs + outputs))
+            let perPanel = frequencies * convolution.taps * inputs * Panels.width
+            let size = chunks.count > 1 ? outputs : max(1, weightFloats / perPanel) * Panels.width
+            groups = stride(from: 0, to: outputs, by: size).map { $0..<min(outputs, $0 + size) }
+        }
+
+        /// The matrices of a chunk's tiles.
+        func panels(_ chunk: Range<Int>, columns: Int) -> Panels {
+            Panels(rows: chunk.count * grid.columns * grid.shape.depth, columns: columns)
+        }
+
+        var largestValues: Panels {
+            panels(0..<(chunks.map(\.count).max() ?? 0), columns: inputs)
         }
     }
 
@@ -149,12 +175,13 @@ struct WinogradConvolution {
 
     // MARK: Transforms
 
-    /// The weights' frequencies: (depth tap, frequency), each a matrix [inputs × outputs] in panels.
-    private func transform(_ weight: UnsafePointer<Float>) -> Tensor {
+    /// The frequencies of the weights of some output channels: (depth tap, frequency), each a matrix
+    /// [inputs × channels] in panels.
+    private func transform(_ weight: UnsafePointer<Float>, _ columns: Range<Int>) -> Tensor {
         let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
-        let matrix = Panels(rows: inputs, columns: outputs)
+        let matrix = Panels(rows: inputs, columns: columns.count)
         let result = Tensor(flat: taps * Self.frequencies * matrix.stride)
-        let block = max(1, 1024 / outputs)
+        let block = max(1, 1024 / columns.count)
         let blocks = (inputs + block - 1) / block
         Parallel.shared.loop(taps * blocks) { task in
             let tap = task / blocks
@@ -162,15 +189,36 @@ struct WinogradConvolution {
             withTileScratch { scratch in
                 for channel in first..<min(inputs, first + block) {
                     WeightTile(
-                        weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
+                        weights: weight + ((tap * 9 * inputs + channel) * outputs + columns.lowerBound),
+                        stride: inputs * outputs,
                         frequencies: TileFrequencies(
                             base: result.base + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
                         scratch: scratch
-                    ).cover(0..<outputs)
+                    ).cover(0..<columns.count)
                 }
             }
         }
         return result
+    }
+
+    /// Writes the weights' gradients of some output channels.
+    private func transformBack(
+        _ sums: UnsafeMutablePointer<Float>, _ matrix: Panels, _ columns: Range<Int>,
+        into weight: UnsafeMutablePointer<Float>
+    ) {
+        let (inputs, outputs) = (convolution.inputs, convolution.outputs)
+        Parallel.shared.loop(convolution.taps * inputs) { task in
+            let (tap, channel) = (task / inputs, task % inputs)
+            withTileScratch { scratch in
+                WeightGradientTile(
+                    weights: weight + ((tap * 9 * inputs + channel) * outputs + columns.lowerBound),
+                    stride: inputs * outputs,
+                    frequencies: TileFrequencies(
+                        base: sums + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
+                    scratch: scratch
+                ).cover(0..<columns.count)
+            }
+        }
     }
 
     private func transformInput(
@@ -187,28 +235,29 @@ struct WinogradConvolution {
     }
 
     private func transformGradient(
-        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
+        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ columns: Range<Int>, _ panels: Panels,
         into values: UnsafeMutablePointer<Float>
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             GradientTile(
-                slice: gradient.slice(slice), height: grid.shape.height, width: grid.shape.width,
+                slice: gradient.slice(slice) + columns.lowerBound, height: grid.shape.height, width: grid.shape.width,
                 channels: convolution.outputs, top: 4 * row, left: 4 * column,
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
-            ).cover(0..<convolution.outputs)
+            ).cover(0..<columns.count)
         }
     }
 
     private func transformOutput(
         _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ grid: TileGrid, _ chunk: Range<Int>,
-        bias: UnsafePointer<Float>?, into output: Tensor
+        _ columns: Range<Int>, bias: UnsafePointer<Float>?, into output: Tensor
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             OutputTile(
-                slice: output.slice(slice), height: grid.shape.height, width: grid.shape.width,
+                slice: output.slice(slice) + columns.lowerBound, height: grid.shape.height, width: grid.shape.width,
                 channels: convolution.outputs, top: 4 * row, left: 4 * column,
-                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch, bias: bias
-            ).cover(0..<convolution.outputs)
+                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch,
+                bias: bias.map { $0 + columns.lowerBound }
+            ).cover(0..<columns.count)
         }
     }
 

@@ -1,5 +1,11 @@
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// The memory of tensors and kernels: buffers that are used again instead of being returned to the system.
 ///
 /// A training step asks for the same sizes in the same order every time, so after the first step nothing is allocated
@@ -60,8 +66,7 @@ package final class TensorPool: Sendable {
         if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) {
             return pointer.assumingMemoryBound(to: Float.self)
         }
-        return UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64).bindMemory(
-            to: Float.self, capacity: capacity / 4)
+        return Self.allocate(capacity).bindMemory(to: Float.self, capacity: capacity / 4)
     }
 
     /// Takes back memory that ``take(_:)`` gave for `count` floats.
@@ -80,6 +85,17 @@ package final class TensorPool: Sendable {
         let pointer = take(count)
         defer { give(pointer, count) }
         return body(pointer)
+    }
+
+    /// New memory; in huge pages where it is large: transforms write to 36 places in turn, which ordinary pages' address
+    /// translation does not keep up with.
+    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+        let hugePage = 2 << 20
+        guard bytes >= 2 * hugePage else { return .allocate(byteCount: bytes, alignment: 64) }
+        let pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: hugePage)
+        // Only a wish: without huge pages all works the same.
+        madvise(pointer, bytes / hugePage * hugePage, MADV_HUGEPAGE)
+        return pointer
     }
 
     /// Bytes for `count` floats, rounded up so that few different sizes occur.
