@@ -39,6 +39,8 @@ package final class CenterStore {
     /// Whether the baseline was written by this run, not by the one that it continues.
     private var ownsBaseline = false
     private var changed: Set<String> = []
+    /// The rounds in which centers were last trained that were set aside since the baseline.
+    private var setAsideRounds: [String: Int] = [:]
 
     /// - Parameters:
     ///   - folder: the run's.
@@ -131,13 +133,12 @@ package final class CenterStore {
         baseline = checkpoint
         ownsBaseline = true
         changed.removeAll()
+        setAsideRounds.removeAll()
         for center in inWorkingFolder { unlink(workingFile(center)) }
         inWorkingFolder.removeAll()
     }
 
     // MARK: Files
-
-    private var setAsideRounds: [String: Int] = [:]
 
     private func setAside(_ state: CenterState) throws {
         guard changed.contains(state.name) else { return }

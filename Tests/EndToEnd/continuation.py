@@ -1,0 +1,166 @@
+"""A run that was interrupted, stopped, finished or rolled back goes on exactly: the same bits as without."""
+
+import functools
+import os
+import re
+import signal
+
+from lib.program import fedcrld, is_alive, run, wait_until
+from lib.runs import (
+    centers, checkpoint, expect_rounds, expect_same_bits, expect_sound, metrics, resume, rounds, simulate, start, train,
+    training)
+from lib.suite import expect, expect_equal, main, shared_folder, test
+
+ROUNDS = 6
+# What a rank may take to notice that mpirun is gone.
+PATIENCE = 20
+
+
+@functools.cache
+def data():
+    return simulate(shared_folder())
+
+
+@functools.cache
+def reference(*values):
+    """A run of one rank that nothing interrupts."""
+    out = shared_folder() / "-".join(("reference", *values))
+    train(data(), out, f"rounds={ROUNDS}", *values).succeeded()
+    return out
+
+
+def reaches(out, number):
+    """Waits until a run has finished a round."""
+    wait_until(
+        lambda: (out / "metrics.jsonl").exists() and f'"round":{number}' in (out / "metrics.jsonl").read_text(),
+        f"round {number} of {out}")
+
+
+def expect_continuation(out, *values):
+    """The run has come to the same end as one that was not interrupted, and has told of each round once."""
+    expect_same_bits(out, reference(*values))
+    expect(metrics(out) == metrics(reference(*values)), "the metrics differ")
+    expect_sound(out)
+
+
+for ranks, placement, later_ranks, later_placement in [(3, "root", 2, "client"), (4, "client", 3, "root")]:
+
+    @test(
+        f"kill -9 of mpirun in round 3 leaves no rank; {ranks} ranks, CRL at the {placement}, go on as "
+        f"{later_ranks}, CRL at the {later_placement}")
+    def _(folder, ranks=ranks, placement=placement, later_ranks=later_ranks, later_placement=later_placement):
+        out = folder / "run"
+        with start(data(), out, f"rounds={ROUNDS}", f"crl.placement={placement}", ranks=ranks) as job:
+            wait_until(lambda: rounds(out) == [1, 2], "the checkpoint of round 2")
+            pids = job.ranks()
+            expect_equal(len(pids), ranks, "the number of ranks")
+            job.send(signal.SIGKILL)
+            job.wait().ended_with(128 + signal.SIGKILL)
+            wait_until(lambda: not any(map(is_alive, pids)), "the end of all ranks", limit=PATIENCE)
+        expect(rounds(out)[-1] < ROUNDS, "it was killed too late")
+        resume(out, f"crl.placement={later_placement}", ranks=later_ranks).succeeded()
+        expect_continuation(out)
+
+
+@test("with a checkpoint every second round, a run killed in between repeats a round")
+def _(folder):
+    out = folder / "run"
+    with start(data(), out, f"rounds={ROUNDS}", "checkpoint.every=2", ranks=2) as job:
+        reaches(out, 3)
+        pids = job.ranks()
+        job.send(signal.SIGKILL)
+        job.wait()
+        wait_until(lambda: not any(map(is_alive, pids)), "the end of all ranks", limit=PATIENCE)
+    expect(all(number % 2 == 0 for number in rounds(out)), f"checkpoints of rounds {rounds(out)}")
+    resume(out, "resident_centers=1", ranks=4).succeeded()
+    expect_continuation(out)
+
+
+for ranks, placement, later_ranks, later_placement in [
+    (3, "root", 1, "root"), (3, "root", 2, "client"), (1, "client", 3, "root")
+]:
+
+    @test(
+        f"a finished run goes on with more rounds, centers that rest too: {ranks} ranks, CRL at the {placement}, then "
+        f"{later_ranks}, CRL at the {later_placement}")
+    def _(folder, ranks=ranks, placement=placement, later_ranks=later_ranks, later_placement=later_placement):
+        out = folder / "run"
+        some = "participation=0.34"
+        train(
+            data(), out, "rounds=2", some, f"crl.placement={placement}", "resident_centers=1", ranks=ranks
+        ).succeeded()
+        resume(out, f"rounds={ROUNDS}", f"crl.placement={later_placement}", ranks=later_ranks).succeeded()
+        expect_same_bits(out, reference(some))
+        expect_sound(out)
+
+
+@test("a finished run that is resumed without more rounds stays as it is")
+def _(folder):
+    out = folder / "run"
+    train(data(), out, "rounds=1").succeeded()
+    manifest = (checkpoint(out, 1) / "manifest.json").read_bytes()
+    resume(out, ranks=3).succeeded()
+    expect_rounds(out, [1])
+    expect((checkpoint(out, 1) / "manifest.json").read_bytes() == manifest, "the checkpoint was written again")
+
+
+for number, target in [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "the last rank")]:
+
+    @test(f"{number.name} to {target} stops all ranks after the round, with status 75; the run goes on")
+    def _(folder, number=number, target=target):
+        out = folder / "run"
+        with start(data(), out, f"rounds={ROUNDS}", "checkpoint.every=100", ranks=3) as job:
+            reaches(out, 1)
+            os.kill(job.pid if target == "mpirun" else job.ranks()[-1], number)
+            result = job.wait().failed_with(75, "stopped after round", "--resume")
+        stopped = int(re.search(r"after round (\d+) of", result.messages[0])[1])
+        expect_rounds(out, [stopped])
+        resume(out, ranks=2).succeeded()
+        expect_continuation(out)
+
+
+@test("SIGTERM stops a run without mpirun, too")
+def _(folder):
+    out = folder / "run"
+    with start(data(), out, f"rounds={ROUNDS}") as job:
+        reaches(out, 1)
+        job.send(signal.SIGTERM)
+        job.wait().failed_with(75, "stopped after round", "--resume")
+    resume(out).succeeded()
+    expect_continuation(out)
+
+
+@test("a center is rolled back alone, and the run goes on from there, the same on any number of ranks")
+def _(folder):
+    center = centers(data())[2]
+    ends = []
+    for ranks, placement in [(3, "root"), (1, "client")]:
+        out, before = folder / f"run-{ranks}", folder / f"before-{ranks}"
+        for twin in (out, before):
+            train(data(), twin, "rounds=3", f"crl.placement={placement}", ranks=ranks).succeeded()
+        fedcrld("rollback", "--run", out, "--center", center, "--to", 1).succeeded()
+        expect_sound(out)
+        differences = fedcrld("verify", "--compare", out, before).ended_with(1).out.splitlines()
+        expect(all("differs" in line or line.startswith("and ") for line in differences), "\n".join(differences))
+        expect(
+            all(f"/{center}" in line for line in differences if "differs" in line),
+            "another center differs:\n" + "\n".join(differences))
+        resume(out, "rounds=4", ranks=4 - ranks).succeeded()
+        expect_sound(out)
+        ends.append(out)
+    expect_same_bits(*ends)
+
+
+@test("a new run starts from another one's server model")
+def _(folder):
+    first, second, third = (folder / name for name in ("first", "second", "third"))
+    train(data(), first, "rounds=1").succeeded()
+    for out in (second, third):
+        initial = ["--initial", checkpoint(first, 1)] if out == second else []
+        run(*training(data(), out, "rounds=1", ranks=3), *initial).succeeded()
+    expect_same_bits(first, third)
+    differences = fedcrld("verify", "--compare", first, second).ended_with(1).out
+    expect("network/global_encoder/level1/conv1/weight differs" in differences, differences)
+
+
+main()

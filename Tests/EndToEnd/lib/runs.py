@@ -1,0 +1,114 @@
+"""Small runs to try things on: six centers of two subjects each, a network of width 4, seconds per run."""
+
+import functools
+import json
+import shutil
+from pathlib import Path
+
+from lib.program import FEDCRLD, Job, fedcrld, launcher, run
+from lib.suite import Failure, expect_equal
+
+CENTERS = 6
+# Everything that decides the result, so that no preset's change makes these tests longer or void.
+SETTINGS = [
+    "width=4", "size=32x32", "local_epochs=1", "learning_rate=1e-3", "preprocessing.spacing=3", "evaluate_every=0",
+    "threads=1", "rounds=3",
+]
+
+
+def simulate(folder):
+    """Simulates the centers' data in `folder`/data and returns that folder."""
+    data = Path(folder) / "data"
+    fedcrld(
+        "simulate", "--out", data, "--subjects", 2, "--size", "3x32x32", "--centers", CENTERS).succeeded()
+    return data
+
+
+def settings(*values):
+    """Command-line options for settings."""
+    return [word for value in values for word in ("--set", value)]
+
+
+def training(data, out, *values, ranks=1):
+    """The command that trains a new run; `values` are settings over the usual ones. One rank runs without mpirun."""
+    prefix = launcher(ranks) if ranks > 1 else []
+    return [
+        *prefix, FEDCRLD, "train", "--data", data, "--out", out, "--preset", "tiny", *settings(*SETTINGS, *values)]
+
+
+def train(data, out, *values, ranks=1, **options):
+    """Trains a new run to its end."""
+    return run(*training(data, out, *values, ranks=ranks), **options)
+
+
+def start(data, out, *values, ranks=1, **options):
+    """Starts to train a new run; use it as a context."""
+    return Job(*training(data, out, *values, ranks=ranks), **options)
+
+
+def resume(out, *values, ranks=1, **options):
+    """Continues a run to its end."""
+    prefix = launcher(ranks) if ranks > 1 else []
+    return run(*prefix, FEDCRLD, "train", "--resume", out, *settings(*values), **options)
+
+
+def expect_same_bits(first, second):
+    """Fails the test unless the newest checkpoints of two runs are the same bits."""
+    fedcrld("verify", "--compare", first, second).succeeded()
+
+
+def expect_sound(out):
+    """Fails the test unless all checkpoints of a run are complete and undamaged."""
+    fedcrld("verify", out).succeeded()
+
+
+def rounds(out):
+    """The rounds of a run's complete checkpoints, ascending."""
+    return sorted(
+        int(entry.name[6:]) for entry in (Path(out) / "checkpoints").glob("round-*") if entry.name[6:].isdigit())
+
+
+def checkpoint(out, number):
+    """The folder of a checkpoint."""
+    return Path(out) / "checkpoints" / f"round-{number:06}"
+
+
+def metrics(out):
+    """The lines of a run's metrics.jsonl without the times."""
+    lines = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        line.pop("seconds", None)
+    return lines
+
+
+def copy(source, target):
+    """A copy of a run, whose files can be damaged."""
+    shutil.copytree(source, target)
+    return target
+
+
+@functools.cache
+def centers(data):
+    """The centers' names, by the folders of their data."""
+    return sorted(entry.name for entry in Path(data).iterdir())
+
+
+def cohort(data, center):
+    """The content of a center's cohort.json."""
+    return json.loads((Path(data) / center / "cohort.json").read_text())
+
+
+def images(data, center, split):
+    """The paths of a center's images in a split."""
+    content = cohort(data, center)
+    found = [
+        Path(data) / center / case["image"] for case in content["cases"]
+        if case["subject"] in content["splits"][split]]
+    if not found:
+        raise Failure(f"{center} has no {split} images")
+    return found
+
+
+def expect_rounds(out, wanted):
+    """Fails the test unless the complete checkpoints of a run are those of these rounds."""
+    expect_equal(rounds(out), wanted, "the list of checkpoints")

@@ -1,0 +1,73 @@
+"""The result of a run has the same bits however it is spread over ranks, threads and memory."""
+
+import functools
+
+from lib.program import fedcrld
+from lib.runs import expect_same_bits, expect_sound, metrics, simulate, train
+from lib.suite import expect, main, shared_folder, test
+
+
+@functools.cache
+def data():
+    return simulate(shared_folder())
+
+
+@functools.cache
+def reference(*values):
+    """A run of one rank and one thread."""
+    out = shared_folder() / "-".join(("reference", *values))
+    train(data(), out, *values).succeeded()
+    return out
+
+
+def expect_like_reference(out, *values):
+    expect_same_bits(out, reference(*values))
+    expect(metrics(out) == metrics(reference(*values)), "the metrics differ")
+
+
+TWO_ROUNDS = ["rounds=2"]
+SOME_CENTERS = ["rounds=4", "participation=0.4", "aggregation.weights=volumes", "local_epochs=2"]
+
+for ranks, threads, placement in [
+    (1, 2, "client"), (2, 1, "root"), (2, 2, "client"), (3, 2, "root"), (3, 1, "client"), (7, 1, "root"),
+    (7, 2, "client"),
+]:
+
+    @test(f"same bits and metrics: {ranks} ranks, {threads} threads, CRL at the {placement}")
+    def _(folder, ranks=ranks, threads=threads, placement=placement):
+        out = folder / "run"
+        train(
+            data(), out, *TWO_ROUNDS, f"threads={threads}", f"crl.placement={placement}", ranks=ranks).succeeded()
+        expect_like_reference(out, *TWO_ROUNDS)
+        expect_sound(out)
+
+
+for ranks, placement in [(1, "root"), (2, "client"), (3, "root")]:
+
+    @test(f"same bits with one center in memory: {ranks} ranks, CRL at the {placement}")
+    def _(folder, ranks=ranks, placement=placement):
+        out = folder / "run"
+        train(data(), out, *TWO_ROUNDS, "resident_centers=1", f"crl.placement={placement}", ranks=ranks).succeeded()
+        expect_like_reference(out, *TWO_ROUNDS)
+
+
+for ranks, placement, resident in [(3, "root", 4), (4, "client", 1)]:
+
+    @test(f"same bits where some centers take part, weighted by volumes: {ranks} ranks, CRL at the {placement}")
+    def _(folder, ranks=ranks, placement=placement, resident=resident):
+        out = folder / "run"
+        train(
+            data(), out, *SOME_CENTERS, f"crl.placement={placement}", f"resident_centers={resident}", ranks=ranks
+        ).succeeded()
+        expect_like_reference(out, *SOME_CENTERS)
+
+
+@test("other bits with another seed: the comparison sees a difference")
+def _(folder):
+    out = folder / "run"
+    train(data(), out, *TWO_ROUNDS, "seed=2").succeeded()
+    differences = fedcrld("verify", "--compare", out, reference(*TWO_ROUNDS)).ended_with(1).out
+    expect("network/global_encoder/level1/conv1/weight differs" in differences, differences)
+
+
+main()
