@@ -28,19 +28,32 @@ struct FedCRLDCommand: ParsableCommand {
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.
     static func main() {
-        var command: any ParsableCommand
-        do { command = try parseAsRoot() } catch {
-            let text = fullMessage(for: error)
-            let isHelp = exitCode(for: error) == .success
-            FileHandle(fileDescriptor: isHelp ? STDOUT_FILENO : STDERR_FILENO).write(Data((text + "\n").utf8))
-            Foundation.exit(isHelp ? 0 : 2)
-        }
-        do { try command.run() } catch let status as ExitCode {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let status as ExitCode {
             Foundation.exit(status.rawValue)
         } catch {
+            Foundation.exit(report(error))
+        }
+    }
+
+    /// Says what went wrong before the ranks knew of each other, or in the only one: once, however many were launched.
+    /// Returns the exit status.
+    private static func report(_ error: any Error) -> Int32 {
+        let isSilent = MPIEnvironment.launchedRank > 0
+        switch exitCode(for: error) {
+        // Asking for help is an error, too, thrown by a command that stands for it.
+        case .success:
+            if !isSilent { print(fullMessage(for: error)) }
+            return 0
+        case .validationFailure:
+            if !isSilent { FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8)) }
+            return 2
+        default:
             let failure = FederationError(describing: error)
-            Console.error(failure.description)
-            Foundation.exit(failure.exitStatus)
+            if !isSilent { Console.error(failure.description) }
+            return failure.exitStatus
         }
     }
 }

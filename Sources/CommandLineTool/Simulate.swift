@@ -35,7 +35,11 @@ struct Simulate: ParsableCommand {
         let settings = PhantomSettings(
             centers: centers, subjects: subjects, heterogeneity: heterogeneity, seed: seed, depth: size.depth,
             height: size.height, width: size.width)
-        let cohorts = try PhantomSimulator(settings).write(to: out)
+        let simulator: PhantomSimulator
+        do { simulator = try PhantomSimulator(settings) } catch {
+            throw FederationError(describing: error, kind: .configuration)
+        }
+        let cohorts = try simulator.write(to: out)
         if json {
             Console.json([
                 "out": .text(out),

@@ -69,11 +69,21 @@ package struct MPIEnvironment: ~Copyable {
         }
     }
 
+    /// The rank that the launcher gave this process, known before MPI has started; 0 without a launcher.
+    package static var launchedRank: Int {
+        number(of: ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"])?.value ?? 0
+    }
+
     /// How many ranks the nearest launcher says it has started, and the variable that says so. Within a batch job, mpirun
     /// is nearer than Slurm, whose number of the job's tasks says nothing of what was started.
-    private static var launcherSize: (variable: String, ranks: Int)? {
-        for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"] {
-            if let ranks = getenv(variable).flatMap({ Int(String(cString: $0)) }) { return (variable, ranks) }
+    private static var launcherSize: (variable: String, value: Int)? {
+        number(of: ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"])
+    }
+
+    /// The first of some environment variables that holds a number.
+    private static func number(of variables: [String]) -> (variable: String, value: Int)? {
+        for variable in variables {
+            if let value = getenv(variable).flatMap({ Int(String(cString: $0)) }) { return (variable, value) }
         }
         return nil
     }

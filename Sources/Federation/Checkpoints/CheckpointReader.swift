@@ -16,7 +16,7 @@ package struct CheckpointReader {
 
     /// The newest complete checkpoint whose files all are as they were written; the ranks share the checking.
     /// - Parameter report: called on the root for each checkpoint that is passed over, with the reason.
-    /// - Throws: on all ranks where there is none.
+    /// - Throws: on all ranks where there is none, or where a newer program has written one: the run is that program's now.
     package func newest(report: (String) -> Void) throws -> Manifest {
         let listed = try rank.communicate { ranks throws(MPIError) in
             try ranks.broadcastBytes(
@@ -24,6 +24,11 @@ package struct CheckpointReader {
         }
         let rounds = String(decoding: listed, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
         for round in rounds {
+            let refusal = Manifest.refusal(folder: folder.checkpoint(round))
+            let refusals = try rank.communicate { ranks throws(MPIError) in
+                try ranks.allReduce(Int64(refusal == nil ? 0 : 1), .minimum)
+            }
+            if let refusal, refusals > 0 { throw AgreedFailure(onRoot: rank, refusal) }
             let (manifest, damages) = examine(round)
             let all = try rank.communicate { ranks throws(MPIError) in
                 try ranks.gatherBytes(Array(damages.joined(separator: "\n").utf8))

@@ -28,21 +28,31 @@ package struct Manifest: Codable, Sendable, Equatable {
         return try encoder.encode(self) + [UInt8(ascii: "\n")]
     }
 
+    /// The version alone, which must be known before anything else can be read.
+    private struct Version: Decodable {
+        var formatVersion: Int
+    }
+
+    /// Why the checkpoint in a folder is beyond this program: its format is newer. Nil where it is not, or where nothing
+    /// can be read.
+    package static func refusal(folder: String) -> FederationError? {
+        let path = "\(folder)/\(fileName)"
+        guard let data = try? Data(contentsOf: URL(filePath: path)),
+            let version = try? JSONDecoder().decode(Version.self, from: data).formatVersion,
+            version > StateFile.formatVersion
+        else { return nil }
+        return FederationError(
+            attempted: "read", subject: path,
+            reason: "its format version is \(version), this program knows \(StateFile.formatVersion)",
+            remedy: "use the program that wrote it, or a newer one")
+    }
+
     /// Reads the manifest of a checkpoint's folder.
     package static func read(folder: String) throws(FederationError) -> Manifest {
+        if let refusal = refusal(folder: folder) { throw refusal }
         let path = "\(folder)/\(fileName)"
         do {
-            let manifest = try JSONDecoder().decode(Manifest.self, from: Data(contentsOf: URL(filePath: path)))
-            guard manifest.formatVersion <= StateFile.formatVersion else {
-                throw FederationError(
-                    attempted: "read", subject: path,
-                    reason:
-                        "its format version is \(manifest.formatVersion), this program knows \(StateFile.formatVersion)",
-                    remedy: "use the program that wrote it, or a newer one")
-            }
-            return manifest
-        } catch let error as FederationError {
-            throw error
+            return try JSONDecoder().decode(Manifest.self, from: Data(contentsOf: URL(filePath: path)))
         } catch {
             let exists = FileManager.default.fileExists(atPath: path)
             throw FederationError(
