@@ -14,7 +14,7 @@ struct GroupNormalizationTests {
 
     static let cases: [Case] = [1, 0.01].flatMap { slope in
         [
-            Shape(1, 1, 2, 4), Shape(1, 1, 1, 16), Shape(1, 1, 3, 8), Shape(1, 3, 5, 12), Shape(3, 5, 7, 16),
+            Shape(1, 2, 3, 4), Shape(1, 1, 1, 16), Shape(1, 1, 3, 8), Shape(1, 3, 5, 12), Shape(3, 5, 7, 16),
             Shape(2, 9, 11, 20), Shape(1, 7, 9, 36), Shape(2, 3, 5, 64), Shape(1, 5, 5, 132),
             // Several blocks of positions.
             Shape(1, 97, 101, 4), Shape(3, 31, 37, 28),
@@ -38,8 +38,8 @@ struct GroupNormalizationTests {
     @Test("keeps its precision where the mean is far from zero", arguments: offsetCases)
     func offset(_ row: Case) {
         let errors = Errors(row)
-        // The output cannot be more precise than the input, whose values are `offset` times as coarse.
-        let bound = 1e-6 * Double(max(1, abs(row.offset)))
+        // Sums of values that are so many times as coarse cannot be more precise; PyTorch's errs by half as much.
+        let bound = 2e-7 * Double(max(1, abs(row.offset)))
         #expect(errors.output < bound)
         #expect(errors.input < bound)
         #expect(errors.weight < bound)

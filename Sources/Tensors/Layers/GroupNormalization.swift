@@ -34,10 +34,15 @@ package struct GroupNormalization: Hashable, Sendable {
         var statistics = Statistics(mean: [], reciprocal: [])
         for group in 0..<Self.groups {
             let range = group * width..<(group + 1) * width
-            let mean = range.reduce(0) { $0 + sums[$1] } / count
-            let square = range.reduce(0) { $0 + sums[channels + $1] } / count
+            let positions = Double(input.shape.positions)
+            let mean = range.reduce(0) { $0 + sums[$1] + positions * Double(input.base[$1]) } / count
+            // Σ (x − μ)² = Σ (x − o)² − (μ − o) (2 Σ (x − o) − n (μ − o)), with each channel's origin o.
+            let square = range.reduce(0) {
+                let distance = mean - Double(input.base[$1])
+                return $0 + sums[channels + $1] - distance * (2 * sums[$1] - positions * distance)
+            }
             statistics.mean.append(mean)
-            statistics.reciprocal.append(1 / (max(0, square - mean * mean) + Self.epsilon).squareRoot())
+            statistics.reciprocal.append(1 / (max(0, square / count) + Self.epsilon).squareRoot())
         }
         return statistics
     }
@@ -77,7 +82,7 @@ package struct GroupNormalization: Hashable, Sendable {
         coefficients.withUnsafeBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return }
             nonisolated(unsafe) let scale = start
-            // Σ g and Σ g x per channel, where g is the gradient before the rectifier.
+            // Σ g and Σ g (x − o) per channel, where g is the gradient before the rectifier, o the channel's first value.
             let sums = channelSums(
                 input.shape.positions,
                 GradientMoments(
@@ -90,7 +95,8 @@ package struct GroupNormalization: Hashable, Sendable {
                 var sum = 0.0
                 var product = 0.0
                 for channel in group * width..<(group + 1) * width {
-                    let normalized = (sums[channels + channel] - mean * sums[channel]) * reciprocal
+                    let distance = mean - Double(input.base[channel])
+                    let normalized = (sums[channels + channel] - distance * sums[channel]) * reciprocal
                     if accumulating {
                         weightGradient[channel] += Float(normalized)
                         biasGradient[channel] += Float(sums[channel])
