@@ -62,6 +62,10 @@ package struct DotProductAttention: Hashable, Sendable {
     package func backward(
         _ gradient: Tensor, queries: Tensor, keys: Tensor, values: Tensor, output: Output
     ) -> (queries: Tensor, keys: Tensor, values: Tensor) {
+        require(
+            gradient.shape == output.result.shape && gradient.shape.positions == queries.shape.positions
+                && keys.shape.positions == values.shape.positions && queries.shape.channels == keys.shape.channels,
+            "the shapes of the forward pass")
         let count = queries.shape.positions
         let keyCount = keys.shape.positions
         let inner = keys.shape.channels

@@ -28,6 +28,7 @@ package struct GroupNormalization: Hashable, Sendable {
 
     /// The mean and deviation of each group of `input`.
     package func statistics(_ input: Tensor) -> Statistics {
+        require(input.shape.channels == channels, "input of \(input.shape) for \(channels) channels")
         let sums = channelSums(input.shape.positions, Moments(values: input.base, stride: channels))
         let width = channels / Self.groups
         let count = Double(width * input.shape.positions)
@@ -53,6 +54,7 @@ package struct GroupNormalization: Hashable, Sendable {
         into target: Tensor? = nil
     ) -> Tensor {
         let output = target ?? Tensor(input.shape)
+        require(input.shape.channels == channels && output.shape == input.shape, "\(input.shape) into \(output.shape)")
         let coefficients = coefficients(statistics, weight, bias)
         coefficients.withUnsafeBufferPointer { buffer in
             guard let coefficients = buffer.baseAddress else { return }
@@ -77,6 +79,9 @@ package struct GroupNormalization: Hashable, Sendable {
         bias: UnsafePointer<Float>, weightGradient: UnsafeMutablePointer<Float>,
         biasGradient: UnsafeMutablePointer<Float>, accumulating: Bool = false
     ) {
+        require(
+            input.shape.channels == channels && gradient.shape == input.shape,
+            "input of \(input.shape), gradient of \(gradient.shape)")
         let coefficients = coefficients(statistics, weight, bias)
         let width = channels / Self.groups
         coefficients.withUnsafeBufferPointer { buffer in
