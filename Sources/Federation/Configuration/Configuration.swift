@@ -1,3 +1,5 @@
+import FedCRLD
+
 /// Everything that decides what a run does: one field per key of the YAML file.
 ///
 /// A configuration is resolved from a preset, a file and `--set key=value`, each overriding the one before
@@ -94,14 +96,6 @@ extension Configuration {
             case client
         }
 
-        /// What the attention's scores are divided by.
-        package enum AttentionScale: String, Sendable, CaseIterable {
-            /// softmax(QKᵀ)V, as in the authors' code.
-            case none
-            /// softmax(QKᵀ/√d)V.
-            case squareRoot = "sqrt_d"
-        }
-
         /// Where the module runs.
         package var placement = Placement.root
         /// What the attention's scores are divided by.
@@ -112,21 +106,7 @@ extension Configuration {
     }
 
     /// The weights of the terms of one step's loss.
-    package struct LossWeights: Sendable, Equatable {
-        /// Of 1 − the soft Dice with the labels.
-        package var dice = 1.0
-        /// Of the cross-entropy with the labels.
-        package var crossEntropy = 1.0
-        /// Of the cross-entropy with the bank's probabilities.
-        package var distillation = 0.2
-        /// Of the squared distance of both bottlenecks to the bank's.
-        package var correlation = 1.0
-        /// Of the symmetric divergence of the two bottlenecks.
-        package var contrast = 1.0
-
-        /// The paper's values.
-        package init() {}
-    }
+    package typealias LossWeights = StepSettings.LossWeights
 
     /// How the centers' federated parts become the server's.
     package struct Aggregation: Sendable, Equatable {

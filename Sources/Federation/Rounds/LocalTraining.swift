@@ -70,18 +70,11 @@ extension Sample {
 extension Configuration {
     /// What a client step depends on.
     package var stepSettings: StepSettings {
-        var weights = StepSettings.LossWeights()
-        weights.dice = loss.dice
-        weights.crossEntropy = loss.crossEntropy
-        weights.distillation = loss.distillation
-        weights.correlation = loss.correlation
-        weights.contrast = loss.contrast
-        return StepSettings(learningRate: learningRate, momentum: momentum, weights: weights)
+        StepSettings(learningRate: learningRate, momentum: momentum, weights: loss)
     }
 
     /// The network of a center with so many classes.
     package func network(classes: Int) -> ClientNetwork {
-        ClientNetwork(
-            width: width, classes: classes, attentionScale: crl.attentionScale == .none ? .none : .rootOfWidth)
+        ClientNetwork(width: width, classes: classes, attentionScale: crl.attentionScale)
     }
 }

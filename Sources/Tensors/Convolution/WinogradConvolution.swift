@@ -227,8 +227,7 @@ struct WinogradConvolution {
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             InputTile(
-                slice: input.slice(slice), height: grid.shape.height, width: grid.shape.width,
-                channels: convolution.inputs, top: 4 * row - 1, left: 4 * column - 1,
+                tile: Tile(slice: input.slice(slice), shape: input.shape, top: 4 * row - 1, left: 4 * column - 1),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
             ).cover(0..<convolution.inputs)
         }
@@ -240,8 +239,9 @@ struct WinogradConvolution {
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             GradientTile(
-                slice: gradient.slice(slice) + columns.lowerBound, height: grid.shape.height, width: grid.shape.width,
-                channels: convolution.outputs, top: 4 * row, left: 4 * column,
+                tile: Tile(
+                    slice: gradient.slice(slice) + columns.lowerBound, shape: gradient.shape, top: 4 * row,
+                    left: 4 * column),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
             ).cover(0..<columns.count)
         }
@@ -253,8 +253,9 @@ struct WinogradConvolution {
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             OutputTile(
-                slice: output.slice(slice) + columns.lowerBound, height: grid.shape.height, width: grid.shape.width,
-                channels: convolution.outputs, top: 4 * row, left: 4 * column,
+                tile: Tile(
+                    slice: output.slice(slice) + columns.lowerBound, shape: output.shape, top: 4 * row,
+                    left: 4 * column),
                 frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch,
                 bias: bias.map { $0 + columns.lowerBound }
             ).cover(0..<columns.count)
