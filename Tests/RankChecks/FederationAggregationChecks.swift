@@ -77,7 +77,7 @@ private struct ExampleFederation {
     }
 
     func model() throws -> GlobalModel {
-        try GlobalModel(networks: centers.map(\.network), prefixes: prefixes, seed: 1)
+        GlobalModel(networks: centers.map(\.network), prefixes: prefixes, seed: 1)
     }
 
     /// The sums of some centers, added in that order.
