@@ -20,7 +20,7 @@ struct FedCRLDCommand: ParsableCommand {
 
             Exit status: 0 success, 1 failure, 2 usage or configuration error, 75 stopped in good order before the end.
             """,
-        version: "fedcrld \(Program.version)",
+        version: Program.name,
         subcommands: [
             Simulate.self, Train.self, Evaluate.self, Predict.self, Inspect.self, Verify.self, Rollback.self,
             Bench.self,

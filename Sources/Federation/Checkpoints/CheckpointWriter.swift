@@ -72,7 +72,7 @@ package struct CheckpointWriter {
     private func publish(_ report: Report, round: Int) throws -> Manifest {
         let partial = folder.partialCheckpoint(round)
         var manifest = Manifest(
-            formatVersion: StateFile.formatVersion, program: "fedcrld \(Program.version)", round: round,
+            formatVersion: StateFile.formatVersion, program: Program.name, round: round,
             configuration: configuration.fingerprint, placement: configuration.crl.placement.rawValue,
             banks: report.banks, files: report.files)
         _ = try agree { () throws in

@@ -53,7 +53,7 @@ package enum StateFile {
     static func write(_ information: Information, to file: borrowing HDF5File) throws(HDF5Error) {
         try file.createGroup("info")
         try file.setAttribute("format_version", of: "info", to: formatVersion)
-        try file.setAttribute("program", of: "info", to: "fedcrld \(Program.version)")
+        try file.setAttribute("program", of: "info", to: Program.name)
         try file.setAttribute("kind", of: "info", to: information.kind)
         try file.setAttribute("round", of: "info", to: information.round)
         try file.setAttribute("seed", of: "info", to: String(information.seed))

@@ -44,8 +44,7 @@ package final class TrainingRun {
         hosted = assignment.centers(of: rank.rank)
         firstRound = (checkpoint?.round ?? 0) + 1
         let networks = cohorts.map { configuration.network(classes: $0.classes.count) }
-        model = try GlobalModel(
-            networks: networks, prefixes: configuration.aggregation.parts, seed: configuration.seed)
+        model = GlobalModel(networks: networks, prefixes: configuration.aggregation.parts, seed: configuration.seed)
 
         let remote = configuration.crl.placement == .root && rank.size > 1
         let capacity = configuration.residentCenters
