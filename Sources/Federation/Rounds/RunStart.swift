@@ -115,6 +115,10 @@ package struct RunStart {
                 "\(data) has \(cohorts.count) center\(cohorts.count == 1 ? "" : "s"), so some ranks would have nothing to do",
                 "use at most \(cohorts.count + 1) ranks: one server and one for each center")
         }
+        do {
+            _ = try Preprocessing(configuration.preprocessingSettings)
+            _ = try Augmentation(configuration.augmentationSettings)
+        } catch { throw FederationError(describing: error, kind: .configuration) }
         try GlobalModel.check(
             configuration.aggregation.parts, networks: cohorts.map { configuration.network(classes: $0.classes.count) })
         if !decision.resumes {
