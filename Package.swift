@@ -58,8 +58,8 @@ let package = Package(
 
         // Run by mpirun at several numbers of ranks: what one process cannot show.
         .executableTarget(
-            name: "RankChecks", dependencies: ["Federation", "HDF5", "MPI", "Tensors"], path: "Tests/RankChecks",
-            swiftSettings: strict),
+            name: "RankChecks", dependencies: ["FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
+            path: "Tests/RankChecks", swiftSettings: strict),
         .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),

@@ -19,7 +19,10 @@ alarm(600)
 func runChecks() throws -> Bool {
     let environment = try MPIEnvironment()
     let words = CommandLine.arguments.dropFirst()
-    let checks = [collectiveChecks(), pieceChecks(), chunkChecks(), accountingChecks()].flatMap { $0 }
+    let checks = [
+        collectiveChecks(), pieceChecks(), chunkChecks(), accountingChecks(), federationAggregationChecks(),
+        federationRelocalizationChecks(),
+    ].flatMap { $0 }
         .filter { check in words.isEmpty || words.contains { check.behaviour.contains($0) } }
     let passed = try run(checks, on: environment.world)
     try environment.finalize()
