@@ -65,9 +65,6 @@ extension Configuration {
 
     private static let dataKeys: [ConfigurationKey] = [
         .init(
-            "preprocessing.reorient", \.preprocessing.reorient, .truth,
-            "Whether volumes are turned to the canonical short-axis order."),
-        .init(
             "preprocessing.spacing", \.preprocessing.spacing, .number(0...20),
             "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),
         .init(
