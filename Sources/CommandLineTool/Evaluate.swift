@@ -34,7 +34,8 @@ struct Evaluate: ParsableCommand {
                 reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))"
             )
         }
-        let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1))
+        let evaluation = Evaluation(
+            try CenterData(access.configuration, capacity: 1) { Console.error("warning: \($0)") })
         var scores: [CenterScore] = []
         for cohort in cohorts {
             let state = try access.state(of: cohort.center)

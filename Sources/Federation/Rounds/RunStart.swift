@@ -71,7 +71,7 @@ package struct RunStart {
         let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
         let checkpoint =
             decision.resumes
-            ? try CheckpointReader(rank, folder: folder).newest { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+            ? try CheckpointReader(rank, folder: folder).newest(report: RunConsole.warn)
             : nil
         if rank.isRoot {
             // Nothing is changed on disk before it is known that the run goes on.
@@ -115,6 +115,10 @@ package struct RunStart {
                 "\(data) has \(cohorts.count) center\(cohorts.count == 1 ? "" : "s"), so some ranks would have nothing to do",
                 "use at most \(cohorts.count + 1) ranks: one server and one for each center")
         }
+        do {
+            _ = try Preprocessing(configuration.preprocessingSettings)
+            _ = try Augmentation(configuration.augmentationSettings)
+        } catch { throw FederationError(describing: error, kind: .configuration) }
         try GlobalModel.check(
             configuration.aggregation.parts, networks: cohorts.map { configuration.network(classes: $0.classes.count) })
         if !decision.resumes {
@@ -140,6 +144,7 @@ package struct RunStart {
             throw Self.usage(
                 "resume", path, "there is no file \(file)", "give the folder of a run (--out of `fedcrld train`)")
         }
+        try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
         let old = try Configuration.parse(yaml: text, name: file)
         var new = try old.applying(settings: request.settings)
         if let data = request.data { new.data = data }

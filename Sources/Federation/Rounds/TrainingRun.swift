@@ -56,7 +56,7 @@ package final class TrainingRun {
                 baseline: checkpoint.map(CenterStore.Baseline.init))
         }
         self.store = store(hosted, remote ? [.client] : [.client, .relocalization], capacity)
-        data = try CenterData(configuration, capacity: capacity)
+        data = try CenterData(configuration, capacity: capacity, warn: RunConsole.warn)
         if remote, rank.isRoot {
             // Every rank may be in the middle of a step with a center of its own.
             let modules = store(Array(cohorts.indices), [.relocalization], max(capacity, rank.size))
