@@ -1,0 +1,93 @@
+import Federation
+import Foundation
+import Testing
+
+@Suite("Manifest")
+struct ManifestTests {
+    /// A run's folder with three files, and their manifest in the checkpoint of round 4.
+    private struct Example {
+        let folder: TemporaryFolder
+        let manifest: Manifest
+        var run: RunFolder { RunFolder(folder.path) }
+        var checkpoint: String { run.checkpoint(4) }
+
+        init() throws {
+            folder = try TemporaryFolder()
+            var files: [String: DurableFile.Fingerprint] = [:]
+            for name in ["banks/a/round-000004.h5", "banks/a/round-000003.h5", "checkpoints/round-000004/server.h5"] {
+                files[name] = try DurableFile.fingerprint(folder.write("content of \(name)", to: name))
+            }
+            manifest = try ExampleCenters.manifest(round: 4, banks: ["a": 4], files: files)
+            try DurableFile.write(manifest.encoded(), to: "\(RunFolder(folder.path).checkpoint(4))/\(Manifest.fileName)")
+        }
+
+        func damages() -> [String] { manifest.damages(run: run) }
+    }
+
+    @Test("reads what was written")
+    func roundTrip() throws {
+        let example = try Example()
+        #expect(try Manifest.read(folder: example.checkpoint) == example.manifest)
+        #expect(example.damages().isEmpty)
+    }
+
+    @Test("is text that a person can read, sorted, with paths as they are")
+    func text() throws {
+        let text = String(decoding: try Example().manifest.encoded(), as: UTF8.self)
+        #expect(text.contains("\"banks/a/round-000003.h5\" : {"))
+        #expect(text.hasSuffix("}\n"))
+    }
+
+    @Test("finds a file with one wrong byte")
+    func flipped() throws {
+        let example = try Example()
+        let path = example.checkpoint + "/server.h5"
+        try Disk.damage(path)
+        #expect(example.damages().count == 1)
+        #expect(example.damages().first?.hasPrefix("\(path) is damaged: its checksum is ") == true)
+    }
+
+    @Test("finds a file that is shorter, longer or missing")
+    func sizes() throws {
+        let example = try Example()
+        let (short, missing) = (example.folder.path + "/banks/a/round-000003.h5", example.checkpoint + "/server.h5")
+        let size = try DurableFile.fingerprint(short).size
+        try Disk.truncate(short, by: 1)
+        try FileManager.default.removeItem(atPath: missing)
+        #expect(
+            example.damages() == ["\(short) has \(size - 1) bytes instead of \(size)", "\(missing) is missing"])
+    }
+
+    @Test("ranks share the checking: each file is checked once", arguments: 1...5)
+    func shares(_ ranks: Int) throws {
+        let example = try Example()
+        for name in example.manifest.files.keys { try Disk.damage("\(example.folder.path)/\(name)") }
+        let found = (0..<ranks).map { example.manifest.damages(run: example.run, share: ($0, ranks)) }
+        #expect(found.flatMap { $0 }.sorted() == example.damages().sorted())
+        #expect(found.map(\.count).max() == (3 + ranks - 1) / ranks)
+    }
+
+    @Test("of a newer format is refused")
+    func newer() throws {
+        let example = try Example()
+        let version = StateFile.formatVersion + 1
+        let newer = try ExampleCenters.manifest(round: 4, banks: [:], files: [:], version: version)
+        try DurableFile.write(newer.encoded(), to: "\(example.checkpoint)/\(Manifest.fileName)")
+        let error = #expect(throws: FederationError.self) { try Manifest.read(folder: example.checkpoint) }
+        #expect(error?.reason.hasPrefix("its format version is \(version)") == true)
+        #expect(Manifest.refusal(folder: example.checkpoint) == error)
+    }
+
+    @Test("that is no manifest is damaged; where there is none, that is said")
+    func unreadable() throws {
+        let example = try Example()
+        let path = "\(example.checkpoint)/\(Manifest.fileName)"
+        try Disk.truncate(path, by: 20)
+        let damaged = #expect(throws: FederationError.self) { try Manifest.read(folder: example.checkpoint) }
+        #expect(damaged?.reason.hasPrefix("it is damaged") == true)
+        #expect(damaged?.subject == path)
+        let missing = #expect(throws: FederationError.self) { try Manifest.read(folder: example.run.checkpoint(5)) }
+        #expect(missing?.reason == "there is no such file")
+        #expect(Manifest.refusal(folder: example.checkpoint) == nil)
+    }
+}

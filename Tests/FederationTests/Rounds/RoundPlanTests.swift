@@ -1,0 +1,62 @@
+import Federation
+import Testing
+
+@Suite("Round plan")
+struct RoundPlanTests {
+    private static func plan(
+        _ round: Int, volumes: [Int] = [Int](repeating: 4, count: 10), participation: Double = 1,
+        weighting: Configuration.Aggregation.Weights = .uniform, seed: UInt64 = 1
+    ) -> RoundPlan {
+        RoundPlan(round: round, volumes: volumes, participation: participation, weighting: weighting, seed: seed)
+    }
+
+    @Test(
+        "chooses the nearest number of centers to the fraction, at least one",
+        arguments: [(1.0, 10), (0.5, 5), (0.44, 4), (0.46, 5), (0.1, 1), (0.01, 1)])
+    func sizes(_ participation: Double, _ count: Int) {
+        for round in 1...20 {
+            let plan = Self.plan(round, participation: participation)
+            #expect(plan.centers.count == count)
+            #expect(plan.centers == plan.centers.sorted())
+            #expect(Set(plan.centers).count == count)
+            #expect(plan.centers.allSatisfy { (0..<10).contains($0) })
+            #expect(plan.weights.count == count)
+        }
+    }
+
+    @Test("is a function of seed and round, and differs between them")
+    func seeds() {
+        let plans = (1...30).map { Self.plan($0, participation: 0.5) }
+        #expect(plans == (1...30).map { Self.plan($0, participation: 0.5) })
+        #expect(Set(plans.map(\.centers)).count > 20)
+        #expect(plans != (1...30).map { Self.plan($0, participation: 0.5, seed: 2) })
+    }
+
+    @Test("every center has its turn")
+    func fairness() {
+        var turns = [Int](repeating: 0, count: 10)
+        for round in 1...1000 { for center in Self.plan(round, participation: 0.3).centers { turns[center] += 1 } }
+        // 300 each, with a standard deviation of 14.5.
+        #expect(turns.allSatisfy { abs($0 - 300) < 65 }, "\(turns)")
+    }
+
+    @Test("weights add up to 1", arguments: Configuration.Aggregation.Weights.allCases, [0.2, 0.7, 1])
+    func sum(_ weighting: Configuration.Aggregation.Weights, _ participation: Double) {
+        for round in 1...20 {
+            let plan = Self.plan(
+                round, volumes: [1, 2, 3, 5, 8, 13, 21], participation: participation, weighting: weighting)
+            #expect(abs(plan.weights.reduce(0, +) - 1) < 1e-15)
+        }
+    }
+
+    @Test("weights are equal, or as the training volumes")
+    func weights() {
+        let volumes = [6, 2, 8]
+        let uniform = Self.plan(1, volumes: volumes)
+        #expect(uniform.weights.allSatisfy { $0 == 1.0 / 3 })
+        let plan = Self.plan(1, volumes: volumes, weighting: .volumes)
+        #expect(plan.weights == [0.375, 0.125, 0.5])
+        #expect(plan.weight(of: 2) == 0.5)
+        #expect(Self.plan(1, participation: 0.1).weight(of: 99) == nil)
+    }
+}
