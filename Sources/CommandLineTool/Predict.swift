@@ -36,6 +36,13 @@ struct Predict: ParsableCommand {
     @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
 
+    func validate() throws {
+        guard output.hasSuffix(".nii") || output.hasSuffix(".nii.gz") else {
+            throw ValidationError("--output \(output) does not end in .nii or .nii.gz")
+        }
+        guard frame >= 0 else { throw ValidationError("--frame \(frame) is less than 0; frames count from 0") }
+    }
+
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let access = try RunAccess(folder, round: checkpoint)
