@@ -2,4 +2,6 @@
 package enum Program {
     /// Semantic version.
     package static let version = "0.1.0"
+    /// Name and version, as files say who wrote them.
+    package static let name = "fedcrld \(version)"
 }

@@ -20,6 +20,7 @@ package enum Elementwise {
     /// `left` and `right` side by side in the channels.
     package static func concatenate(_ left: Tensor, _ right: Tensor) -> Tensor {
         let (a, b) = (left.shape.channels, right.shape.channels)
+        require(right.shape.with(channels: a) == left.shape, "\(left.shape) beside \(right.shape)")
         let result = Tensor(left.shape.with(channels: a + b))
         for position in 0..<left.shape.positions {
             let target = result.base + position &* (a &+ b)
@@ -32,6 +33,7 @@ package enum Elementwise {
     /// The first half of the channels and the second: the reverse of ``concatenate(_:_:)``.
     package static func halve(_ tensor: Tensor) -> (Tensor, Tensor) {
         let channels = tensor.shape.channels / 2
+        require(2 * channels == tensor.shape.channels, "halves of \(tensor.shape)")
         let left = Tensor(tensor.shape.with(channels: channels))
         let right = Tensor(tensor.shape.with(channels: channels))
         for position in 0..<tensor.shape.positions {

@@ -50,3 +50,28 @@ enum Reference {
         }
     }
 }
+
+extension Reference {
+    /// Values as doubles, in memory order.
+    static func doubles(_ tensor: Tensor) -> [Double] { tensor.values.map(Double.init) }
+
+    /// Central differences of `function` by each of `values`: what an analytic gradient must agree with.
+    static func differences(_ values: [Double], step: Double = 1e-5, of function: ([Double]) -> Double) -> [Double] {
+        var moved = values
+        return values.indices.map { index in
+            moved[index] = values[index] + step
+            let above = function(moved)
+            moved[index] = values[index] - step
+            let below = function(moved)
+            moved[index] = values[index]
+            return (above - below) / (2 * step)
+        }
+    }
+}
+
+extension Shape {
+    /// A shape in a case table.
+    init(_ depth: Int, _ height: Int, _ width: Int, _ channels: Int) {
+        self.init(depth: depth, height: height, width: width, channels: channels)
+    }
+}

@@ -26,7 +26,7 @@ package struct Augmentation: Sendable {
         parameters.mirrorsColumns = random.chance(settings.mirrorProbability)
         parameters.aspect = sample.spacing.y / sample.spacing.x
         if random.chance(settings.rotationProbability) {
-            parameters.rotation = random.uniform(in: -settings.rotationDegrees...settings.rotationDegrees) / 180 * .pi
+            parameters.rotation = random.uniform(in: settings.rotation) / 180 * .pi
         }
         if random.chance(settings.scalingProbability) {
             parameters.magnification = random.uniform(in: settings.scaling)
@@ -35,7 +35,7 @@ package struct Augmentation: Sendable {
             parameters.elastic = ElasticField(
                 height: sample.size.height, width: sample.size.width,
                 smoothing: random.uniform(in: settings.elasticSmoothing),
-                strength: random.uniform(in: 0...settings.elasticStrength), random: &random)
+                strength: random.uniform(in: settings.elasticStrength), random: &random)
         }
         return parameters
     }
@@ -79,7 +79,7 @@ package struct Augmentation: Sendable {
             }
         }
         if random.chance(settings.noiseProbability) {
-            let deviation = Float(random.uniform(in: 0...settings.noise))
+            let deviation = Float(random.uniform(in: settings.noise))
             // Each slice has a stream of its own, so that threads do not matter.
             let key = random.next()
             let inSlice = size.height * size.width

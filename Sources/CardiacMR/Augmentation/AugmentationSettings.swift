@@ -3,16 +3,16 @@ package struct AugmentationSettings: Codable, Equatable, Sendable {
     /// Of mirroring the rows, and independently the columns.
     package var mirrorProbability: Double = 0.5
     package var rotationProbability: Double = 0.5
-    /// Largest angle in degrees, to either side.
-    package var rotationDegrees: Double = 180
+    /// The angle in degrees.
+    package var rotation: ClosedRange<Double> = -180...180
     package var scalingProbability: Double = 0.3
     /// Smallest and largest magnification.
     package var scaling: ClosedRange<Double> = 0.75...1.25
-    /// Of a displacement by smoothed noise, whose deviation is `elasticSmoothing` pixels and whose strength before
-    /// smoothing is up to `elasticStrength` pixels.
+    /// Of a displacement by smoothed noise: of `elasticStrength` pixels before it is smoothed by a Gaussian whose
+    /// deviation is `elasticSmoothing` pixels.
     package var elasticProbability: Double = 0.2
     package var elasticSmoothing: ClosedRange<Double> = 30...50
-    package var elasticStrength: Double = 1500
+    package var elasticStrength: ClosedRange<Double> = 0...1500
     package var gammaProbability: Double = 0.2
     package var gamma: ClosedRange<Double> = 0.7...1.5
     package var brightnessProbability: Double = 0.2
@@ -22,8 +22,8 @@ package struct AugmentationSettings: Codable, Equatable, Sendable {
     /// Factor of the values' distance from their mean.
     package var contrast: ClosedRange<Double> = 0.75...1.25
     package var noiseProbability: Double = 0.15
-    /// Largest standard deviation of the noise; the image's own is about 1.
-    package var noise: Double = 0.1
+    /// Standard deviation of the noise; the image's own is about 1.
+    package var noise: ClosedRange<Double> = 0...0.1
     package var blurProbability: Double = 0.15
     /// Deviation of the Gaussian in pixels.
     package var blur: ClosedRange<Double> = 0.5...1
@@ -58,13 +58,11 @@ package struct AugmentationSettings: Codable, Equatable, Sendable {
             let value = self[keyPath: path]
             try check(name, value, (0...1).contains(value), "choose a probability from 0 to 1")
         }
-        try check("rotationDegrees", rotationDegrees, (0...180).contains(rotationDegrees), "choose 0 to 180")
-        try check("elasticStrength", elasticStrength, (0...1e5).contains(elasticStrength), "choose 0 to 100000")
-        try check("noise", noise, (0...10).contains(noise), "choose 0 to 10")
         for (name, range, allowed) in [
-            ("scaling", scaling, 0.1...10), ("elasticSmoothing", elasticSmoothing, 2...1000),
-            ("gamma", gamma, 0.1...10),
-            ("brightness", brightness, 0...10), ("contrast", contrast, 0...10), ("blur", blur, 0.1...10),
+            ("rotation", rotation, -180...180), ("scaling", scaling, 0.1...10),
+            ("elasticSmoothing", elasticSmoothing, 2...1000), ("elasticStrength", elasticStrength, 0...1e5),
+            ("gamma", gamma, 0.1...10), ("brightness", brightness, 0...10), ("contrast", contrast, 0...10),
+            ("noise", noise, 0...10), ("blur", blur, 0.1...10),
         ] {
             let isGood = allowed.contains(range.lowerBound) && allowed.contains(range.upperBound)
             try check(name, range, isGood, "choose a range within \(allowed)")

@@ -13,29 +13,38 @@ package final class GlobalModel {
     private let values: [CenterState.Part: Tensor]
 
     /// The model before the first round.
-    /// - Throws: where nothing is federated, or where the centers' parameters of a part differ in shape.
-    package init(networks: [ClientNetwork], prefixes: [String], seed: UInt64) throws(FederationError) {
+    /// - Parameters:
+    ///   - networks: the centers'. At least one.
+    ///   - prefixes: what is federated; ``check(_:networks:)`` has nothing against it.
+    package init(networks: [ClientNetwork], prefixes: [String], seed: UInt64) {
         guard let network = networks.first else { preconditionFailure("a federation has centers") }
         self.network = network
         self.prefixes = prefixes
         var values: [CenterState.Part: Tensor] = [:]
         for part in CenterState.Part.allCases { values[part] = part.layout(of: network).initialValues(seed: seed) }
         self.values = values
-        for prefix in prefixes where !CenterState.Part.allCases.contains(where: { !entries($0, [prefix]).isEmpty }) {
-            throw Self.unusable(prefix, "the network has no such part")
+    }
+
+    /// Checks that parts of the centers' networks can be federated.
+    /// - Throws: a configuration error where a prefix names nothing, or what differs in shape between the centers.
+    package static func check(_ prefixes: [String], networks: [ClientNetwork]) throws(FederationError) {
+        guard let network = networks.first else { return }
+        for prefix in prefixes
+        where !CenterState.Part.allCases.contains(where: { !entries($0, of: network, [prefix]).isEmpty }) {
+            throw unusable(prefix, "the network has no such part")
         }
-        for other in networks where other.classes != network.classes {
-            for entry in entries(.client, prefixes) where entry.shape.first == network.classes {
-                guard entry.name.hasPrefix("decoder.head") else { continue }
-                throw Self.unusable(
-                    "decoder.head",
-                    "centers have \(network.classes) and \(other.classes) classes, so it differs in shape")
-            }
-        }
+        // The head alone depends on what differs between centers: their classes.
+        guard let other = networks.first(where: { $0.classes != network.classes }),
+            let head = entries(.client, of: network, prefixes).first(where: { $0.name.hasPrefix("decoder.head.") })
+        else { return }
+        throw unusable(
+            head.name, "centers have \(network.classes) and \(other.classes) classes, so it differs in shape")
     }
 
     /// The federated entries of a part's layout.
-    package func entries(_ part: CenterState.Part) -> [ParameterLayout.Entry] { entries(part, prefixes) }
+    package func entries(_ part: CenterState.Part) -> [ParameterLayout.Entry] {
+        Self.entries(part, of: network, prefixes)
+    }
 
     /// The values of a part; only those of its federated entries have a meaning.
     package func values(_ part: CenterState.Part) -> Tensor {
@@ -101,7 +110,9 @@ package final class GlobalModel {
         }
     }
 
-    private func entries(_ part: CenterState.Part, _ prefixes: [String]) -> [ParameterLayout.Entry] {
+    private static func entries(
+        _ part: CenterState.Part, of network: ClientNetwork, _ prefixes: [String]
+    ) -> [ParameterLayout.Entry] {
         part.layout(of: network).entries.filter { FederatedParts.contains($0.name, prefixes) }
     }
 

@@ -4,14 +4,20 @@ import CardiacMR
 package final class CenterData {
     private let preprocessing: Preprocessing
     private let capacity: Int
+    private let warn: (String) -> Void
     private var training: [(center: String, samples: [Sample])] = []
+    private var warned: Set<String> = []
 
     /// - Parameters:
     ///   - configuration: how volumes are prepared.
     ///   - capacity: the most centers whose training samples are in memory.
-    package init(_ configuration: Configuration, capacity: Int) throws(CardiacMRError) {
+    ///   - warn: told what is odd about a file, once.
+    package init(
+        _ configuration: Configuration, capacity: Int, warn: @escaping (String) -> Void
+    ) throws(CardiacMRError) {
         preprocessing = try Preprocessing(configuration.preprocessingSettings)
         self.capacity = capacity
+        self.warn = warn
     }
 
     /// The training samples of a center, in the cohort's order.
@@ -23,7 +29,7 @@ package final class CenterData {
         }
         if training.count >= capacity { training.removeFirst() }
         var samples: [Sample] = []
-        for item in cohort.cases(in: .train) { samples.append(try preprocessing.sample(of: item, in: cohort)) }
+        for item in cohort.cases(in: .train) { samples.append(try sample(item, of: cohort)) }
         training.append((cohort.center, samples))
         return samples
     }
@@ -35,6 +41,8 @@ package final class CenterData {
 
     /// One case.
     package func sample(_ item: Case, of cohort: Cohort) throws(CardiacMRError) -> Sample {
-        try preprocessing.sample(of: item, in: cohort)
+        let sample = try preprocessing.sample(of: item, in: cohort)
+        for warning in sample.warnings where warned.insert(warning).inserted { warn(warning) }
+        return sample
     }
 }

@@ -28,12 +28,14 @@ package struct CheckpointRetention {
         for center in newest.banks.keys { try prune(bank: center, needed: needed) }
     }
 
-    /// Removes what lies after a round: the rest of a run that is continued from an earlier checkpoint. Later
-    /// checkpoints, which are damaged, stay as `round-N.damaged`: under their own name they would count as the newest.
+    /// Removes what lies after a round, and what was half written: the rest of a run that is continued from an earlier
+    /// checkpoint. Later checkpoints, which are damaged, stay as `round-N.damaged`: under their own name they would count
+    /// as the newest.
     package func discard(after round: Int) throws(FederationError) {
         for center in names(folder.banks) {
             for snapshot in names("\(folder.banks)/\(center)") {
-                guard let other = Self.round(ofSnapshot: snapshot), other > round else { continue }
+                let isLater = Self.round(ofSnapshot: snapshot).map { $0 > round } ?? false
+                guard isLater || snapshot.hasSuffix(".h5.partial") else { continue }
                 try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
             }
         }
@@ -45,6 +47,7 @@ package struct CheckpointRetention {
             try DurableFile.remove(aside)
             try DurableFile.rename(folder.checkpoint(later), to: aside)
         }
+        try DurableFile.write((RunFolder.name(round: round) + "\n").utf8, to: folder.latest)
         try DurableFile.remove(folder.working)
     }
 

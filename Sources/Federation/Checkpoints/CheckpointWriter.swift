@@ -35,13 +35,12 @@ package struct CheckpointWriter {
         round: Int, store: CenterStore, relocalizations: CenterStore?, model: GlobalModel
     ) throws -> Manifest {
         let partial = folder.partialCheckpoint(round)
-        let prepared = try agree { () throws in
+        _ = try agree { () throws in
             guard rank.isRoot else { return Report() }
             try DurableFile.remove(partial)
             try DurableFile.makeFolder(partial + "/centers")
             return Report()
         }
-        _ = prepared
         let report = try agree { () throws in
             var report = Report()
             for center in store.centers {
@@ -72,7 +71,7 @@ package struct CheckpointWriter {
     private func publish(_ report: Report, round: Int) throws -> Manifest {
         let partial = folder.partialCheckpoint(round)
         var manifest = Manifest(
-            formatVersion: StateFile.formatVersion, program: "fedcrld \(Program.version)", round: round,
+            formatVersion: StateFile.formatVersion, program: Program.name, round: round,
             configuration: configuration.fingerprint, placement: configuration.crl.placement.rawValue,
             banks: report.banks, files: report.files)
         _ = try agree { () throws in

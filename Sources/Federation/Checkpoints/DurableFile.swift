@@ -36,14 +36,26 @@ package enum DurableFile {
         try synchronize((new as NSString).deletingLastPathComponent)
     }
 
-    /// Puts a folder in another's place. Until it is there, the other exists as `old.replaced`.
+    /// Puts a folder in another's place. Until it is there, the other exists as `old.replaced`: after a crash between the
+    /// two, ``undoReplacements(in:)`` puts it back.
     package static func replaceFolder(_ old: String, by new: String) throws(FederationError) {
-        let aside = old + ".replaced"
+        let aside = old + replacedSuffix
         try remove(aside)
         if FileManager.default.fileExists(atPath: old) { try rename(old, to: aside) }
         try rename(new, to: old)
         try remove(aside)
     }
+
+    /// Puts back the folders in `parent` that a crash left aside before others were in their places.
+    package static func undoReplacements(in parent: String) throws(FederationError) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+        where name.hasSuffix(replacedSuffix) {
+            let (aside, old) = ("\(parent)/\(name)", "\(parent)/\(name.dropLast(replacedSuffix.count))")
+            if FileManager.default.fileExists(atPath: old) { try remove(aside) } else { try rename(aside, to: old) }
+        }
+    }
+
+    private static let replacedSuffix = ".replaced"
 
     /// Flushes a file, or a folder's entries, to the disk.
     package static func synchronize(_ path: String) throws(FederationError) {

@@ -9,7 +9,10 @@ package struct Rollback {
     private let run: RunAccess
 
     /// A rollback in a run's newest checkpoint.
-    package init(_ path: String) throws(FederationError) { run = try RunAccess(path) }
+    package init(_ path: String) throws(FederationError) {
+        try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
+        run = try RunAccess(path)
+    }
 
     /// The rounds that a center can be put back to, newest first.
     package func rounds(of center: String) -> [Int] {

@@ -23,7 +23,7 @@ package struct RunFolder: Sendable, Equatable {
     package var metrics: String { path + "/metrics.jsonl" }
     /// The folder of checkpoints.
     package var checkpoints: String { path + "/checkpoints" }
-    /// Names the newest complete round.
+    /// Names the newest complete round, for people and scripts. The program looks at the folders themselves.
     package var latest: String { checkpoints + "/latest" }
     /// The folder of momentum banks.
     package var banks: String { path + "/banks" }

@@ -46,14 +46,12 @@ package enum StateFile {
         case training
         /// The bank alone: a snapshot.
         case bank
-        /// All of it: a center that is set aside.
-        case everything
     }
 
     static func write(_ information: Information, to file: borrowing HDF5File) throws(HDF5Error) {
         try file.createGroup("info")
         try file.setAttribute("format_version", of: "info", to: formatVersion)
-        try file.setAttribute("program", of: "info", to: "fedcrld \(Program.version)")
+        try file.setAttribute("program", of: "info", to: Program.name)
         try file.setAttribute("kind", of: "info", to: information.kind)
         try file.setAttribute("round", of: "info", to: information.round)
         try file.setAttribute("seed", of: "info", to: String(information.seed))
@@ -92,7 +90,7 @@ package enum StateFile {
     static func write(
         _ bank: MomentumBank, _ content: Content, to file: borrowing HDF5File, group: String = ""
     ) throws(HDF5Error) {
-        if content != .bank {
+        if content == .training {
             try write(bank.network, bank.layout, to: file, group: group + "network/")
             for (name, optimizer) in bank.optimizers {
                 let place = "\(group)optimizer/\(name)/"
@@ -103,14 +101,14 @@ package enum StateFile {
                 try write(optimizer.secondMoment, bank.layout, to: file, group: place + "second_moment/")
             }
         }
-        if content != .training { try write(bank.bank, bank.layout, to: file, group: group + "bank/") }
+        if content == .bank { try write(bank.bank, bank.layout, to: file, group: group + "bank/") }
     }
 
     /// Reads the chosen content of a momentum bank from below `group`.
     static func read(
         _ bank: MomentumBank, _ content: Content, from file: borrowing HDF5File, group: String = ""
     ) throws(HDF5Error) {
-        if content != .bank {
+        if content == .training {
             try read(bank.network, bank.layout, from: file, group: group + "network/")
             for (name, optimizer) in bank.optimizers {
                 let place = "\(group)optimizer/\(name)/"
@@ -120,7 +118,7 @@ package enum StateFile {
                 try read(optimizer.secondMoment, bank.layout, from: file, group: place + "second_moment/")
             }
         }
-        if content != .training { try read(bank.bank, bank.layout, from: file, group: group + "bank/") }
+        if content == .bank { try read(bank.bank, bank.layout, from: file, group: group + "bank/") }
     }
 
     /// Writes some entries of a flat array, each as a dataset of its state-dict name.

@@ -1,8 +1,6 @@
 extension Configuration {
     /// From a stored volume to the network's input. Every step can be switched off.
     package struct Preprocessing: Sendable, Equatable {
-        /// Whether volumes are turned to the canonical short-axis order.
-        package var reorient = true
         /// Pixel size in the plane that volumes are resampled to, in mm; 0: not resampled.
         package var spacing = 1.25
         /// The percentile of a volume's intensities above which they are clipped; 100: not clipped.

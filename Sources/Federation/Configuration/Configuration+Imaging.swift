@@ -14,12 +14,11 @@ extension Configuration {
         var settings = AugmentationSettings()
         settings.mirrorProbability = augmentation.mirrorProbability
         settings.rotationProbability = augmentation.rotation.probability
-        settings.rotationDegrees = max(
-            abs(augmentation.rotation.range.lowerBound), augmentation.rotation.range.upperBound)
+        settings.rotation = augmentation.rotation.range
         settings.scalingProbability = augmentation.scale.probability
         settings.scaling = augmentation.scale.range
         settings.elasticProbability = augmentation.elastic.probability
-        settings.elasticStrength = augmentation.elastic.range.upperBound
+        settings.elasticStrength = augmentation.elastic.range
         settings.elasticSmoothing = augmentation.elasticSmoothing
         settings.gammaProbability = augmentation.gamma.probability
         settings.gamma = augmentation.gamma.range
@@ -28,7 +27,7 @@ extension Configuration {
         settings.contrastProbability = augmentation.contrast.probability
         settings.contrast = augmentation.contrast.range
         settings.noiseProbability = augmentation.noise.probability
-        settings.noise = augmentation.noise.range.upperBound
+        settings.noise = augmentation.noise.range
         settings.blurProbability = augmentation.blur.probability
         settings.blur = augmentation.blur.range
         return settings

@@ -15,7 +15,7 @@ extension Configuration {
         .init("seed", \.seed, .whole(0...UInt64.max), "All that is random follows from it."),
         .init(
             "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,
-            "Validation after every so many rounds; 0: only at the end."),
+            "Dice of the test cases after every so many rounds; 0: only at the end."),
         .init(
             "threads", \.threads, .whole(0...4096), onResume: .free,
             "Compute threads of a rank; 0: the cores available to the rank. Results do not depend on it."),
@@ -65,9 +65,6 @@ extension Configuration {
 
     private static let dataKeys: [ConfigurationKey] = [
         .init(
-            "preprocessing.reorient", \.preprocessing.reorient, .truth,
-            "Whether volumes are turned to the canonical short-axis order."),
-        .init(
             "preprocessing.spacing", \.preprocessing.spacing, .number(0...20),
             "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),
         .init(
@@ -89,18 +86,21 @@ extension Configuration {
         ]
         + transform("rotation", \.augmentation.rotation, -180...180, "a rotation", "Its angle in degrees")
         + transform("scale", \.augmentation.scale, 0.1...10, "a change of scale", "Magnification in the plane")
-        + transform("elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude of its noise")
+        + transform(
+            "elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude in pixels of its noise")
         + [
             .init(
-                "augmentation.elastic.smoothing", \.augmentation.elasticSmoothing, .interval(1...1000),
+                "augmentation.elastic.smoothing", \.augmentation.elasticSmoothing, .interval(2...1000),
                 "Width in pixels of the Gaussian that smooths the displacements.")
         ]
         + transform("gamma", \.augmentation.gamma, 0.1...10, "a gamma curve", "Its exponent")
         + transform(
             "brightness", \.augmentation.brightness, 0.1...10, "a change of brightness", "Factor of the intensities")
         + transform("contrast", \.augmentation.contrast, 0.1...10, "a change of contrast", "Factor of the contrast")
-        + transform("noise", \.augmentation.noise, 0...10, "Gaussian noise", "Its standard deviation")
-        + transform("blur", \.augmentation.blur, 0...100, "a Gaussian blur", "Its width in pixels")
+        + transform(
+            "noise", \.augmentation.noise, 0...10, "Gaussian noise",
+            "Its standard deviation, where a normalized volume has 1")
+        + transform("blur", \.augmentation.blur, 0.1...10, "a Gaussian blur", "Its width in pixels")
 
     private static let checkpointKeys: [ConfigurationKey] = [
         .init(

@@ -15,6 +15,8 @@ package struct RelocalizationExchange {
 
         /// Tensors of one bottleneck's size that go to the root.
         var sent: Int { self == .none ? 0 : self == .relocalize ? 4 : 2 }
+        /// Whether the root keeps nothing of the step for later requests.
+        var endsStep: Bool { self == .backwardBank || self == .infer }
         /// Tensors of one bottleneck's size that come back. The relocalized features are two of them.
         var received: Int { self == .none ? 0 : self == .relocalize ? 4 : 2 }
     }

@@ -10,6 +10,8 @@ package final class RelocalizationServer {
     private let store: CenterStore
     private let centers: [String]
     private let settings: StepSettings
+    /// Of the centers that are in the middle of a step. A service holds its center's state: one that stayed would keep
+    /// the state in memory after the store has set it aside.
     private var services: [Int: LocalRelocalization] = [:]
 
     /// - Parameters:
@@ -54,6 +56,7 @@ package final class RelocalizationServer {
                 }
                 source += request.operation.sent * request.floats
                 target += request.operation.received * request.floats
+                if request.operation.endsStep { services[request.center] = nil }
                 if request.operation == .backwardBank { stepped(name) }
             }
             try rank.communicate { ranks throws(MPIError) in

@@ -71,18 +71,20 @@ package struct RunStart {
         let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
         let checkpoint =
             decision.resumes
-            ? try CheckpointReader(rank, folder: folder).newest { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
+            ? try CheckpointReader(rank, folder: folder).newest(report: RunConsole.warn)
             : nil
         if rank.isRoot {
+            // Nothing is changed on disk before it is known that the run goes on.
             if let checkpoint {
+                try Self.check(checkpoint, configuration, cohorts)
                 try CheckpointRetention(folder, configuration).discard(after: checkpoint.round)
-                try Self.check(checkpoint, cohorts)
             }
-            try DurableFile.write(configuration.yaml.utf8, to: folder.configuration)
         }
-        return try TrainingRun(
+        let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
             initial: request.initial)
+        if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
+        return run
     }
 
     // MARK: On the root
@@ -113,6 +115,12 @@ package struct RunStart {
                 "\(data) has \(cohorts.count) center\(cohorts.count == 1 ? "" : "s"), so some ranks would have nothing to do",
                 "use at most \(cohorts.count + 1) ranks: one server and one for each center")
         }
+        do {
+            _ = try Preprocessing(configuration.preprocessingSettings)
+            _ = try Augmentation(configuration.augmentationSettings)
+        } catch { throw FederationError(describing: error, kind: .configuration) }
+        try GlobalModel.check(
+            configuration.aggregation.parts, networks: cohorts.map { configuration.network(classes: $0.classes.count) })
         if !decision.resumes {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)
@@ -136,6 +144,7 @@ package struct RunStart {
             throw Self.usage(
                 "resume", path, "there is no file \(file)", "give the folder of a run (--out of `fedcrld train`)")
         }
+        try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
         let old = try Configuration.parse(yaml: text, name: file)
         var new = try old.applying(settings: request.settings)
         if let data = request.data { new.data = data }
@@ -149,16 +158,30 @@ package struct RunStart {
                 "train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
         }
         let folder = RunFolder(out)
-        guard !FileManager.default.fileExists(atPath: folder.configuration), folder.rounds.isEmpty else {
+        guard folder.rounds.isEmpty else {
             throw Self.usage(
                 "start a run in", out, "it already holds one",
                 "continue it with --resume \(out), or choose another folder")
         }
+        guard !FileManager.default.fileExists(atPath: folder.configuration) else {
+            throw Self.usage(
+                "start a run in", out, "it holds one that has no checkpoint yet",
+                "remove the folder if no job is running in it, or choose another")
+        }
         return out
     }
 
-    /// The checkpoint has every center of the data.
-    private static func check(_ manifest: Manifest, _ cohorts: [Cohort]) throws {
+    /// The checkpoint is of this configuration and has every center of the data.
+    private static func check(
+        _ manifest: Manifest, _ configuration: Configuration, _ cohorts: [Cohort]
+    ) throws(FederationError) {
+        // Another version of the program may have other keys; of the same one, the file itself was changed.
+        guard manifest.program != Program.name || manifest.configuration == configuration.fingerprint else {
+            throw FederationError(
+                attempted: "resume from", subject: "round \(manifest.round)",
+                reason: "config.yaml was changed by hand since then, and the run would not continue as it began",
+                remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
+        }
         for cohort in cohorts where manifest.banks[cohort.center] == nil {
             throw FederationError(
                 attempted: "resume from", subject: "round \(manifest.round)",

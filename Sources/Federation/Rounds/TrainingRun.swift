@@ -44,8 +44,7 @@ package final class TrainingRun {
         hosted = assignment.centers(of: rank.rank)
         firstRound = (checkpoint?.round ?? 0) + 1
         let networks = cohorts.map { configuration.network(classes: $0.classes.count) }
-        model = try GlobalModel(
-            networks: networks, prefixes: configuration.aggregation.parts, seed: configuration.seed)
+        model = GlobalModel(networks: networks, prefixes: configuration.aggregation.parts, seed: configuration.seed)
 
         let remote = configuration.crl.placement == .root && rank.size > 1
         let capacity = configuration.residentCenters
@@ -57,7 +56,7 @@ package final class TrainingRun {
                 baseline: checkpoint.map(CenterStore.Baseline.init))
         }
         self.store = store(hosted, remote ? [.client] : [.client, .relocalization], capacity)
-        data = try CenterData(configuration, capacity: capacity)
+        data = try CenterData(configuration, capacity: capacity, warn: RunConsole.warn)
         if remote, rank.isRoot {
             // Every rank may be in the middle of a step with a center of its own.
             let modules = store(Array(cohorts.indices), [.relocalization], max(capacity, rank.size))

@@ -19,6 +19,12 @@ final class RunConsole {
         "dice", "cross_entropy", "distillation", "correlation", "contrast", "total", "bank",
     ]
 
+    /// Says on standard error what is odd but no reason to end. On any rank.
+    static func warn(_ message: String) {
+        FileHandle.standardError.write(Data("fedcrld: warning: \(message)\n".utf8))
+    }
+
+    /// - Parameter finished: rounds that were done before this process began.
     init(rank: RankContext, configuration: Configuration, folder: RunFolder, finished: Int) throws {
         self.rank = rank
         self.folder = folder

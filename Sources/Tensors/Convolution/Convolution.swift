@@ -67,6 +67,9 @@ package struct Convolution: Hashable, Sendable {
     package func backwardWeights(
         _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
     ) {
+        require(
+            input.shape.channels == inputs && gradient.shape == input.shape.with(channels: outputs),
+            "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
         if usesWinograd(input.shape) {
             WinogradConvolution(self).weightGradient(input, gradient, into: weight)

@@ -17,7 +17,9 @@ package struct DotProductAttention: Hashable, Sendable {
     package init(scale: Float = 1) { self.scale = scale }
 
     /// The largest number of scores that exist at once.
-    private static let blockScores = 2 << 20
+    private static let blockScores = 1 << 20
+    /// Queries of one task.
+    private static let rowBlock = 32
     /// Keys of one task in the backward pass.
     private static let keyBlock = 64
 
@@ -38,7 +40,7 @@ package struct DotProductAttention: Hashable, Sendable {
         let keyCount = keys.shape.positions
         let result = Tensor(queries.shape.with(channels: width))
         let normalizers = Tensor(queries.shape.with(channels: 1))
-        let rows = 32
+        let rows = Self.rowBlock
         let count = queries.shape.positions
         Parallel.shared.loop((count + rows - 1) / rows) { task in
             let first = task * rows
@@ -62,6 +64,10 @@ package struct DotProductAttention: Hashable, Sendable {
     package func backward(
         _ gradient: Tensor, queries: Tensor, keys: Tensor, values: Tensor, output: Output
     ) -> (queries: Tensor, keys: Tensor, values: Tensor) {
+        require(
+            gradient.shape == output.result.shape && gradient.shape.positions == queries.shape.positions
+                && keys.shape.positions == values.shape.positions && queries.shape.channels == keys.shape.channels,
+            "the shapes of the forward pass")
         let count = queries.shape.positions
         let keyCount = keys.shape.positions
         let inner = keys.shape.channels
@@ -69,69 +75,46 @@ package struct DotProductAttention: Hashable, Sendable {
         let queryGradient = Tensor(queries.shape)
         let keyGradient = Tensor(keys.shape)
         let valueGradient = Tensor(values.shape)
-        let projections = rowProducts(gradient, output.result)
-        let rows = max(32, min(count, Self.blockScores / keyCount))
-        let scores = Tensor(.init(depth: 1, height: 1, width: min(rows, count), channels: keyCount))
+        let rows = max(Self.rowBlock, min(count, Self.blockScores / keyCount))
+        let weights = Tensor(flat: min(rows, count) * keyCount)
+        let slopes = Tensor(flat: min(rows, count) * keyCount)
         for first in stride(from: 0, to: count, by: rows) {
             let block = min(rows, count - first)
-            // Each task owns some keys: their columns of the scores' gradient and their rows of the key's and value's.
+            // Each task owns some queries: their rows of weights and slopes, and their gradient.
+            Parallel.shared.loop((block + Self.rowBlock - 1) / Self.rowBlock) { task in
+                let row = task * Self.rowBlock
+                let height = min(Self.rowBlock, block - row)
+                let (weight, slope) = (weights.base + row * keyCount, slopes.base + row * keyCount)
+                MatrixProduct.multiply(
+                    .init(queries.base + (first + row) * inner, inner), .init(keys.base, inner, transposed: true),
+                    rows: height, inner: inner, columns: keyCount, into: weight, rowStride: keyCount)
+                MatrixProduct.multiply(
+                    .init(gradient.base + (first + row) * width, width), .init(values.base, width, transposed: true),
+                    rows: height, inner: width, columns: keyCount, into: slope, rowStride: keyCount)
+                for index in 0..<height {
+                    RowSoftmax.gradient(
+                        weight + index * keyCount, slope + index * keyCount, keyCount, scale: scale,
+                        normalizer: output.normalizers.base[first + row + index])
+                }
+                MatrixProduct.multiply(
+                    .init(slope, keyCount), .init(keys.base, inner), rows: height, inner: keyCount, columns: inner,
+                    into: queryGradient.base + (first + row) * inner, rowStride: inner)
+            }
+            // Each task owns some keys: their rows of the keys' and the values' gradients.
             Parallel.shared.loop((keyCount + Self.keyBlock - 1) / Self.keyBlock) { task in
                 let key = task * Self.keyBlock
-                let columns = min(Self.keyBlock, keyCount - key)
-                TensorPool.shared.withScratch(2 * block * columns) { weights in
-                    let products = weights + block * columns
-                    MatrixProduct.multiply(
-                        .init(queries.base + first * inner, inner),
-                        .init(keys.base + key * inner, inner, transposed: true),
-                        rows: block, inner: inner, columns: columns, into: weights, rowStride: columns)
-                    MatrixProduct.multiply(
-                        .init(gradient.base + first * width, width),
-                        .init(values.base + key * width, width, transposed: true),
-                        rows: block, inner: width, columns: columns, into: products, rowStride: columns)
-                    for row in 0..<block {
-                        RowSoftmax.gradient(
-                            weights + row * columns, products + row * columns, columns, scale: scale,
-                            normalizer: output.normalizers.base[first + row],
-                            projection: projections.base[first + row], into: scores.base + row * keyCount + key)
-                    }
-                    MatrixProduct.multiply(
-                        .init(weights, columns, transposed: true), .init(gradient.base + first * width, width),
-                        rows: columns, inner: block, columns: width, into: valueGradient.base + key * width,
-                        rowStride: width, accumulating: first > 0)
-                    MatrixProduct.multiply(
-                        .init(scores.base + key, keyCount, transposed: true),
-                        .init(queries.base + first * inner, inner),
-                        rows: columns, inner: block, columns: inner, into: keyGradient.base + key * inner,
-                        rowStride: inner, accumulating: first > 0)
-                }
-            }
-            let step = 32
-            Parallel.shared.loop((block + step - 1) / step) { task in
-                let row = task * step
+                let height = min(Self.keyBlock, keyCount - key)
                 MatrixProduct.multiply(
-                    .init(scores.base + row * keyCount, keyCount), .init(keys.base, inner),
-                    rows: min(step, block - row),
-                    inner: keyCount, columns: inner, into: queryGradient.base + (first + row) * inner, rowStride: inner)
+                    .init(weights.base + key, keyCount, transposed: true), .init(gradient.base + first * width, width),
+                    rows: height, inner: block, columns: width, into: valueGradient.base + key * width,
+                    rowStride: width, accumulating: first > 0)
+                MatrixProduct.multiply(
+                    .init(slopes.base + key, keyCount, transposed: true), .init(queries.base + first * inner, inner),
+                    rows: height, inner: block, columns: inner, into: keyGradient.base + key * inner,
+                    rowStride: inner, accumulating: first > 0)
             }
         }
         return (queryGradient, keyGradient, valueGradient)
-    }
-
-    /// The scalar product of each position's values in two maps.
-    private func rowProducts(_ left: Tensor, _ right: Tensor) -> Tensor {
-        let result = Tensor(left.shape.with(channels: 1))
-        let channels = left.shape.channels
-        let rows = 256
-        Parallel.shared.loop((left.shape.positions + rows - 1) / rows) { task in
-            for position in task * rows..<min(left.shape.positions, (task + 1) * rows) {
-                var sum: Float = 0
-                for channel in 0..<channels {
-                    sum += left.base[position &* channels &+ channel] * right.base[position &* channels &+ channel]
-                }
-                result.base[position] = sum
-            }
-        }
-        return result
     }
 }
 
@@ -163,26 +146,31 @@ private enum RowSoftmax {
         return largest + log(sum)
     }
 
-    /// Turns scores into softmax weights again and writes the gradient by the scores:
-    /// `weight · (product − projection) · scale`.
+    /// Turns scores into softmax weights again, and the weights' gradient (`slopes`) into the scores':
+    ///
+    ///     slope ← weight · (slope − Σ weight · slope) · scale
+    ///
+    /// The sum is over these very values: where there is one key, its score's gradient is exactly zero.
     static func gradient(
-        _ weights: UnsafeMutablePointer<Float>, _ products: UnsafePointer<Float>, _ count: Int, scale: Float,
-        normalizer: Float, projection: Float, into target: UnsafeMutablePointer<Float>
+        _ weights: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>, _ count: Int, scale: Float,
+        normalizer: Float
     ) {
         let offset = SIMD16<Float>(repeating: -normalizer)
         let factor = SIMD16<Float>(repeating: scale)
-        let shift = SIMD16<Float>(repeating: projection)
+        var sums = SIMD16<Float>.zero
         var index = 0
         while index &+ 16 <= count {
             let weight = offset.adding(SIMD16(weights + index), times: factor).exponential()
             weight.store(weights + index)
-            (weight * (SIMD16(products + index) - shift) * factor).store(target + index)
+            sums = sums.adding(weight, times: SIMD16(slopes + index))
             index &+= 16
         }
+        var sum = sums.sum()
         while index < count {
             weights[index] = exp(weights[index] * scale - normalizer)
-            target[index] = weights[index] * (products[index] - projection) * scale
+            sum += weights[index] * slopes[index]
             index &+= 1
         }
+        for index in 0..<count { slopes[index] = weights[index] * (slopes[index] - sum) * scale }
     }
 }

@@ -7,9 +7,11 @@ protocol PairSum: ChannelKernel {
 /// Positions that are added up in float32 before the sum goes into a double: few enough that rounding stays small.
 private let runLength = 32
 
-/// Σ x and Σ x².
+/// Σ (x − o) and Σ (x − o)², where o is the channel's first value: with a mean far from zero, squares of x itself would
+/// leave no digits for the variance.
 struct Moments: PairSum {
     var values: UnsafePointer<Float>
+    let origin: UnsafePointer<Float>
     let stride: Int
     private var positions = 0
     private var sums: UnsafeMutablePointer<Double>?
@@ -17,6 +19,7 @@ struct Moments: PairSum {
 
     init(values: UnsafeMutablePointer<Float>, stride: Int) {
         self.values = UnsafePointer(values)
+        origin = UnsafePointer(values)
         self.stride = stride
     }
 
@@ -30,13 +33,14 @@ struct Moments: PairSum {
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         guard let sums else { return }
+        let origin = V(self.origin + channel)
         var pointer = values + channel
         var left = positions
         while left > 0 {
             var sum = V.zero
             var square = V.zero
             for _ in 0..<min(left, runLength) {
-                let x = V(pointer)
+                let x = V(pointer) - origin
                 sum = sum + x
                 square = square.adding(x, times: x)
                 pointer += stride
@@ -48,9 +52,10 @@ struct Moments: PairSum {
     }
 }
 
-/// Σ g and Σ g x, where g is the gradient before the rectifier.
+/// Σ g and Σ g (x − o), where g is the gradient before the rectifier and o the channel's first value.
 struct GradientMoments: PairSum {
     var values: UnsafePointer<Float>
+    let origin: UnsafePointer<Float>
     var gradients: UnsafePointer<Float>
     let stride: Int
     let scale: UnsafePointer<Float>
@@ -65,6 +70,7 @@ struct GradientMoments: PairSum {
         scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, slope: Float
     ) {
         self.values = UnsafePointer(values)
+        origin = UnsafePointer(values)
         self.gradients = UnsafePointer(gradients)
         self.stride = stride
         self.scale = scale
@@ -86,6 +92,7 @@ struct GradientMoments: PairSum {
         let scale = V(self.scale + channel)
         let shift = V(self.shift + channel)
         let slope = V(repeating: self.slope)
+        let origin = V(self.origin + channel)
         var offset = channel
         var left = positions
         while left > 0 {
@@ -95,7 +102,7 @@ struct GradientMoments: PairSum {
                 let x = V(values + offset)
                 let g = shift.adding(x, times: scale).leakyGradient(V(gradients + offset), slope: slope)
                 sum = sum + g
-                product = product.adding(g, times: x)
+                product = product.adding(g, times: x - origin)
                 offset &+= stride
             }
             sum.accumulate(into: sums + channel)

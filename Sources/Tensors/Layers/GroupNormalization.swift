@@ -28,16 +28,22 @@ package struct GroupNormalization: Hashable, Sendable {
 
     /// The mean and deviation of each group of `input`.
     package func statistics(_ input: Tensor) -> Statistics {
+        require(input.shape.channels == channels, "input of \(input.shape) for \(channels) channels")
         let sums = channelSums(input.shape.positions, Moments(values: input.base, stride: channels))
         let width = channels / Self.groups
         let count = Double(width * input.shape.positions)
         var statistics = Statistics(mean: [], reciprocal: [])
         for group in 0..<Self.groups {
             let range = group * width..<(group + 1) * width
-            let mean = range.reduce(0) { $0 + sums[$1] } / count
-            let square = range.reduce(0) { $0 + sums[channels + $1] } / count
+            let positions = Double(input.shape.positions)
+            let mean = range.reduce(0) { $0 + sums[$1] + positions * Double(input.base[$1]) } / count
+            // Σ (x − μ)² = Σ (x − o)² − (μ − o) (2 Σ (x − o) − n (μ − o)), with each channel's origin o.
+            let square = range.reduce(0) {
+                let distance = mean - Double(input.base[$1])
+                return $0 + sums[channels + $1] - distance * (2 * sums[$1] - positions * distance)
+            }
             statistics.mean.append(mean)
-            statistics.reciprocal.append(1 / (max(0, square - mean * mean) + Self.epsilon).squareRoot())
+            statistics.reciprocal.append(1 / (max(0, square / count) + Self.epsilon).squareRoot())
         }
         return statistics
     }
@@ -48,6 +54,7 @@ package struct GroupNormalization: Hashable, Sendable {
         into target: Tensor? = nil
     ) -> Tensor {
         let output = target ?? Tensor(input.shape)
+        require(input.shape.channels == channels && output.shape == input.shape, "\(input.shape) into \(output.shape)")
         let coefficients = coefficients(statistics, weight, bias)
         coefficients.withUnsafeBufferPointer { buffer in
             guard let coefficients = buffer.baseAddress else { return }
@@ -72,12 +79,15 @@ package struct GroupNormalization: Hashable, Sendable {
         bias: UnsafePointer<Float>, weightGradient: UnsafeMutablePointer<Float>,
         biasGradient: UnsafeMutablePointer<Float>, accumulating: Bool = false
     ) {
+        require(
+            input.shape.channels == channels && gradient.shape == input.shape,
+            "input of \(input.shape), gradient of \(gradient.shape)")
         let coefficients = coefficients(statistics, weight, bias)
         let width = channels / Self.groups
         coefficients.withUnsafeBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return }
             nonisolated(unsafe) let scale = start
-            // Σ g and Σ g x per channel, where g is the gradient before the rectifier.
+            // Σ g and Σ g (x − o) per channel, where g is the gradient before the rectifier, o the channel's first value.
             let sums = channelSums(
                 input.shape.positions,
                 GradientMoments(
@@ -90,7 +100,8 @@ package struct GroupNormalization: Hashable, Sendable {
                 var sum = 0.0
                 var product = 0.0
                 for channel in group * width..<(group + 1) * width {
-                    let normalized = (sums[channels + channel] - mean * sums[channel]) * reciprocal
+                    let distance = mean - Double(input.base[channel])
+                    let normalized = (sums[channels + channel] - distance * sums[channel]) * reciprocal
                     if accumulating {
                         weightGradient[channel] += Float(normalized)
                         biasGradient[channel] += Float(sums[channel])

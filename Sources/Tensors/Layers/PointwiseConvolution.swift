@@ -16,6 +16,7 @@ package struct PointwiseConvolution: Hashable, Sendable {
 
     /// The output (…, outputs) of `input` (…, inputs); `weight` is row-major [inputs × outputs].
     package func forward(_ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
+        require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
         forEachBlock(input.shape.positions) { first, count in
             let target = output.base + first * outputs
@@ -32,7 +33,9 @@ package struct PointwiseConvolution: Hashable, Sendable {
     package func backwardData(
         _ gradient: Tensor, weight: UnsafePointer<Float>, addingTo result: Tensor? = nil
     ) -> Tensor {
+        require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let target = result ?? Tensor(gradient.shape.with(channels: inputs))
+        require(target.shape == gradient.shape.with(channels: inputs), "adding to \(target.shape)")
         forEachBlock(gradient.shape.positions) { first, count in
             MatrixProduct.multiply(
                 .init(gradient.base + first * outputs, outputs), .init(weight, outputs, transposed: true), rows: count,
@@ -46,6 +49,9 @@ package struct PointwiseConvolution: Hashable, Sendable {
     package func backwardWeights(
         _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
     ) {
+        require(
+            input.shape.channels == inputs && gradient.shape == input.shape.with(channels: outputs),
+            "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
         SummedProduct.write(
             input.base, inputs, gradient.base, outputs, positions: input.shape.positions, into: weight)

@@ -65,6 +65,8 @@ package struct SegmentationLoss: Sendable {
         let classes = probabilities.shape.channels
         let voxels = probabilities.shape.positions
         require(labels.count == voxels, "\(labels.count) labels for \(probabilities.shape)")
+        require(
+            teacher.map { $0.shape == probabilities.shape } ?? true, "the teacher's shape is \(probabilities.shape)")
         let sums = self.sums(probabilities, labels: labels, teacher: teacher)
         let overlap = sums[0..<classes]
         let total = sums[classes..<2 * classes]

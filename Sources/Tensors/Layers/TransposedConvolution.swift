@@ -22,6 +22,7 @@ package struct TransposedConvolution: Hashable, Sendable {
         _ input: Tensor, skip: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>
     ) -> Tensor {
         let (low, high) = (input.shape, skip.shape)
+        require(low.channels == inputs, "input of \(low) for \(inputs) channels")
         require(
             low.depth == high.depth && 2 * low.height <= high.height && 2 * low.width <= high.width,
             "upsampled \(low) does not fit \(high)")
@@ -66,6 +67,9 @@ package struct TransposedConvolution: Hashable, Sendable {
     ///   (depth, height, width, 4 · outputs) of the low resolution.
     package func split(_ gradient: Tensor, low: Shape) -> (skip: Tensor, corners: Tensor) {
         let high = gradient.shape
+        require(
+            low.depth == high.depth && 2 * low.height <= high.height && 2 * low.width <= high.width
+                && high.channels > outputs, "\(high) does not hold an upsampled \(low)")
         let skipChannels = high.channels - outputs
         let skip = Tensor(high.with(channels: skipChannels))
         let corners = Tensor(low.with(channels: 4 * outputs))

@@ -77,7 +77,7 @@ struct AugmentationTests {
                 $0.rotationProbability = 1
                 $0.scalingProbability = 1
                 $0.elasticProbability = step % 2 == 0 ? 0 : 1
-                $0.elasticStrength = 1000
+                $0.elasticStrength = 0...1000
             }
             let moved = try #require(result.labels)
             #expect(Set(moved).isSubset(of: Set(labels)))
@@ -108,7 +108,6 @@ struct AugmentationTests {
         for step in 0..<6 {
             let result = try Self.augmented(sample, step) {
                 $0.rotationProbability = 1
-                $0.rotationDegrees = 180
             }
             let before = try #require(sample.labels).count { $0 == 1 || $0 == 2 }
             let after = try #require(result.labels).count { $0 == 1 || $0 == 2 }
@@ -126,7 +125,7 @@ struct AugmentationTests {
             let result = try Self.augmented(sample, step) {
                 $0.elasticProbability = 1
                 $0.elasticSmoothing = 30...30
-                $0.elasticStrength = 1500
+                $0.elasticStrength = 0...1500
             }
             for row in [40, 48, 56] {
                 let line = (30..<66).map { Double(result.image[row * 96 + $0]) - Double($0) }
@@ -156,8 +155,7 @@ struct AugmentationTests {
         "settings out of range are errors that name them",
         arguments: [
             ("mirrorProbability", \AugmentationSettings.mirrorProbability, 1.5),
-            ("noiseProbability", \.noiseProbability, .nan), ("rotationDegrees", \.rotationDegrees, 200),
-            ("elasticStrength", \.elasticStrength, -1),
+            ("noiseProbability", \.noiseProbability, .nan),
         ] as [(String, WritableKeyPath<AugmentationSettings, Double> & Sendable, Double)])
     func settingsOutOfRange(
         _ name: String, _ path: WritableKeyPath<AugmentationSettings, Double> & Sendable, _ value: Double
@@ -165,5 +163,38 @@ struct AugmentationTests {
         var settings = AugmentationSettings()
         settings[keyPath: path] = value
         expectError("\(name) = ") { _ = try Augmentation(settings) }
+    }
+
+    @Test(
+        "ranges out of range are errors that name them",
+        arguments: [
+            ("rotation", \AugmentationSettings.rotation, -181...0), ("elasticStrength", \.elasticStrength, -1...5),
+            ("noise", \.noise, 0...11), ("blur", \.blur, 0...1),
+        ] as [(String, WritableKeyPath<AugmentationSettings, ClosedRange<Double>> & Sendable, ClosedRange<Double>)])
+    func rangeOutOfRange(
+        _ name: String, _ path: WritableKeyPath<AugmentationSettings, ClosedRange<Double>> & Sendable,
+        _ range: ClosedRange<Double>
+    ) {
+        var settings = AugmentationSettings()
+        settings[keyPath: path] = range
+        expectError("\(name) = ") { _ = try Augmentation(settings) }
+    }
+
+    @Test("a quarter turn to one side is what the range allows alone")
+    func rotationRange() throws {
+        let sample = try Self.sample(64, 64)
+        let turned = try Self.augmented(sample) {
+            $0.rotationProbability = 1
+            $0.rotation = 90...90
+        }
+        let back = try Self.augmented(turned) {
+            $0.rotationProbability = 1
+            $0.rotation = (-90)...(-90)
+        }
+        let moved = try #require(turned.labels)
+        let labels = try #require(sample.labels)
+        #expect(moved != labels)
+        let restored = try #require(back.labels)
+        #expect(zip(restored, labels).count { $0 != $1 } < labels.count / 200)
     }
 }

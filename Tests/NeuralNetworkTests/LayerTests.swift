@@ -1,0 +1,59 @@
+import NeuralNetwork
+import Tensors
+import Testing
+
+@Suite("Layers register their parameters as PyTorch names, shapes and initializes them")
+struct LayerTests {
+    @Test("convolution, pointwise convolution, transposed convolution, normalization")
+    func registration() {
+        var layout = ParameterLayout()
+        _ = ConvolutionLayer("conv", taps: 3, inputs: 4, outputs: 8, in: &layout)
+        _ = PointwiseLayer("head", inputs: 8, outputs: 3, in: &layout)
+        _ = UpsamplingLayer("up", inputs: 16, outputs: 6, in: &layout)
+        _ = NormalizationLayer("norm", channels: 12, rectified: true, in: &layout)
+        #expect(
+            layout.entries.map { "\($0.name) \($0.shape)" } == [
+                "conv.weight [8, 4, 3, 3, 3]", "conv.bias [8]", "head.weight [3, 8, 1, 1, 1]", "head.bias [3]",
+                "up.weight [16, 6, 1, 2, 2]", "up.bias [6]", "norm.weight [12]", "norm.bias [12]",
+            ])
+        // What PyTorch's init._calculate_fan_in_and_fan_out says of these shapes.
+        let fanIns = layout.entries.map { entry -> Int in
+            guard case .uniform(let fanIn) = entry.initialization else { return 0 }
+            return fanIn
+        }
+        #expect(fanIns == [108, 108, 8, 8, 24, 24, 0, 0])
+    }
+
+    @Test("a normalization gives the same bits in place, and again from what it kept")
+    func normalization() {
+        var layout = ParameterLayout()
+        let layer = NormalizationLayer("norm", channels: 12, rectified: true, in: &layout)
+        let parameters = Numbers.parameters(layout)
+        let input = Numbers.tensor("input", Shape(depth: 2, height: 5, width: 3, channels: 12))
+        let (output, saved) = layer.forward(input, parameters)
+        #expect(layer.output(saved, parameters).array == output.array)
+        #expect(layer.forwardInPlace(input.copy(), parameters).array == output.array)
+    }
+
+    @Test("Adam counts its steps and keeps its moments")
+    func adam() {
+        var layout = ParameterLayout()
+        _ = layout.register("a", [100], initialization: .uniform(fanIn: 1))
+        let parameters = layout.initialValues(seed: 1)
+        let expected = parameters.copy()
+        let adam = Adam(layout)
+        #expect(adam.step == 0)
+        #expect(adam.firstMoment.array == layout.zeros().array)
+        let (first, second) = (layout.zeros(), layout.zeros())
+        for step in 1...3 {
+            let gradients = Numbers.tensor("gradients \(step)", parameters.shape)
+            adam.update(parameters, gradients: gradients, rate: 0.01)
+            AdamUpdate(rate: 0.01, step: step).apply(
+                expected, gradients: gradients, firstMoment: first, secondMoment: second)
+        }
+        #expect(adam.step == 3)
+        #expect(parameters.array == expected.array)
+        #expect(adam.firstMoment.array == first.array)
+        #expect(adam.secondMoment.array == second.array)
+    }
+}

@@ -1,0 +1,42 @@
+import Tensors
+import Testing
+
+@Suite("Elementwise arithmetic")
+struct ElementwiseTests {
+    static let shapes = [Shape(1, 1, 1, 1), Shape(2, 3, 5, 7), Shape(1, 129, 130, 4)]
+
+    @Test("adds value by value, also over several blocks", arguments: shapes)
+    func sum(_ shape: Shape) {
+        let (a, b) = (Reference.tensor("a", shape), Reference.tensor("b", shape))
+        let before = a.array
+        let expected = zip(a.array, b.array).map { $0 + $1 }
+        #expect(Elementwise.sum(a, b).array == expected)
+        #expect(a.array == before, "a sum has memory of its own")
+        Elementwise.add(b, to: a)
+        #expect(a.array == expected)
+    }
+
+    @Test("concatenates channels, the left ones first, and halves them again")
+    func channels() {
+        let left = Reference.tensor("left", Shape(2, 3, 4, 8))
+        let right = Reference.tensor("right", Shape(2, 3, 4, 8))
+        let both = Elementwise.concatenate(left, right)
+        #expect(both.shape == Shape(2, 3, 4, 16))
+        for position in 0..<24 {
+            for channel in 0..<16 {
+                let source = channel < 8 ? left : right
+                #expect(both.base[position * 16 + channel] == source.base[position * 8 + channel % 8])
+            }
+        }
+        let halves = Elementwise.halve(both)
+        #expect(halves.0.array == left.array)
+        #expect(halves.1.array == right.array)
+    }
+
+    @Test("concatenates different numbers of channels")
+    func unequal() {
+        let both = Elementwise.concatenate(
+            Tensor(Shape(1, 1, 2, 1), values: [1, 2]), Tensor(Shape(1, 1, 2, 3), values: [3, 4, 5, 6, 7, 8]))
+        #expect(both.array == [1, 3, 4, 5, 2, 6, 7, 8])
+    }
+}
