@@ -71,8 +71,6 @@ let package = Package(
             name: "FederationTests",
             dependencies: ["CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
             swiftSettings: strict),
-        .testTarget(
-            name: "CommandLineToolTests", dependencies: ["CardiacMR", "CommandLineTool", "HDF5"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

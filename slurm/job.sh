@@ -44,7 +44,8 @@ mpirun | mpiexec)
 esac
 
 # run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
-# on to the ranks, which then finish their round, write a checkpoint and end with status 75.
+# on to the ranks, which then finish their round, write a checkpoint and end with status 75. So they do when srun passes
+# scancel's SIGTERM on, within Slurm's KillWait; mpirun gives them no time, and the run goes on from its last checkpoint.
 run_training() {
   local run=$1 status=0 training
   shift
@@ -53,12 +54,9 @@ run_training() {
   "${launcher[@]}" "$fedcrld" train --set "threads=$threads" "$@" </dev/null &
   training=$!
   trap 'kill -USR1 "$training" 2>/dev/null' USR1
-  # A signal ends the wait, not the training.
-  while true; do
-    status=0
-    wait "$training" || status=$?
-    kill -0 "$training" 2>/dev/null || break
-  done
+  # A signal ends a wait with a status of its own, not the training.
+  while kill -0 "$training" 2>/dev/null; do wait "$training" || true; done
+  wait "$training" || status=$?
   trap - USR1
   echo "$(date '+%F %T') fedcrld ended with status $status"
   if ((status == 75)); then

@@ -6,19 +6,26 @@ import Tensors
 /// `fedcrld evaluate`: how well the centers' networks segment held-out volumes.
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the Dice of every center's network, per class and case, on native grids.")
+        abstract: "Measure the Dice of every center's network on held-out cases.",
+        discussion: """
+            Each case is segmented by its own center's network, and compared voxel for voxel on the image's own grid. The \
+            table has the mean of each class over the cases, --json every case.
 
-    @Option(name: .customLong("run"), help: "The folder of the run.")
+            Dice is 1 where both segmentations are empty and 0 where one is.
+            """)
+
+    @Option(name: .customLong("run"), help: .init("The folder of the run.", valueName: "folder"))
     var folder: String
-    @Option(help: "train, validation or test.")
+    @Option(help: "The cases of which split.")
     var split = Split.test
-    @Option(help: "The round of the checkpoint; the newest by default.")
+    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
     var checkpoint: Int?
-    @Option(help: "The folder of cohorts; by default the one that the run was trained on.")
+    @Option(
+        help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
-    @Option(help: "Only this center; all by default.")
+    @Option(help: .init("Only this center; all by default.", valueName: "name"))
     var center: String?
-    @Option(help: "Threads; 0: all cores.")
+    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
     @Flag(help: "Print one JSON object, with every case.")
     var json = false

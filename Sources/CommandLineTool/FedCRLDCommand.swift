@@ -18,7 +18,10 @@ struct FedCRLDCommand: ParsableCommand {
               mpirun -n 3 fedcrld train --data data --out run --preset tiny
               fedcrld evaluate --run run
 
-            Exit status: 0 success, 1 failure, 2 usage or configuration error, 75 stopped in good order before the end.
+            Results go to standard output, progress and messages to standard error.
+
+            Exit status: 0 success; 1 failure; 2 wrong usage or configuration, nothing was started; 75 training was \
+            stopped in good order before its last round, and train --resume continues it.
             """,
         version: Program.name,
         subcommands: [

@@ -8,28 +8,40 @@ import Tensors
 struct Predict: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Segment an image with a center's network, in the image's own grid.",
-        discussion: "The output's labels are the center's classes in their order, 0 the background.")
+        discussion: """
+            The output's labels are the center's classes in their order, 0 the background.
 
-    @Option(name: .customLong("run"), help: "The folder of the run.")
+              fedcrld predict --run run --center NAME --input scan.nii.gz --output segmentation.nii.gz
+            """)
+
+    @Option(name: .customLong("run"), help: .init("The folder of the run.", valueName: "folder"))
     var folder: String
-    @Option(help: "The center whose network is used.")
+    @Option(help: .init("The center whose network is used; `fedcrld inspect RUN` lists them.", valueName: "name"))
     var center: String
-    @Option(help: "The image, NIfTI.")
+    @Option(help: .init("The image, NIfTI.", valueName: "file"))
     var input: String
-    @Option(help: "The segmentation to write, .nii or .nii.gz.")
+    @Option(help: .init("The segmentation to write, .nii or .nii.gz.", valueName: "file"))
     var output: String
-    @Option(help: "The frame of a 4-D image, from 0.")
+    @Option(help: .init("The frame of a 4-D image, from 0.", valueName: "number"))
     var frame = 0
-    @Option(help: "The round of the checkpoint; the newest by default.")
+    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
     var checkpoint: Int?
     @Option(
-        help: """
+        help: .init(
+            """
             An HDF5 file to write the network's own view to: /image (D, H, W), as it was prepared, and /probabilities \
             (classes, D, H, W).
-            """)
+            """, valueName: "file"))
     var probabilities: String?
-    @Option(help: "Threads; 0: all cores.")
+    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
+
+    func validate() throws {
+        guard output.hasSuffix(".nii") || output.hasSuffix(".nii.gz") else {
+            throw ValidationError("--output \(output) does not end in .nii or .nii.gz")
+        }
+        guard frame >= 0 else { throw ValidationError("--frame \(frame) is less than 0; frames count from 0") }
+    }
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)

@@ -10,11 +10,13 @@ struct Rollback: ParsableCommand {
             anew. All other centers stay as they are. `fedcrld train --resume RUN` continues from there.
             """)
 
-    @Option(name: .customLong("run"), help: "The folder of the run; no job may be running on it.")
+    @Option(
+        name: .customLong("run"),
+        help: .init("The folder of the run; no job may be running on it.", valueName: "folder"))
     var folder: String
-    @Option(help: "The center.")
+    @Option(help: .init("The center.", valueName: "name"))
     var center: String
-    @Option(help: "The round of the snapshot; RUN/banks/CENTER lists them.")
+    @Option(help: .init("The round of the snapshot; `fedcrld inspect RUN` lists them.", valueName: "round"))
     var to: Int
 
     func run() throws {

@@ -9,23 +9,31 @@ struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Simulate cardiac-MR centers as cohorts to train on.",
         discussion: """
-            The first six centers have the intensities, noise and spacing of real ones, the sixth a late-enhancement \
-            sequence with five classes; further ones lie between and beyond these. The same seed gives the same files.
+            Short-axis phantoms, NIfTI images with their segmentations, and a cohort.json for each center. The first five \
+            centers have the intensities, noise and spacing of real bSSFP ones, with the classes LV, MYO and RV; the sixth \
+            is a late-enhancement one, with LV, MYO, infarct and no-reflow. Further ones lie between and beyond these. The \
+            same options give the same files, on any number of threads.
             """)
 
-    @Option(help: "The folder to make, one folder per center in it.")
+    @Option(help: .init("The folder to make, one folder per center in it; new or empty.", valueName: "folder"))
     var out: String
-    @Option(help: "Number of centers.")
+    @Option(help: .init("Number of centers.", valueName: "number"))
     var centers = 6
-    @Option(help: "Subjects of each center; each has an end-diastolic and an end-systolic volume.")
+    @Option(
+        help: .init(
+            "Subjects of each center: each has an end-diastolic and an end-systolic volume, under late enhancement one.",
+            valueName: "number"))
     var subjects = 20
-    @Option(help: "0: all centers alike; 0.7: as different as real ones; 1: more so.")
+    @Option(help: .init("0: all centers alike; 0.7: as different as real ones; 1: more so.", valueName: "0...1"))
     var heterogeneity = 0.7
-    @Option(help: "Seed of all random numbers.")
+    @Option(help: .init("Seed of all random numbers.", valueName: "number"))
     var seed: UInt64 = 1
-    @Option(help: "Slices x rows x columns of each volume; the field of view stays that of a real scan.")
+    @Option(
+        help: .init(
+            "Slices, rows and columns of each volume; the field of view stays that of a real scan.", valueName: "DxHxW")
+    )
     var size = VolumeExtent(depth: 10, height: 128, width: 128)
-    @Option(help: "Threads; 0: all cores.")
+    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
     @Flag(help: "Print one JSON object.")
     var json = false

@@ -16,26 +16,36 @@ struct Train: ParsableCommand {
 
             SIGUSR1 or SIGTERM at any rank ends it after the round, with a checkpoint and status 75; --resume continues.
 
-            Settings are taken from the preset, then the file, then --set. Their keys:
+            Progress is a bar on a terminal and lines elsewhere, as under mpirun. FEDCRLD_PROGRESS=bar, lines or none \
+            chooses.
 
-            \(Configuration.helpText())
+            Settings are taken from the preset, then the file, then --set.
+
+            \(Configuration.helpText(width: 79))
             """)
 
-    @Option(help: "The folder of cohorts, one folder per center.")
+    @Option(
+        help: .init(
+            "The folder of cohorts, one folder per center. With --resume only where it has moved.", valueName: "folder")
+    )
     var data: String?
-    @Option(help: "The folder of the new run.")
+    @Option(help: .init("The folder of the new run.", valueName: "folder"))
     var out: String?
-    @Option(help: "The folder of a run to continue from its newest complete checkpoint.")
+    @Option(
+        help: .init("The folder of a run to continue from its newest complete checkpoint.", valueName: "folder"))
     var resume: String?
-    @Option(help: "Where settings start from: tiny, small or paper.")
+    @Option(help: .init("Where settings start from: tiny, small (the default) or paper.", valueName: "name"))
     var preset: String?
-    @Option(help: "A YAML file of settings.")
+    @Option(help: .init("A YAML file of settings.", valueName: "file"))
     var config: String?
     @Option(
         name: .customLong("set"), parsing: .singleValue,
         help: .init("A setting, over preset and file. May be repeated.", valueName: "key=value"))
     var settings: [String] = []
-    @Option(help: "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.")
+    @Option(
+        help: .init(
+            "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.",
+            valueName: "folder"))
     var initial: String?
 
     func run() throws {

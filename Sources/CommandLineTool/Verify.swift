@@ -11,6 +11,9 @@ struct Verify: ParsableCommand {
               fedcrld verify RUN/checkpoints/round-000012
               fedcrld verify --compare RUN-A RUN-B
 
+            Sizes and CRC-32 of all files that a checkpoint needs, momentum banks included. A comparison is of the state: \
+            where CRL was kept makes no difference.
+
             Exit status 1 where a checkpoint is damaged, or where the two differ.
             """)
 
@@ -18,7 +21,9 @@ struct Verify: ParsableCommand {
     var path: String?
     @Option(
         parsing: .upToNextOption,
-        help: "Two runs (their newest checkpoints) or checkpoint folders whose datasets are compared bit by bit.")
+        help: .init(
+            "Two runs (their newest checkpoints) or checkpoint folders whose datasets are compared bit by bit.",
+            valueName: "path"))
     var compare: [String] = []
 
     func validate() throws {

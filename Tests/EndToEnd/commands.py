@@ -180,7 +180,7 @@ for change, status, word in [
 @test("rollback to a round that is not in the history has status 2, and names those that are")
 def _(folder):
     fedcrld("rollback", "--run", finished(), "--center", centers(data())[0], "--to", 7).failed_with(
-        2, "round 7", "[2, 1]")
+        2, "round 7", "rounds 2, 1")
     fedcrld("rollback", "--run", finished(), "--center", "nobody", "--to", 1).failed_with(2, "nobody", "centers")
 
 

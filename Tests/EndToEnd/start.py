@@ -1,10 +1,11 @@
-"""What keeps a run from starting or going on is found before anything on disk is changed."""
+"""What keeps a command from doing its work is found before anything on disk is changed."""
 
 import functools
+import json
 import shutil
 
-from lib.program import FEDCRLD, run
-from lib.runs import centers, checkpoint, copy, resume, settings, simulate, train, training
+from lib.program import FEDCRLD, fedcrld, run
+from lib.runs import centers, checkpoint, cohort, copy, images, resume, settings, simulate, train, training
 from lib.suite import expect_equal, main, shared_folder, test
 
 
@@ -77,6 +78,26 @@ def _(folder):
     out.mkdir()
     shutil.copy(finished() / "config.yaml", out)
     train(data(), out).failed_with(2, str(out), "no checkpoint yet", "remove the folder")
+
+
+@test("data with other classes than the network's is not evaluated")
+def _(folder):
+    center = centers(data())[0]
+    shutil.copytree(data() / center, folder / "data" / center)
+    content = cohort(data(), center)
+    content["classes"].append("scar")
+    (folder / "data" / center / "cohort.json").write_text(json.dumps(content))
+    fedcrld("evaluate", "--run", finished(), "--data", folder / "data").failed_with(2, center, "5 classes", "4")
+
+
+@test("a segmentation is written to NIfTI files only")
+def _(folder):
+    center = centers(data())[0]
+    result = fedcrld(
+        "predict", "--run", finished(), "--center", center, "--input", images(data(), center, "test")[0], "--output",
+        folder / "segmentation.txt").ended_with(2)
+    expect_equal("segmentation.txt does not end in .nii" in result.err, True, "whether the message says so")
+    expect_equal(list(folder.iterdir()), [], "what was written")
 
 
 main()

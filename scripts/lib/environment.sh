@@ -5,6 +5,9 @@ set -euo pipefail
 # shellcheck disable=SC2034 # for the scripts that source this
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
+# A script adds to these before install_libraries.
+needed_programs=()
+
 note() { printf '%s\n' "$*" >&2; }
 
 fail() {
@@ -26,6 +29,9 @@ require_swift() {
 # The Debian packages of the libraries that are not there. A library counts as there when pkg-config finds it under
 # the name that Package.swift uses, however it came to the machine (environment modules, Spack, Debian).
 missing_packages() {
+  local program
+  # Programs that the script needs beside: their packages have their names.
+  for program in "${needed_programs[@]}"; do command -v "$program" >/dev/null || echo "$program"; done
   if ! command -v pkg-config >/dev/null; then
     printf '%s\n' pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libopenblas-dev zlib1g-dev
     return

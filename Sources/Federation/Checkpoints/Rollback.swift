@@ -24,11 +24,12 @@ package struct Rollback {
     /// Puts `center` back to `round`. Returns the round of the checkpoint that was rewritten.
     package func apply(center: String, to round: Int) throws -> Int {
         guard rounds(of: center).contains(round) else {
-            let known = rounds(of: center)
+            let known = rounds(of: center).map(String.init).joined(separator: ", ")
             throw FederationError(
                 kind: .configuration, attempted: "put center", subject: "\(center) back to round \(round)",
                 reason: known.isEmpty ? "its bank has no snapshots" : "its bank has snapshots of rounds \(known)",
-                remedy: known.isEmpty ? "choose one of the centers \(run.centers)" : "choose one of these")
+                remedy: known.isEmpty
+                    ? "choose one of the centers \(run.centers.joined(separator: ", "))" : "choose one of these")
         }
         let old = try run.state(of: center)
         let state = CenterState(

@@ -10,9 +10,17 @@ package struct Evaluation {
     package init(_ data: CenterData) { self.data = data }
 
     /// The scores of a center's cases of a split.
+    /// - Throws: where the cohort has not as many classes as the network, or a case cannot be read.
     package func score(
         _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService
     ) throws -> CenterScore {
+        guard cohort.classes.count == state.network.classes else {
+            throw FederationError(
+                kind: .configuration, attempted: "evaluate", subject: "center \(cohort.center)",
+                reason: "its cohort in \(cohort.folder) has \(cohort.classes.count) classes, its network "
+                    + "\(state.network.classes)",
+                remedy: "give the data that the run was trained on, or other data with the same classes")
+        }
         var score = CenterScore(center: cohort.center, classes: Array(cohort.classes.dropFirst()), cases: [])
         for item in cohort.cases(in: split) {
             let sample = try data.sample(item, of: cohort)

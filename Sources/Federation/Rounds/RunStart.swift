@@ -179,7 +179,7 @@ package struct RunStart {
         guard manifest.program != Program.name || manifest.configuration == configuration.fingerprint else {
             throw FederationError(
                 attempted: "resume from", subject: "round \(manifest.round)",
-                reason: "config.yaml was changed by hand since then, and the run would not continue as it began",
+                reason: "config.yaml is not what it was then, and the run would not continue as it began",
                 remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
         }
         for cohort in cohorts where manifest.banks[cohort.center] == nil {

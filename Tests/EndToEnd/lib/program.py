@@ -34,8 +34,9 @@ class Result:
 
     @property
     def messages(self):
-        """The lines of standard error that are the program's own messages, not progress or what mpirun says."""
-        return [line for line in self.err.splitlines() if line.startswith("fedcrld: ")]
+        """The lines of standard error that say why the program failed, not warnings, progress or what mpirun says."""
+        lines = [line for line in self.err.splitlines() if line.startswith("fedcrld: ")]
+        return [line for line in lines if not line.startswith("fedcrld: warning: ")]
 
     def succeeded(self):
         """Fails the test unless the status is 0; returns the result."""
