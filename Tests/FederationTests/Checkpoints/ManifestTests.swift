@@ -18,7 +18,8 @@ struct ManifestTests {
                 files[name] = try DurableFile.fingerprint(folder.write("content of \(name)", to: name))
             }
             manifest = try ExampleCenters.manifest(round: 4, banks: ["a": 4], files: files)
-            try DurableFile.write(manifest.encoded(), to: "\(RunFolder(folder.path).checkpoint(4))/\(Manifest.fileName)")
+            let checkpoint = RunFolder(folder.path).checkpoint(4)
+            try DurableFile.write(manifest.encoded(), to: "\(checkpoint)/\(Manifest.fileName)")
         }
 
         func damages() -> [String] { manifest.damages(run: run) }

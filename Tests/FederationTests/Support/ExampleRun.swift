@@ -69,7 +69,8 @@ final class ExampleRun {
         try String(contentsOfFile: run.metrics, encoding: .utf8).split(separator: "\n").compactMap { line in
             let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
             guard let round = object["round"], let losses = object["losses"] as? [String: Any] else { return nil }
-            return "\(round): " + losses.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
+            let terms = losses.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            return "\(round): " + terms.joined(separator: ", ")
         }
     }
 }
