@@ -1,11 +1,12 @@
 import FedCRLD
 import Federation
+import Foundation
 import NeuralNetwork
 import Tensors
 
 /// All that a center's state holds, as bits.
 struct StateContents: Equatable {
-    private var values: [String: [UInt32]] = [:]
+    private var values: [String: Data] = [:]
     private var steps: [String: Int] = [:]
     private var trainedRound: Int
 
@@ -13,7 +14,7 @@ struct StateContents: Equatable {
         trainedRound = state.trainedRound
         for (part, bank) in state.orderedParts {
             func note(_ name: String, _ tensor: Tensor) {
-                values["\(part) \(name)"] = tensor.values.map(\.bitPattern)
+                values["\(part) \(name)"] = Data(buffer: tensor.values)
             }
             note("network", bank.network)
             note("bank", bank.bank)
@@ -33,8 +34,13 @@ struct StateContents: Equatable {
                 bank.bankOptimizer.firstMoment, bank.bankOptimizer.secondMoment,
             ]
             for (number, tensor) in tensors.enumerated() {
-                var random = RandomStream(seed: 1, purpose: "\(state.name) \(part)", round, number)
-                for place in 0..<tensor.count { tensor.base[place] = Float(random.uniform(in: -2...2)) }
+                // Unlike in every place, and cheap where nothing is optimized.
+                let key = RandomStream.hash("\(state.name) \(part) \(round) \(number)") % 10_007
+                var place = 0
+                while place < tensor.count {
+                    tensor.base[place] = Float((place &* 7919 &+ Int(key)) % 20_011) / 10_000 - 1
+                    place &+= 1
+                }
             }
             // The parts of a center take their steps together.
             bank.networkOptimizer.step = 10 * round
