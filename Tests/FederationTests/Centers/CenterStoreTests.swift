@@ -37,6 +37,21 @@ struct CenterStoreTests {
         #expect(Disk.names(folder.path + "/working").isEmpty == (capacity == 3))
     }
 
+    @Test("a center that gives way before its training's end is noted keeps its bank, too")
+    func setAside() throws {
+        let folder = try TemporaryFolder()
+        let store = ExampleCenters.store(RunFolder(folder.path), capacity: 1)
+        let state = try store.state(of: "a")
+        store.begin(round: 3, state)
+        StateContents.scramble(state, round: 3)
+        let expected = StateContents(state)
+        _ = try store.state(of: "b")
+        try store.finish("a")
+        #expect(Disk.names(folder.path + "/banks/a") == ["round-000003.h5"])
+        #expect(store.trainedRound(of: "a") == 3)
+        #expect(try store.withState(of: "a") { StateContents($0) } == expected)
+    }
+
     @Test("a center that is evaluated in between without change is not written")
     func unchanged() throws {
         let folder = try TemporaryFolder()
