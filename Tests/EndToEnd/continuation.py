@@ -7,11 +7,12 @@ import signal
 
 from lib.program import fedcrld, is_alive, run, wait_until
 from lib.runs import (
-    centers, checkpoint, expect_rounds, expect_same_bits, expect_sound, metrics, resume, rounds, simulate, start, train,
-    training)
+    centers, checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, metrics, resume, rounds, simulate, start,
+    train, training)
 from lib.suite import expect, expect_equal, main, shared_folder, test
 
-ROUNDS = 6
+# More than a run that is about to be interrupted can reach.
+ENDLESS = "rounds=1000"
 # What a rank may take to notice that mpirun is gone.
 PATIENCE = 20
 
@@ -25,7 +26,7 @@ def data():
 def reference(*values):
     """A run of one rank that nothing interrupts."""
     out = shared_folder() / "-".join(("reference", *values))
-    train(data(), out, f"rounds={ROUNDS}", *values).succeeded()
+    train(data(), out, *values).succeeded()
     return out
 
 
@@ -36,10 +37,13 @@ def reaches(out, number):
         f"round {number} of {out}")
 
 
-def expect_continuation(out, *values):
-    """The run has come to the same end as one that was not interrupted, and has told of each round once."""
-    expect_same_bits(out, reference(*values))
-    expect(metrics(out) == metrics(reference(*values)), "the metrics differ")
+def expect_continuation(out, *values, ranks=1):
+    """Resumes an interrupted run: it comes to the same end as one that was not, and has told of each round once."""
+    # How far it came depends on the machine; one end serves most tests.
+    end = f"rounds={max(4, rounds(out)[-1] + 1)}"
+    resume(out, end, *values, ranks=ranks).succeeded()
+    expect_same_bits(out, reference(end))
+    expect(metrics(out) == metrics(reference(end)), "the metrics differ")
     expect_sound(out)
 
 
@@ -50,30 +54,27 @@ for ranks, placement, later_ranks, later_placement in [(3, "root", 2, "client"),
         f"{later_ranks}, CRL at the {later_placement}")
     def _(folder, ranks=ranks, placement=placement, later_ranks=later_ranks, later_placement=later_placement):
         out = folder / "run"
-        with start(data(), out, f"rounds={ROUNDS}", f"crl.placement={placement}", ranks=ranks) as job:
-            wait_until(lambda: rounds(out) == [1, 2], "the checkpoint of round 2")
+        with start(data(), out, ENDLESS, f"crl.placement={placement}", ranks=ranks) as job:
+            wait_until(lambda: max(rounds(out), default=0) >= 2, "the checkpoint of round 2")
             pids = job.ranks()
             expect_equal(len(pids), ranks, "the number of ranks")
             job.send(signal.SIGKILL)
             job.wait().ended_with(128 + signal.SIGKILL)
             wait_until(lambda: not any(map(is_alive, pids)), "the end of all ranks", limit=PATIENCE)
-        expect(rounds(out)[-1] < ROUNDS, "it was killed too late")
-        resume(out, f"crl.placement={later_placement}", ranks=later_ranks).succeeded()
-        expect_continuation(out)
+        expect_continuation(out, f"crl.placement={later_placement}", ranks=later_ranks)
 
 
 @test("with a checkpoint every second round, a run killed in between repeats a round")
 def _(folder):
     out = folder / "run"
-    with start(data(), out, f"rounds={ROUNDS}", "checkpoint.every=2", ranks=2) as job:
+    with start(data(), out, ENDLESS, "checkpoint.every=2", ranks=2) as job:
         reaches(out, 3)
         pids = job.ranks()
         job.send(signal.SIGKILL)
         job.wait()
         wait_until(lambda: not any(map(is_alive, pids)), "the end of all ranks", limit=PATIENCE)
     expect(all(number % 2 == 0 for number in rounds(out)), f"checkpoints of rounds {rounds(out)}")
-    resume(out, "resident_centers=1", ranks=4).succeeded()
-    expect_continuation(out)
+    expect_continuation(out, "resident_centers=1", ranks=4)
 
 
 for ranks, placement, later_ranks, later_placement in [
@@ -85,12 +86,12 @@ for ranks, placement, later_ranks, later_placement in [
         f"{later_ranks}, CRL at the {later_placement}")
     def _(folder, ranks=ranks, placement=placement, later_ranks=later_ranks, later_placement=later_placement):
         out = folder / "run"
-        some = "participation=0.34"
+        some, all_rounds = "participation=0.34", "rounds=6"
         train(
             data(), out, "rounds=2", some, f"crl.placement={placement}", "resident_centers=1", ranks=ranks
         ).succeeded()
-        resume(out, f"rounds={ROUNDS}", f"crl.placement={later_placement}", ranks=later_ranks).succeeded()
-        expect_same_bits(out, reference(some))
+        resume(out, all_rounds, f"crl.placement={later_placement}", ranks=later_ranks).succeeded()
+        expect_same_bits(out, reference(some, all_rounds))
         expect_sound(out)
 
 
@@ -109,24 +110,22 @@ for number, target in [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "the last ra
     @test(f"{number.name} to {target} stops all ranks after the round, with status 75; the run goes on")
     def _(folder, number=number, target=target):
         out = folder / "run"
-        with start(data(), out, f"rounds={ROUNDS}", "checkpoint.every=100", ranks=3) as job:
+        with start(data(), out, ENDLESS, "checkpoint.every=1000", ranks=3) as job:
             reaches(out, 1)
             os.kill(job.pid if target == "mpirun" else job.ranks()[-1], number)
             result = job.wait().failed_with(75, "stopped after round", "--resume")
         stopped = int(re.search(r"after round (\d+) of", result.messages[0])[1])
         expect_rounds(out, [stopped])
-        resume(out, ranks=2).succeeded()
-        expect_continuation(out)
+        expect_continuation(out, ranks=2)
 
 
 @test("SIGTERM stops a run without mpirun, too")
 def _(folder):
     out = folder / "run"
-    with start(data(), out, f"rounds={ROUNDS}") as job:
+    with start(data(), out, ENDLESS) as job:
         reaches(out, 1)
         job.send(signal.SIGTERM)
         job.wait().failed_with(75, "stopped after round", "--resume")
-    resume(out).succeeded()
     expect_continuation(out)
 
 
@@ -136,8 +135,8 @@ def _(folder):
     ends = []
     for ranks, placement in [(3, "root"), (1, "client")]:
         out, before = folder / f"run-{ranks}", folder / f"before-{ranks}"
-        for twin in (out, before):
-            train(data(), twin, "rounds=3", f"crl.placement={placement}", ranks=ranks).succeeded()
+        train(data(), out, "rounds=3", f"crl.placement={placement}", ranks=ranks).succeeded()
+        copy(out, before)
         fedcrld("rollback", "--run", out, "--center", center, "--to", 1).succeeded()
         expect_sound(out)
         differences = fedcrld("verify", "--compare", out, before).ended_with(1).out.splitlines()
