@@ -33,7 +33,7 @@ else
   launcher=(mpirun)
 fi
 case ${launcher[0]##*/} in
-srun) launcher+=(--cpus-per-task "$threads") ;;
+srun) launcher+=(--cpus-per-task "$threads" --kill-on-bad-exit=1) ;;
 mpirun | mpiexec)
   launcher+=(-n "$SLURM_NTASKS")
   # Each rank gets as many cores as it has threads, where the system lets processes be bound.
