@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Clusters name their libraries otherwise (environment modules, MPICH, a parallel HDF5, a vendor's BLAS) and mix
@@ -16,6 +17,12 @@ var kernels: [SwiftSetting] = [
     .unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(processor)"]),
     .unsafeFlags(["-disable-batch-mode", "-wmo", "-num-threads", "2"], .when(configuration: .debug)),
 ]
+// The products' register blocks fill 32 vectors of 16 floats, where a processor has them.
+let hasWideVectors =
+    processor == "native"
+    ? (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.contains(" avx512f") ?? false
+    : ["x86-64-v4", "skylake-avx512", "icelake-server", "sapphirerapids", "znver4", "znver5"].contains(processor)
+if hasWideVectors { kernels.append(.define("WIDE_VECTORS")) }
 // Processors older than Haswell have no fused multiply-add; its emulation in libm would be a hundred times slower.
 if ["x86-64", "x86-64-v2"].contains(processor) { kernels.append(.define("SEPARATE_MULTIPLY_ADD")) }
 

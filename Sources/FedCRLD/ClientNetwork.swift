@@ -35,6 +35,12 @@ package struct ClientNetwork: Sendable {
         self.layout = layout
     }
 
+    /// Every 3 × 3 convolution of the network, in forward order, for an image of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] {
+        globalEncoder.convolutions(at: shape) + localEncoder.convolutions(at: shape)
+            + relocalization.convolutions(at: Encoder.extents(shape)[3]) + decoder.convolutions(at: shape)
+    }
+
     /// The smallest height and width of an image: three poolings leave one position.
     package static let smallestSide = 8
 }

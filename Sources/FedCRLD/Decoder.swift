@@ -28,6 +28,11 @@ package struct Decoder: Sendable {
         head = PointwiseLayer("decoder.head", inputs: 2 * width, outputs: classes, in: &layout)
     }
 
+    /// Every 3 × 3 convolution, for an image of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] {
+        zip(blocks, Encoder.extents(shape).dropLast().reversed()).flatMap { $0.convolutions(at: $1) }
+    }
+
     /// What the backward pass needs: each stage's input and its block's state, and the head's input. Concatenations
     /// are made again.
     package struct Saved: Sendable {

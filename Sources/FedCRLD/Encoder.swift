@@ -17,6 +17,16 @@ package struct Encoder: Sendable {
         }
     }
 
+    /// Every convolution, for an image of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] {
+        zip(levels, Self.extents(shape)).flatMap { $0.convolutions(at: $1) }
+    }
+
+    /// The extents of the four levels.
+    static func extents(_ image: Shape) -> [Shape] {
+        (1...3).reduce(into: [image]) { extents, _ in extents.append(MaximumPooling.shape(extents[extents.count - 1])) }
+    }
+
     /// The outputs of the levels and what their backward passes need.
     package struct Pass: Sendable {
         /// Outputs of the four levels; the last is the bottleneck (D, H/8, W/8, 16w).

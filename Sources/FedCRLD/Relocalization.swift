@@ -33,6 +33,11 @@ package struct Relocalization: Sendable {
         self.layout = layout
     }
 
+    /// Both fusions, for bottlenecks of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] {
+        [selfFusion, crossFusion].map { $0.placed(at: shape) }
+    }
+
     /// What the backward pass needs.
     package struct Saved: Sendable {
         fileprivate let selfAttention: Attention.Saved

@@ -21,6 +21,9 @@ package struct ConvolutionBlock: Sendable {
         fileprivate let second: NormalizationLayer.Saved
     }
 
+    /// The block's two convolutions, for an input of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] { [conv1, conv2].map { $0.placed(at: shape) } }
+
     /// (D, H, W, inputs) to (D, H, W, outputs), keeping what ``backward(_:input:_:_:into:needsInput:)`` needs.
     package func forward(_ input: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
         let (middle, first) = norm1.forward(conv1.forward(input, parameters), parameters)

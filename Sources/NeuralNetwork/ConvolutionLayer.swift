@@ -2,12 +2,14 @@ import Tensors
 
 /// A convolution with 1 or 3 taps in depth and 3 × 3 in the plane, "same" padding, with bias. See ``Convolution``.
 package struct ConvolutionLayer: Sendable {
+    private let name: String
     private let kernel: Convolution
     private let weight: Int
     private let bias: Int
 
     /// Registers `name.weight` (outputs, inputs, taps, 3, 3) and `name.bias` (outputs).
     package init(_ name: String, taps: Int, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
+        self.name = name
         kernel = Convolution(taps: taps, inputs: inputs, outputs: outputs)
         let fanIn = inputs * taps * 9
         weight = layout.register(
@@ -31,6 +33,21 @@ package struct ConvolutionLayer: Sendable {
     package func backwardData(_ gradient: Tensor, _ parameters: Tensor) -> Tensor {
         kernel.backwardData(gradient, weight: parameters.base + weight)
     }
+
+    /// This convolution, where its input has the extent of `shape`.
+    package func placed(at shape: Shape) -> PlacedConvolution {
+        PlacedConvolution(name: name, convolution: kernel, input: shape.with(channels: kernel.inputs))
+    }
+}
+
+/// A convolution of a network, and what it is applied to.
+package struct PlacedConvolution: Sendable {
+    /// Its place in the state dict: `decoder.stage1.block.conv1`.
+    package let name: String
+    /// Taps and channels.
+    package let convolution: Convolution
+    /// The extent of its input.
+    package let input: Shape
 }
 
 /// A 1 × 1 × 1 convolution with bias. See ``PointwiseConvolution``.

@@ -38,7 +38,7 @@ package struct AdamUpdate: Sendable {
         let firstGain = Float(1 - Self.beta1)
         let secondDecay = Float(Self.beta2)
         let secondGain = Float(1 - Self.beta2)
-        Elementwise.forEachBlock(parameters.count) { range in
+        Elementwise.forEachBlock(parameters.count, .update) { range in
             for index in range {
                 let gradient = g[index]
                 let first = m[index] + firstGain * (gradient - m[index])

@@ -12,7 +12,7 @@ enum ChannelSums {
             guard let partial = buffer.baseAddress else { return }
             partial.update(repeating: 0, count: blocks * channels)
             nonisolated(unsafe) let parts = partial
-            Parallel.shared.loop(blocks) { task in
+            Parallel.shared.loop(blocks, .elementwise) { task in
                 let first = task * block
                 add(
                     tensor.base + first * channels, positions: min(positions - first, block), channels: channels,

@@ -1,6 +1,6 @@
 /// Arithmetic on whole tensors.
 package enum Elementwise {
-    private static let block = 16 << 10
+    static let block = 16 << 10
 
     /// `target += values`.
     package static func add(_ values: Tensor, to target: Tensor) {
@@ -22,10 +22,12 @@ package enum Elementwise {
         let (a, b) = (left.shape.channels, right.shape.channels)
         require(right.shape.with(channels: a) == left.shape, "\(left.shape) beside \(right.shape)")
         let result = Tensor(left.shape.with(channels: a + b))
-        for position in 0..<left.shape.positions {
-            let target = result.base + position &* (a &+ b)
-            target.update(from: left.base + position &* a, count: a)
-            (target + a).update(from: right.base + position &* b, count: b)
+        forEachBlock(left.shape.positions, size: positionBlock(a + b)) { positions in
+            for position in positions {
+                let target = result.base + position &* (a &+ b)
+                target.update(from: left.base + position &* a, count: a)
+                (target + a).update(from: right.base + position &* b, count: b)
+            }
         }
         return result
     }
@@ -36,17 +38,24 @@ package enum Elementwise {
         require(2 * channels == tensor.shape.channels, "halves of \(tensor.shape)")
         let left = Tensor(tensor.shape.with(channels: channels))
         let right = Tensor(tensor.shape.with(channels: channels))
-        for position in 0..<tensor.shape.positions {
-            let source = tensor.base + position &* 2 &* channels
-            (left.base + position &* channels).update(from: source, count: channels)
-            (right.base + position &* channels).update(from: source + channels, count: channels)
+        forEachBlock(tensor.shape.positions, size: positionBlock(2 * channels)) { positions in
+            for position in positions {
+                let source = tensor.base + position &* 2 &* channels
+                (left.base + position &* channels).update(from: source, count: channels)
+                (right.base + position &* channels).update(from: source + channels, count: channels)
+            }
         }
         return (left, right)
     }
 
-    static func forEachBlock(_ count: Int, _ body: (Range<Int>) -> Void) {
-        Parallel.shared.loop((count + block - 1) / block) { task in
-            body(task * block..<min(count, (task + 1) * block))
+    /// Positions of one task, where each has so many channels.
+    private static func positionBlock(_ channels: Int) -> Int { max(1, block / channels) }
+
+    static func forEachBlock(
+        _ count: Int, size: Int = block, _ kind: KernelKind = .elementwise, _ body: (Range<Int>) -> Void
+    ) {
+        Parallel.shared.loop((count + size - 1) / size, kind) { task in
+            body(task * size..<min(count, (task + 1) * size))
         }
     }
 }

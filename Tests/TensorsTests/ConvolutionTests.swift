@@ -78,7 +78,7 @@ struct ConvolutionTests {
 
     @Test("both paths are among the cases")
     func bothPathsAreTested() {
-        let paths = Set(Self.cases.map { $0.convolution.usesWinograd($0.shape) })
-        #expect(paths == [true, false])
+        let paths = Set(Self.cases.map { $0.convolution.algorithm(for: $0.shape) })
+        #expect(paths == Set(Convolution.Algorithm.allCases))
     }
 }

@@ -4,9 +4,10 @@
 ///
 /// Weights are in memory as (depth tap, row tap, column tap, input channel, output channel).
 ///
-/// Two paths compute it. *Winograd* F(4×4, 3×3) does a quarter of the multiplications, at the price of transforming
-/// tiles and weights; *gathered* collects each position's neighbourhood into a row of a matrix. See
-/// ``usesWinograd(_:)`` for the rule that chooses.
+/// Three paths compute it. *Winograd* F(4×4, 3×3) does a quarter of the multiplications, at the price of transforming
+/// tiles and weights; *gathered* collects each position's neighbourhood into a row of a matrix; *single channel* is for
+/// an image, whose neighbourhoods are a few numbers. See
+/// ``algorithm(for:)`` for the rule that chooses.
 package struct Convolution: Hashable, Sendable {
     /// Taps in depth: 1 or 3.
     package let taps: Int
@@ -26,55 +27,90 @@ package struct Convolution: Hashable, Sendable {
     /// Number of weights.
     package var weightCount: Int { taps * 9 * inputs * outputs }
 
-    /// Whether Winograd's algorithm is worth its transforms for feature maps of this extent.
+    /// How a convolution is computed.
+    package enum Algorithm: String, Sendable, CaseIterable {
+        /// F(4×4, 3×3): 36 products of transformed tiles and weights. Channels must be multiples of 4.
+        case winograd
+        /// One product of gathered neighbourhoods and weights.
+        case gathered
+        /// Multiplications in place, for a single input channel. Output channels must be a multiple of 4.
+        case singleChannel = "single channel"
+    }
+
+    /// The algorithms that can compute this convolution.
+    package var algorithms: [Algorithm] {
+        guard outputs % 4 == 0 else { return [.gathered] }
+        return inputs == 1 ? [.gathered, .singleChannel] : inputs % 4 == 0 ? [.winograd, .gathered] : [.gathered]
+    }
+
+    /// The algorithm that is used for feature maps of this extent.
     ///
     /// The transforms of tiles work on vectors of 4 channels and more. The 36 transformed weight matrices cost about as
-    /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Its rounding errors are
+    /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Winograd's rounding errors are
     /// some times those of plain sums, which small problems, where speed matters less, are spared.
-    package func usesWinograd(_ shape: Shape) -> Bool {
-        guard inputs % 4 == 0, outputs % 4 == 0 else { return false }
-        guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 21 else { return false }
-        return 4 * (TileGrid(shape).count + 24) < shape.positions
+    /// `fedcrld bench convolution` times both for every convolution of the network.
+    package func algorithm(for shape: Shape) -> Algorithm {
+        if algorithms.contains(.singleChannel) { return .singleChannel }
+        guard algorithms.contains(.winograd) else { return .gathered }
+        guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 20 else { return .gathered }
+        return 4 * (TileGrid(shape).count + 24) < shape.positions ? .winograd : .gathered
     }
 
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
-    package func forward(_ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
+    /// - Parameter algorithm: one of ``algorithms``; nil: the one that ``algorithm(for:)`` chooses.
+    package func forward(
+        _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, by algorithm: Algorithm? = nil
+    ) -> Tensor {
         require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
-        if usesWinograd(input.shape) {
-            WinogradConvolution(self).apply(input, weight: weight, bias: bias, into: output)
-        } else {
-            GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
-        }
+        apply(input, weight, bias, algorithm, into: output)
         return output
     }
 
     /// The gradient of the loss by the input, given the one by the output: (depth, height, width, inputs).
-    package func backwardData(_ gradient: Tensor, weight: UnsafePointer<Float>) -> Tensor {
+    package func backwardData(
+        _ gradient: Tensor, weight: UnsafePointer<Float>, by algorithm: Algorithm? = nil
+    ) -> Tensor {
         require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let result = Tensor(gradient.shape.with(channels: inputs))
         TurnedWeights.with(self, weight) { adjoint, weight in
-            if usesWinograd(gradient.shape) {
-                WinogradConvolution(adjoint).apply(gradient, weight: weight, bias: nil, into: result)
-            } else {
-                GatheredConvolution(adjoint).apply(gradient, weight: weight, bias: nil, into: result)
-            }
+            // What computes a convolution need not compute its adjoint, which has its channels exchanged.
+            let algorithm = algorithm.flatMap { adjoint.algorithms.contains($0) ? $0 : nil }
+            adjoint.apply(gradient, weight, nil, algorithm, into: result)
         }
         return result
     }
 
     /// Writes the gradients of the loss by weights and bias, given the input and the gradient by the output.
     package func backwardWeights(
-        _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
+        _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
+        by algorithm: Algorithm? = nil
     ) {
         require(
             input.shape.channels == inputs && gradient.shape == input.shape.with(channels: outputs),
             "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
-        if usesWinograd(input.shape) {
-            WinogradConvolution(self).weightGradient(input, gradient, into: weight)
-        } else {
-            GatheredConvolution(self).weightGradient(input, gradient, into: weight)
+        switch choice(algorithm, input.shape) {
+        case .winograd: WinogradConvolution(self).weightGradient(input, gradient, into: weight)
+        case .gathered: GatheredConvolution(self).weightGradient(input, gradient, into: weight)
+        case .singleChannel: SingleChannelConvolution(self).weightGradient(input, gradient, into: weight)
         }
+    }
+
+    private func apply(
+        _ input: Tensor, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, _ algorithm: Algorithm?,
+        into output: Tensor
+    ) {
+        switch choice(algorithm, input.shape) {
+        case .winograd: WinogradConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+        case .gathered: GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+        case .singleChannel: SingleChannelConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+        }
+    }
+
+    private func choice(_ algorithm: Algorithm?, _ shape: Shape) -> Algorithm {
+        guard let algorithm else { return self.algorithm(for: shape) }
+        require(algorithms.contains(algorithm), "\(algorithm.rawValue) cannot compute \(inputs) to \(outputs) channels")
+        return algorithm
     }
 }

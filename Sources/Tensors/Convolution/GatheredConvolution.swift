@@ -19,8 +19,23 @@ struct GatheredConvolution {
         let rows = max(16, Self.blockFloats / inner)
         let positions = input.shape.positions
         let blocks = (positions + rows - 1) / rows
+        guard targets % 4 != 0 else {
+            let packed = PackedMatrix(.init(weight, targets), inner: inner, columns: targets, .gathering)
+            let groups = packed.groups(columns: Self.columnBlock)
+            Parallel.shared.loop(blocks * groups.count, .gathering) { task in
+                let first = task / groups.count * rows
+                let block = first..<min(positions, first + rows)
+                TensorPool.shared.withScratch(rows * inner) { gathered in
+                    gather(input, block, taps: 0..<convolution.taps * 9, into: gathered)
+                    packed.multiply(
+                        .init(gathered, inner), rows: block.count, group: groups[task % groups.count],
+                        into: output.base + first * targets, rowStride: targets, bias: bias)
+                }
+            }
+            return
+        }
         let columnBlocks = (targets + Self.columnBlock - 1) / Self.columnBlock
-        Parallel.shared.loop(blocks * columnBlocks) { task in
+        Parallel.shared.loop(blocks * columnBlocks, .gathering) { task in
             let first = task / columnBlocks * rows
             let block = first..<min(positions, first + rows)
             let firstColumn = task % columnBlocks * Self.columnBlock
@@ -55,7 +70,7 @@ struct GatheredConvolution {
         let rows = max(16, min(positions, Self.blockFloats / inner))
         let count = convolution.weightCount
         let sums = parts == 1 ? nil : Tensor(.init(depth: 1, height: 1, width: parts, channels: count))
-        Parallel.shared.loop(parts * groups) { task in
+        Parallel.shared.loop(parts * groups, .gathering) { task in
             let part = positions * (task / groups) / parts..<positions * (task / groups + 1) / parts
             let firstTap = task % groups * taps
             let target = (sums.map { $0.base + task * count } ?? weight) + firstTap * inputs * outputs

@@ -12,7 +12,7 @@ enum TurnedWeights {
         let block = 16
         let blocks = (outputs + block - 1) / block
         TensorPool.shared.withScratch(convolution.weightCount) { turned in
-            Parallel.shared.loop(taps * blocks) { task in
+            Parallel.shared.loop(taps * blocks, .weights) { task in
                 let tap = task / blocks
                 let source = weight + (taps - 1 - tap) * inputs * outputs
                 let target = turned + tap * inputs * outputs

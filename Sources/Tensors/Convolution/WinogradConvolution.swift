@@ -76,7 +76,9 @@ struct WinogradConvolution {
             grid = TileGrid(shape)
             inputs = convolution.inputs
             let outputs = convolution.outputs
-            chunks = grid.chunks(floatsPerTile: frequencies * (inputs + outputs))
+            chunks = grid.chunks(
+                floatsPerTile: frequencies * (inputs + outputs),
+                weightFloats: frequencies * convolution.taps * inputs * outputs)
             let perPanel = frequencies * convolution.taps * inputs * Panels.width
             let size = chunks.count > 1 ? outputs : max(1, weightFloats / perPanel) * Panels.width
             groups = stride(from: 0, to: outputs, by: size).map { $0..<min(outputs, $0 + size) }
@@ -101,29 +103,35 @@ struct WinogradConvolution {
     ) {
         let matrix = Panels(rows: left.columns, columns: right.columns)
         let panels = right.all
+        let parts = left.all
         let blocks = (panels.count + Self.panelsPerTask - 1) / Self.panelsPerTask
         let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
-        Parallel.shared.loop(Self.frequencies * blocks) { task in
+        Parallel.shared.loop(Self.frequencies * blocks, .products) { task in
             let frequency = task / blocks
             let source = values + frequency * left.stride
             for panel in panels.dropFirst(task % blocks * Self.panelsPerTask).prefix(Self.panelsPerTask) {
                 for range in ranges {
-                    let strips = range.offsets.flatMap { offset in
-                        let tap = offset + convolution.taps / 2
-                        let factor = weights.base + (tap * Self.frequencies + frequency) * matrix.stride
-                        return left.all.map { part in
-                            PanelProduct.Strip(
-                                left: source + part.start * left.rows
-                                    + (range.rows.lowerBound + offset * sliceTiles) * part.width,
-                                rowStride: part.width, stepStride: 1,
-                                right: factor + panel.start * matrix.rows + part.start * panel.width, steps: part.width)
+                    withUnsafeTemporaryAllocation(
+                        of: PanelProduct.Strip.self, capacity: range.offsets.count * parts.count
+                    ) { strips in
+                        for (index, offset) in range.offsets.enumerated() {
+                            let tap = offset + convolution.taps / 2
+                            let factor = weights.base + (tap * Self.frequencies + frequency) * matrix.stride
+                            for (place, part) in parts.enumerated() {
+                                strips[index * parts.count + place] = PanelProduct.Strip(
+                                    left: source + part.start * left.rows
+                                        + (range.rows.lowerBound + offset * sliceTiles) * part.width,
+                                    rowStride: part.width, stepStride: 1,
+                                    right: factor + panel.start * matrix.rows + part.start * panel.width,
+                                    steps: part.width)
+                            }
                         }
+                        PanelProduct(
+                            rows: range.rows.count, width: panel.width,
+                            result: products + frequency * right.stride + panel.start * right.rows
+                                + range.rows.lowerBound * panel.width, resultStride: panel.width, start: .zero
+                        ).multiply(UnsafeBufferPointer(strips))
                     }
-                    PanelProduct(
-                        strips: strips, rows: range.rows.count, width: panel.width,
-                        result: products + frequency * right.stride + panel.start * right.rows
-                            + range.rows.lowerBound * panel.width, accumulating: false
-                    ).multiply()
                 }
             }
         }
@@ -137,7 +145,8 @@ struct WinogradConvolution {
     ) {
         let taps = convolution.taps
         let depth = left.rows / sliceTiles
-        Parallel.shared.loop(Self.frequencies * taps) { task in
+        let (panels, parts) = (right.all, left.all)
+        Parallel.shared.loop(Self.frequencies * taps, .products) { task in
             let frequency = task % Self.frequencies
             let offset = task / Self.frequencies - taps / 2
             let target = sums + task * matrix.stride
@@ -147,19 +156,18 @@ struct WinogradConvolution {
             }
             let steps = (depth - abs(offset)) * sliceTiles
             let (firstValue, firstGradient) = (max(0, offset) * sliceTiles, max(0, -offset) * sliceTiles)
-            for panel in right.all {
+            for panel in panels {
                 let slopes = gradients + frequency * right.stride + panel.start * right.rows
-                for part in left.all {
+                for part in parts {
                     let source = values + frequency * left.stride + part.start * left.rows
                     PanelProduct(
-                        strips: [
-                            .init(
-                                left: source + firstValue * part.width, rowStride: 1, stepStride: part.width,
-                                right: slopes + firstGradient * panel.width, steps: steps)
-                        ], rows: part.width, width: panel.width,
+                        rows: part.width, width: panel.width,
                         result: target + panel.start * matrix.rows + part.start * panel.width,
-                        accumulating: accumulating
-                    ).multiply()
+                        resultStride: panel.width, start: accumulating ? .result : .zero
+                    ).multiply(
+                        .init(
+                            left: source + firstValue * part.width, rowStride: 1, stepStride: part.width,
+                            right: slopes + firstGradient * panel.width, steps: steps))
                 }
             }
         }
@@ -183,7 +191,7 @@ struct WinogradConvolution {
         let result = Tensor(flat: taps * Self.frequencies * matrix.stride)
         let block = max(1, 1024 / columns.count)
         let blocks = (inputs + block - 1) / block
-        Parallel.shared.loop(taps * blocks) { task in
+        Parallel.shared.loop(taps * blocks, .weights) { task in
             let tap = task / blocks
             let first = task % blocks * block
             withTileScratch { scratch in
@@ -207,7 +215,7 @@ struct WinogradConvolution {
         into weight: UnsafeMutablePointer<Float>
     ) {
         let (inputs, outputs) = (convolution.inputs, convolution.outputs)
-        Parallel.shared.loop(convolution.taps * inputs) { task in
+        Parallel.shared.loop(convolution.taps * inputs, .weights) { task in
             let (tap, channel) = (task / inputs, task % inputs)
             withTileScratch { scratch in
                 WeightGradientTile(
@@ -268,7 +276,7 @@ struct WinogradConvolution {
         _ grid: TileGrid, _ chunk: Range<Int>,
         _ body: (_ slice: Int, _ row: Int, _ column: Int, _ tile: Int, _ scratch: UnsafeMutableRawPointer) -> Void
     ) {
-        Parallel.shared.loop(grid.shape.depth * chunk.count) { task in
+        Parallel.shared.loop(grid.shape.depth * chunk.count, .tiles) { task in
             withTileScratch { scratch in
                 for column in 0..<grid.columns {
                     body(

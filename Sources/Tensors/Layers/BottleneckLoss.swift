@@ -12,11 +12,19 @@ package enum BottleneckLoss {
     ) -> Double {
         require(value.shape == target.shape && value.shape == gradient.shape, "bottlenecks of one shape")
         let factor = 2 * weight / Float(value.count)
-        var sum = 0.0
-        for index in 0..<value.count {
-            let difference = value.base[index] - target.base[index]
-            sum += Double(difference) * Double(difference)
-            gradient.base[index] += factor * difference
+        let blocks = (value.count + Elementwise.block - 1) / Elementwise.block
+        let sum = withUnsafeTemporaryAllocation(of: Double.self, capacity: blocks) { buffer -> Double in
+            nonisolated(unsafe) let sums = buffer
+            Elementwise.forEachBlock(value.count, .losses) { range in
+                var sum = 0.0
+                for index in range {
+                    let difference = value.base[index] - target.base[index]
+                    sum += Double(difference) * Double(difference)
+                    gradient.base[index] += factor * difference
+                }
+                sums[range.lowerBound / Elementwise.block] = sum
+            }
+            return sums.reduce(0, +)
         }
         return sum / Double(value.count)
     }
@@ -41,7 +49,7 @@ package enum BottleneckLoss {
         sums.withUnsafeMutableBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return }
             nonisolated(unsafe) let sums = start
-            Parallel.shared.loop(rows) { row in
+            Parallel.shared.loop(rows, .losses) { row in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: 4 * shape.width) { scratch in
                     guard let logS = scratch.baseAddress else { return }
                     let logC = logS + shape.width

@@ -37,24 +37,27 @@ package struct DotProductAttention: Hashable, Sendable {
         require(keys.shape.positions == values.shape.positions, "as many keys as values")
         let inner = keys.shape.channels
         let width = values.shape.channels
-        let keyCount = keys.shape.positions
         let result = Tensor(queries.shape.with(channels: width))
         let normalizers = Tensor(queries.shape.with(channels: 1))
+        let keyMatrix = PackedMatrix(
+            .init(keys.base, inner, transposed: true), inner: inner, columns: keys.shape.positions, .attention)
+        let valueMatrix = PackedMatrix(
+            .init(values.base, width), inner: keys.shape.positions, columns: width, .attention)
         let rows = Self.rowBlock
         let count = queries.shape.positions
-        Parallel.shared.loop((count + rows - 1) / rows) { task in
+        let rowStride = keyMatrix.panels.columns
+        Parallel.shared.loop((count + rows - 1) / rows, .attention) { task in
             let first = task * rows
             let block = min(rows, count - first)
-            TensorPool.shared.withScratch(block * keyCount) { scores in
-                MatrixProduct.multiply(
-                    .init(queries.base + first * inner, inner), .init(keys.base, inner, transposed: true), rows: block,
-                    inner: inner, columns: keyCount, into: scores, rowStride: keyCount)
+            TensorPool.shared.withScratch(block * rowStride) { scores in
+                keyMatrix.multiply(
+                    .init(queries.base + first * inner, inner), rows: block, into: scores, rowStride: rowStride)
                 for row in 0..<block {
-                    normalizers.base[first + row] = RowSoftmax.apply(scores + row * keyCount, keyCount, scale: scale)
+                    normalizers.base[first + row] = RowSoftmax.apply(
+                        scores + row * rowStride, keys.shape.positions, scale: scale)
                 }
-                MatrixProduct.multiply(
-                    .init(scores, keyCount), .init(values.base, width), rows: block, inner: keyCount, columns: width,
-                    into: result.base + first * width, rowStride: width)
+                valueMatrix.multiply(
+                    .init(scores, rowStride), rows: block, into: result.base + first * width, rowStride: width)
             }
         }
         return Output(result: result, normalizers: normalizers)
@@ -75,43 +78,51 @@ package struct DotProductAttention: Hashable, Sendable {
         let queryGradient = Tensor(queries.shape)
         let keyGradient = Tensor(keys.shape)
         let valueGradient = Tensor(values.shape)
-        let rows = max(Self.rowBlock, min(count, Self.blockScores / keyCount))
-        let weights = Tensor(flat: min(rows, count) * keyCount)
-        let slopes = Tensor(flat: min(rows, count) * keyCount)
+        let transposedKeys = PackedMatrix(
+            .init(keys.base, inner, transposed: true), inner: inner, columns: keyCount, .attention)
+        let transposedValues = PackedMatrix(
+            .init(values.base, width, transposed: true), inner: width, columns: keyCount, .attention)
+        let keyMatrix = PackedMatrix(.init(keys.base, inner), inner: keyCount, columns: inner, .attention)
+        let rowStride = transposedKeys.panels.columns
+        let rows = max(Self.rowBlock, min(count, Self.blockScores / rowStride))
+        let weights = Tensor(flat: min(rows, count) * rowStride)
+        let slopes = Tensor(flat: min(rows, count) * rowStride)
         for first in stride(from: 0, to: count, by: rows) {
             let block = min(rows, count - first)
             // Each task owns some queries: their rows of weights and slopes, and their gradient.
-            Parallel.shared.loop((block + Self.rowBlock - 1) / Self.rowBlock) { task in
+            Parallel.shared.loop((block + Self.rowBlock - 1) / Self.rowBlock, .attention) { task in
                 let row = task * Self.rowBlock
                 let height = min(Self.rowBlock, block - row)
-                let (weight, slope) = (weights.base + row * keyCount, slopes.base + row * keyCount)
-                MatrixProduct.multiply(
-                    .init(queries.base + (first + row) * inner, inner), .init(keys.base, inner, transposed: true),
-                    rows: height, inner: inner, columns: keyCount, into: weight, rowStride: keyCount)
-                MatrixProduct.multiply(
-                    .init(gradient.base + (first + row) * width, width), .init(values.base, width, transposed: true),
-                    rows: height, inner: width, columns: keyCount, into: slope, rowStride: keyCount)
+                let (weight, slope) = (weights.base + row * rowStride, slopes.base + row * rowStride)
+                transposedKeys.multiply(
+                    .init(queries.base + (first + row) * inner, inner), rows: height, into: weight,
+                    rowStride: rowStride)
+                transposedValues.multiply(
+                    .init(gradient.base + (first + row) * width, width), rows: height, into: slope,
+                    rowStride: rowStride)
                 for index in 0..<height {
                     RowSoftmax.gradient(
-                        weight + index * keyCount, slope + index * keyCount, keyCount, scale: scale,
+                        weight + index * rowStride, slope + index * rowStride, keyCount, scale: scale,
                         normalizer: output.normalizers.base[first + row + index])
                 }
-                MatrixProduct.multiply(
-                    .init(slope, keyCount), .init(keys.base, inner), rows: height, inner: keyCount, columns: inner,
-                    into: queryGradient.base + (first + row) * inner, rowStride: inner)
+                keyMatrix.multiply(
+                    .init(slope, rowStride), rows: height, into: queryGradient.base + (first + row) * inner,
+                    rowStride: inner)
             }
             // Each task owns some keys: their rows of the keys' and the values' gradients.
-            Parallel.shared.loop((keyCount + Self.keyBlock - 1) / Self.keyBlock) { task in
+            let gradientMatrix = PackedMatrix(
+                .init(gradient.base + first * width, width), inner: block, columns: width, .attention)
+            let queryMatrix = PackedMatrix(
+                .init(queries.base + first * inner, inner), inner: block, columns: inner, .attention)
+            Parallel.shared.loop((keyCount + Self.keyBlock - 1) / Self.keyBlock, .attention) { task in
                 let key = task * Self.keyBlock
                 let height = min(Self.keyBlock, keyCount - key)
-                MatrixProduct.multiply(
-                    .init(weights.base + key, keyCount, transposed: true), .init(gradient.base + first * width, width),
-                    rows: height, inner: block, columns: width, into: valueGradient.base + key * width,
-                    rowStride: width, accumulating: first > 0)
-                MatrixProduct.multiply(
-                    .init(slopes.base + key, keyCount, transposed: true), .init(queries.base + first * inner, inner),
-                    rows: height, inner: block, columns: inner, into: keyGradient.base + key * inner,
-                    rowStride: inner, accumulating: first > 0)
+                gradientMatrix.multiply(
+                    .init(weights.base + key, rowStride, transposed: true), rows: height,
+                    into: valueGradient.base + key * width, rowStride: width, accumulating: first > 0)
+                queryMatrix.multiply(
+                    .init(slopes.base + key, rowStride, transposed: true), rows: height,
+                    into: keyGradient.base + key * inner, rowStride: inner, accumulating: first > 0)
             }
         }
         return (queryGradient, keyGradient, valueGradient)

@@ -150,7 +150,7 @@ package struct GroupNormalization: Hashable, Sendable {
 
     private func forEachBlock(_ positions: Int, _ body: (_ block: Int, _ first: Int, _ count: Int) -> Void) {
         let size = max(16, (32 << 10) / channels)
-        Parallel.shared.loop((positions + size - 1) / size) { block in
+        Parallel.shared.loop((positions + size - 1) / size, .normalization) { block in
             body(block, block * size, min(size, positions - block * size))
         }
     }

@@ -10,7 +10,7 @@ package enum MaximumPooling {
         require(input.shape.channels % 4 == 0, "pooling works on a multiple of 4 channels")
         let output = Tensor(shape(input.shape))
         let (low, high) = (output.shape, input.shape)
-        Parallel.shared.loop(low.depth * low.height) { task in
+        Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
             let slice = task / low.height
             let y = task % low.height
             for x in 0..<low.width {
@@ -32,7 +32,7 @@ package enum MaximumPooling {
     package static func backward(_ gradient: Tensor, input: Tensor, addingTo target: Tensor) {
         let (low, high) = (gradient.shape, input.shape)
         require(target.shape == high && low == shape(high), "pooling \(high) to \(low), gradient \(target.shape)")
-        Parallel.shared.loop(low.depth * low.height) { task in
+        Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
             let slice = task / low.height
             let y = task % low.height
             let channels = high.channels

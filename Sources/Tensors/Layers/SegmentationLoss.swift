@@ -143,7 +143,7 @@ package struct SegmentationLoss: Sendable {
     }
 
     private static func forEachBlock(_ voxels: Int, _ body: (_ block: Int, _ voxels: Range<Int>) -> Void) {
-        Parallel.shared.loop((voxels + block - 1) / block) { index in
+        Parallel.shared.loop((voxels + block - 1) / block, .losses) { index in
             body(index, index * block..<min(voxels, (index + 1) * block))
         }
     }

@@ -26,40 +26,68 @@ package struct TransposedConvolution: Hashable, Sendable {
         require(
             low.depth == high.depth && 2 * low.height <= high.height && 2 * low.width <= high.width,
             "upsampled \(low) does not fit \(high)")
-        let channels = high.channels + outputs
-        let result = Tensor(high.with(channels: channels))
+        let result = Tensor(high.with(channels: high.channels + outputs))
+        copy(skip, low: low, into: result)
+        upsample(input, weight, bias, into: result, after: high.channels)
+        return result
+    }
+
+    /// Copies the skip's channels, and zeros the others where no upsampled position is.
+    private func copy(_ skip: Tensor, low: Shape, into result: Tensor) {
+        let high = skip.shape
+        let channels = result.shape.channels
+        Parallel.shared.loop(high.depth * high.height, .elementwise) { line in
+            let upsampled = line % high.height < 2 * low.height ? 2 * low.width : 0
+            for x in 0..<high.width {
+                let position = line &* high.width &+ x
+                let target = result.base + position &* channels
+                target.update(from: skip.base + position &* high.channels, count: high.channels)
+                if x >= upsampled { (target + high.channels).update(repeating: 0, count: outputs) }
+            }
+        }
+    }
+
+    /// Positions and columns (four corners' channels) of one task.
+    private static let rowBlock = 64
+    private static let columnBlock = 256
+
+    /// Writes the upsampled input to the channels of `result` from `firstChannel` on.
+    private func upsample(
+        _ input: Tensor, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, into result: Tensor,
+        after firstChannel: Int
+    ) {
+        let (low, high) = (input.shape, result.shape)
         let columns = 4 * outputs
-        Parallel.shared.loop(high.depth * ((high.height + 1) / 2)) { task in
-            let slice = task / ((high.height + 1) / 2)
-            let row = task % ((high.height + 1) / 2)
-            TensorPool.shared.withScratch(low.width * columns) { products in
-                if row < low.height {
-                    for column in 0..<low.width {
-                        for corner in 0..<4 {
-                            (products + (4 &* column &+ corner) &* outputs).update(from: bias, count: outputs)
-                        }
-                    }
-                    MatrixProduct.multiply(
-                        .init(input.base + (slice * low.height + row) * low.width * inputs, inputs),
-                        .init(weight, columns), rows: low.width, inner: inputs, columns: columns, into: products,
-                        rowStride: columns, accumulating: true)
-                }
-                for y in 2 * row..<min(high.height, 2 * row + 2) {
-                    let start = (slice &* high.height &+ y) &* high.width
-                    for x in 0..<high.width {
-                        let target = result.base + (start &+ x) &* channels
-                        target.update(from: skip.base + (start &+ x) &* high.channels, count: high.channels)
-                        if row < low.height, x < 2 &* low.width {
-                            let corner = 4 &* (x / 2) &+ 2 &* (y & 1) &+ (x & 1)
-                            (target + high.channels).update(from: products + corner &* outputs, count: outputs)
-                        } else {
-                            (target + high.channels).update(repeating: 0, count: outputs)
+        let packed = PackedMatrix(.init(weight, columns), inner: inputs, columns: columns, .pointwise)
+        let groups = packed.groups(columns: Self.columnBlock)
+        let blocks = (low.positions + Self.rowBlock - 1) / Self.rowBlock
+        TensorPool.shared.withScratch(columns) { biases in
+            for corner in 0..<4 { (biases + corner * outputs).update(from: bias, count: outputs) }
+            Parallel.shared.loop(blocks * groups.count, .pointwise) { task in
+                let first = task / groups.count * Self.rowBlock
+                let rows = min(Self.rowBlock, low.positions - first)
+                let range = packed.columns(of: groups[task % groups.count])
+                TensorPool.shared.withScratch(rows * range.count) { products in
+                    packed.multiply(
+                        .init(input.base + first * inputs, inputs), rows: rows, group: groups[task % groups.count],
+                        into: products - range.lowerBound, rowStride: range.count, bias: biases)
+                    for row in 0..<rows {
+                        let position = first &+ row
+                        let line = position / low.width
+                        let y = line / low.height &* high.height &+ 2 &* (line % low.height)
+                        let x = 2 &* (position % low.width)
+                        for corner in range.lowerBound / outputs...(range.upperBound &- 1) / outputs {
+                            let start = max(range.lowerBound, corner &* outputs)
+                            let end = min(range.upperBound, (corner &+ 1) &* outputs)
+                            let place = (y &+ corner / 2) &* high.width &+ x &+ corner % 2
+                            let channel = firstChannel &+ start &- corner &* outputs
+                            (result.base + (place &* high.channels &+ channel)).update(
+                                from: products + (row &* range.count &+ start &- range.lowerBound), count: end &- start)
                         }
                     }
                 }
             }
         }
-        return result
     }
 
     /// Takes apart the gradient of a concatenation.
@@ -73,7 +101,7 @@ package struct TransposedConvolution: Hashable, Sendable {
         let skipChannels = high.channels - outputs
         let skip = Tensor(high.with(channels: skipChannels))
         let corners = Tensor(low.with(channels: 4 * outputs))
-        Parallel.shared.loop(high.depth * high.height) { task in
+        Parallel.shared.loop(high.depth * high.height, .elementwise) { task in
             let slice = task / high.height
             let y = task % high.height
             for x in 0..<high.width {

@@ -66,7 +66,12 @@ package final class Parallel: @unchecked Sendable {
     /// Runs `body(0) … body(count - 1)`, in any order and on any thread, and returns when all are done.
     ///
     /// Not reentrant: a task must not start a loop of its own.
-    package func loop(_ count: Int, _ body: (Int) -> Void) {
+    /// - Parameter kind: what a profile counts the loop's time for.
+    package func loop(_ count: Int, _ kind: KernelKind = .other, _ body: (Int) -> Void) {
+        KernelProfile.measure(kind, tasks: count) { run(count, body) }
+    }
+
+    private func run(_ count: Int, _ body: (Int) -> Void) {
         guard threads > 1, count > 1 else {
             for index in 0..<count { body(index) }
             return

@@ -22,7 +22,9 @@ package final class Tensor: @unchecked Sendable {
     /// A tensor of zeros.
     package static func zeros(_ shape: Shape) -> Tensor {
         let tensor = Tensor(shape)
-        tensor.base.update(repeating: 0, count: shape.count)
+        Elementwise.forEachBlock(shape.count) { range in
+            (tensor.base + range.lowerBound).update(repeating: 0, count: range.count)
+        }
         return tensor
     }
 
@@ -56,7 +58,9 @@ package final class Tensor: @unchecked Sendable {
     /// A copy with memory of its own.
     package func copy() -> Tensor {
         let other = Tensor(shape)
-        other.base.update(from: base, count: count)
+        Elementwise.forEachBlock(count) { range in
+            (other.base + range.lowerBound).update(from: base + range.lowerBound, count: range.count)
+        }
         return other
     }
 }

@@ -18,6 +18,16 @@ enum MatrixProduct {
         init(_ pointer: UnsafeMutablePointer<Float>, _ rowStride: Int, transposed: Bool = false) {
             self.init(UnsafePointer(pointer), rowStride, transposed: transposed)
         }
+
+        /// Floats from a row of the (transposed) matrix to the next.
+        var rowDistance: Int { transposed ? 1 : rowStride }
+        /// Floats from a column of the (transposed) matrix to the next.
+        var stepStride: Int { transposed ? rowStride : 1 }
+
+        /// The matrix without its first rows and columns.
+        func advanced(row: Int, column: Int) -> Operand {
+            Operand(pointer + (row * rowDistance + column * stepStride), rowStride, transposed: transposed)
+        }
     }
 
     /// `result[rows × columns] = left[rows × inner] · right[inner × columns]`, added to `result` where `accumulating`.

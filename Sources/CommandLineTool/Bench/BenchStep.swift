@@ -1,0 +1,178 @@
+import ArgumentParser
+import FedCRLD
+import Federation
+import Foundation
+import NeuralNetwork
+import Tensors
+
+/// `fedcrld bench step`: seconds and memory of one client step.
+struct BenchStep: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "step", abstract: "Time one client step: teacher, network and bank, forward and backward, Adam.",
+        discussion: """
+            --profile takes one more step and tells where its time and memory went. On one thread it also projects the step \
+            to more threads, from the number of tasks that each loop is divided into.
+            """)
+
+    @OptionGroup var network: BenchNetworkOptions
+    @Option(help: "Timed steps, after one to warm up.")
+    var steps = 3
+    @Flag(help: "Show where time and memory go.")
+    var profile = false
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard steps > 0 else { throw ValidationError("--steps \(steps) is less than 1") }
+    }
+
+    func run() throws {
+        Parallel.configure(threads: network.computeThreads)
+        let workload = StepWorkload(network.network, network.shape)
+        var seconds: [Double] = []
+        for _ in 0...steps { seconds.append(try workload.seconds()) }
+        seconds.removeFirst()
+        let best = seconds.min() ?? 0
+        // Measured here: what profiling needs itself is not the step's.
+        let peak = ProcessMemory.peakMebibytes
+        let profile = try profile ? StepProfile(workload) : nil
+        if json {
+            var object: [String: MetricsValue] = [
+                "width": .integer(network.width), "size": .text(network.size.description),
+                "threads": .integer(Parallel.shared.threads), "parameters": .integer(workload.parameters),
+                "step_seconds": .number(best), "all_step_seconds": .list(seconds.map { .number($0) }),
+                "peak_mib": .integer(peak), "tensor_peak_mib": .integer(TensorPool.shared.peakBytes >> 20),
+                "blas": .text("\(LinearAlgebraLibrary.configuration), \(LinearAlgebraLibrary.core)"),
+            ]
+            if let profile { object["profile"] = profile.json }
+            Console.json(.object(object))
+        } else {
+            print(
+                """
+                width \(network.width), \(network.size), \(workload.parameters) parameters, \
+                \(Parallel.shared.threads) threads
+                step \(String(format: "%.3f", best)) s (best of \(steps)), peak \(peak) MiB
+                """)
+            if let profile { print("\n" + profile.text, terminator: "") }
+        }
+    }
+}
+
+/// A center's state and a volume, to take steps on.
+private struct StepWorkload {
+    private let step: ClientStep
+    private let model: MomentumBank
+    private let relocalization: LocalRelocalization
+    private let image: Tensor
+    private let labels: [UInt8]
+
+    init(_ network: ClientNetwork, _ shape: Shape) {
+        let settings = StepSettings(learningRate: 1e-4)
+        model = MomentumBank(network.layout, network: network.layout.initialValues(seed: 1))
+        let layout = network.relocalization.layout
+        relocalization = LocalRelocalization(
+            network.relocalization, MomentumBank(layout, network: layout.initialValues(seed: 1)), settings)
+        step = ClientStep(network, settings)
+        var random = RandomStream(seed: 1, purpose: "bench")
+        image = Tensor(shape, values: (0..<shape.count).map { _ in Float(random.normal()) })
+        labels = (0..<shape.count).map { _ in UInt8(random.index(below: network.classes)) }
+        parameters = network.layout.count + layout.count
+    }
+
+    /// Parameters of the client network.
+    let parameters: Int
+
+    /// Bytes of parameters, moments and banks, and of the volume.
+    var stateBytes: Int { TensorPool.shared.bytesInUse }
+
+    /// Takes a step.
+    func seconds() throws -> Double {
+        let start = monotonicSeconds()
+        _ = try step.run(image: image, labels: labels, model: model, relocalization: relocalization)
+        return monotonicSeconds() - start
+    }
+}
+
+/// Where a step's time and memory go.
+private struct StepProfile {
+    private let seconds: Double
+    private let record: KernelProfile.Record
+    private let stateBytes: Int
+    private let peakBytes: Int
+
+    private static let manyThreads = [2, 4, 8, 16, 32, 64]
+
+    init(_ workload: StepWorkload) throws {
+        var seconds = 0.0
+        stateBytes = workload.stateBytes
+        TensorPool.shared.resetPeak()
+        record = try KernelProfile.recording { seconds = try workload.seconds() }
+        peakBytes = TensorPool.shared.peakBytes
+        self.seconds = seconds
+    }
+
+    /// Kinds with their seconds, the longest first; what no loop did comes last.
+    private var shares: [(name: String, seconds: Double)] {
+        let kinds = KernelKind.allCases.map { ($0.rawValue, record.seconds($0)) }.filter { $0.1 > 0 }
+        return kinds.sorted { $0.1 > $1.1 } + [("serial", seconds - kinds.reduce(0) { $0 + $1.1 })]
+    }
+
+    /// Seconds on so many threads; nil unless measured on one.
+    private var projections: [(threads: Int, seconds: Double)]? {
+        guard Parallel.shared.threads == 1 else { return nil }
+        return Self.manyThreads.map { ($0, record.projected(seconds, threads: $0)) }
+    }
+
+    var json: MetricsValue {
+        var object: [String: MetricsValue] = [
+            "seconds": .number(seconds),
+            "shares": .object(.init(uniqueKeysWithValues: shares.map { ($0.name, .number($0.seconds / seconds)) })),
+            "state_mib": .integer(stateBytes >> 20), "working_mib": .integer((peakBytes - stateBytes) >> 20),
+        ]
+        if let projections {
+            object["projected_seconds"] = .object(
+                .init(uniqueKeysWithValues: projections.map { (String($0.threads), .number($0.seconds)) }))
+        }
+        return .object(object)
+    }
+
+    var text: String {
+        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
+        var table = TextTable(columns: [.init("work", .left), .init("ms"), .init("%")])
+        for share in shares {
+            table.append([
+                share.name, String(format: "%.2f", 1e3 * share.seconds),
+                String(format: "%.1f", 100 * share.seconds / seconds),
+            ])
+        }
+        table.separate()
+        table.append(["step", String(format: "%.2f", 1e3 * seconds), "100.0"])
+        var text = table.rendered(style)
+        if let projections {
+            var table = TextTable(columns: [.init("threads"), .init("projected ms"), .init("speedup")])
+            for projection in projections {
+                table.append([
+                    String(projection.threads), String(format: "%.2f", 1e3 * projection.seconds),
+                    String(format: "%.1f", seconds / projection.seconds),
+                ])
+            }
+            text += "\n" + table.rendered(style)
+        }
+        return text + """
+
+            memory: \(stateBytes >> 20) MiB of parameters, banks and moments, \
+            \((peakBytes - stateBytes) >> 20) MiB of feature maps, gradients and scratch at the peak
+
+            """
+    }
+}
+
+/// The memory of this process.
+enum ProcessMemory {
+    /// The largest resident size so far.
+    static var peakMebibytes: Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss >> 10
+    }
+}
