@@ -20,7 +20,8 @@ struct ContractTests {
         case emptyShape, valuesOfAnotherCount, convolutionTaps, convolutionInput, convolutionGradient
         case convolutionWeights, pointwiseInput, pointwiseGradient, pointwiseWeights, pointwiseTarget
         case normalizationGroups, normalizationInput, normalizationGradient, poolingChannels, poolingGradient
-        case upsamplingInput, upsamplingSkip, upsamplingGradient, attentionWidths, attentionCounts, attentionGradient
+        case upsamplingInput, upsamplingSkip, upsamplingGradient, attentionWidths, attentionChannels, attentionCounts
+        case attentionGradient
         case labelCount, labelValue, teacher, squaredError, contrast, sum, concatenation, halves, adamCount, adamStep
 
         func make() {
@@ -66,6 +67,9 @@ struct ContractTests {
                     small, skip: large, weight: zeros, bias: zeros)
             case .upsamplingGradient: _ = TransposedConvolution(inputs: 4, outputs: 4).split(large, low: small.shape)
             case .attentionWidths: _ = DotProductAttention().forward(queries: small, keys: large, values: large)
+            case .attentionChannels:
+                let odd = Tensor.zeros(Shape(1, 2, 2, 6))
+                _ = DotProductAttention().forward(queries: odd, keys: odd, values: odd)
             case .attentionCounts:
                 _ = DotProductAttention().forward(queries: small, keys: small, values: large)
             case .attentionGradient:

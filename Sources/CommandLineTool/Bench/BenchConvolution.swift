@@ -13,7 +13,8 @@ struct BenchConvolution: ParsableCommand {
             A row per distinct convolution: milliseconds (best of several) by each algorithm that can compute it, the one \
             that a step uses marked by *, and how many billion multiplications and additions a direct convolution would \
             have done in a second. Winograd's algorithm does about a quarter of them, so that this can exceed the \
-            processor's peak.
+            processor's peak. The last column is the share of the time that went into its products; the rest \
+            transforms tiles and weights.
             """)
 
     @OptionGroup var network: BenchNetworkOptions
@@ -40,12 +41,13 @@ struct BenchConvolution: ParsableCommand {
             columns: [
                 .init("taps"), .init("channels"), .init("extent"), .init("×"), .init("algorithm", .left),
                 .init("forward ms"), .init("data ms"), .init("weights ms"), .init("GFLOP/s"),
+                .init("products %"),
             ])
         var rows: [MetricsValue] = []
         for workload in order {
             let chosen = workload.convolution.algorithm(for: workload.input)
             for algorithm in workload.convolution.algorithms {
-                let seconds = workload.seconds(by: algorithm, repeats: repeats)
+                let (seconds, products) = workload.measure(by: algorithm, repeats: repeats)
                 let rate = 3 * workload.operations / (seconds.reduce(0, +)) * 1e-9
                 let (convolution, shape) = (workload.convolution, workload.input)
                 table.append(
@@ -53,7 +55,10 @@ struct BenchConvolution: ParsableCommand {
                         "\(convolution.taps)×3×3", "\(convolution.inputs) → \(convolution.outputs)",
                         "\(shape.depth)×\(shape.height)×\(shape.width)", "\(distinct[workload] ?? 0)",
                         algorithm.rawValue + (algorithm == chosen ? " *" : ""),
-                    ] + seconds.map { String(format: "%.3f", 1e3 * $0) } + [String(format: "%.0f", rate)])
+                    ] + seconds.map { String(format: "%.3f", 1e3 * $0) } + [
+                        String(format: "%.0f", rate),
+                        algorithm == .winograd ? String(format: "%.0f", 100 * products) : "-",
+                    ])
                 rows.append(
                     .object([
                         "taps": .integer(convolution.taps), "inputs": .integer(convolution.inputs),
@@ -63,6 +68,7 @@ struct BenchConvolution: ParsableCommand {
                         "chosen": .bool(algorithm == chosen), "forward_seconds": .number(seconds[0]),
                         "backward_data_seconds": .number(seconds[1]), "backward_weights_seconds": .number(seconds[2]),
                         "direct_gflops": .number(rate),
+                        "products_share": algorithm == .winograd ? .number(products) : .null,
                     ]))
             }
         }
@@ -84,8 +90,11 @@ struct BenchConvolution: ParsableCommand {
         /// Multiplications and additions of one direct convolution, padding included.
         var operations: Double { 2 * Double(input.positions * convolution.weightCount) }
 
-        /// The best seconds of forward pass, gradient by the input and gradient by the weights.
-        func seconds(by algorithm: Convolution.Algorithm, repeats: Int) -> [Double] {
+        /// The best seconds of forward pass, gradient by the input and gradient by the weights, and the share of these that
+        /// went into Winograd's products.
+        func measure(
+            by algorithm: Convolution.Algorithm, repeats: Int
+        ) -> (seconds: [Double], products: Double) {
             var random = RandomStream(seed: 1, purpose: "bench")
             func tensor(_ shape: Shape) -> Tensor {
                 Tensor(shape, values: (0..<shape.count).map { _ in Float(random.uniform(in: -1...1)) })
@@ -96,16 +105,18 @@ struct BenchConvolution: ParsableCommand {
             let bias = tensor(.init(depth: 1, height: 1, width: 1, channels: convolution.outputs))
             let weightGradient = Tensor(weight.shape)
             let biasGradient = Tensor(bias.shape)
-            return [
-                best(of: repeats) {
-                    _ = convolution.forward(image, weight: weight.base, bias: bias.base, by: algorithm)
-                },
-                best(of: repeats) { _ = convolution.backwardData(gradient, weight: weight.base, by: algorithm) },
-                best(of: repeats) {
+            let passes: [() -> Void] = [
+                { _ = convolution.forward(image, weight: weight.base, bias: bias.base, by: algorithm) },
+                { _ = convolution.backwardData(gradient, weight: weight.base, by: algorithm) },
+                {
                     convolution.backwardWeights(
                         image, gradient, weight: weightGradient.base, bias: biasGradient.base, by: algorithm)
                 },
             ]
+            let seconds = passes.map { best(of: repeats, $0) }
+            let record = KernelProfile.recording { for pass in passes { pass() } }
+            let all = KernelKind.allCases.reduce(0) { $0 + record.seconds($1) }
+            return (seconds, record.seconds(.products) / max(all, .leastNormalMagnitude))
         }
     }
 }

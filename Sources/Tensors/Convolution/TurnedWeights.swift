@@ -9,6 +9,7 @@ enum TurnedWeights {
         let inputs = convolution.inputs
         let outputs = convolution.outputs
         let adjoint = Convolution(taps: convolution.taps, inputs: outputs, outputs: inputs)
+        // Squares of one cache line: a longer run of rows, which may be whole pages apart, would evict itself.
         let block = 16
         let blocks = (outputs + block - 1) / block
         TensorPool.shared.withScratch(convolution.weightCount) { turned in
@@ -16,8 +17,14 @@ enum TurnedWeights {
                 let tap = task / blocks
                 let source = weight + (taps - 1 - tap) * inputs * outputs
                 let target = turned + tap * inputs * outputs
-                for output in task % blocks * block..<min(outputs, (task % blocks + 1) * block) {
-                    for input in 0..<inputs { target[output &* inputs &+ input] = source[input &* outputs &+ output] }
+                let columns = task % blocks * block..<min(outputs, (task % blocks + 1) * block)
+                for first in stride(from: 0, to: inputs, by: block) {
+                    let end = min(inputs, first &+ block)
+                    for output in columns {
+                        for input in first..<end {
+                            target[output &* inputs &+ input] = source[input &* outputs &+ output]
+                        }
+                    }
                 }
             }
             body(adjoint, UnsafePointer(turned))

@@ -31,10 +31,13 @@ package struct DotProductAttention: Hashable, Sendable {
         fileprivate let normalizers: Tensor
     }
 
-    /// Attends from `queries` (N positions, d channels) over `keys` (M, d) and `values` (M, e).
+    /// Attends from `queries` (N positions, d channels) over `keys` (M, d) and `values` (M, e); d and e are multiples of 4.
     package func forward(queries: Tensor, keys: Tensor, values: Tensor) -> Output {
         require(queries.shape.channels == keys.shape.channels, "queries and keys of different width")
         require(keys.shape.positions == values.shape.positions, "as many keys as values")
+        require(
+            keys.shape.channels % 4 == 0 && values.shape.channels % 4 == 0, "attention works on multiples of 4 channels"
+        )
         let inner = keys.shape.channels
         let width = values.shape.channels
         let result = Tensor(queries.shape.with(channels: width))

@@ -57,12 +57,13 @@ struct PackedMatrix {
     /// `result[rows × columns] = left[rows × inner] · self`, for some of the panels.
     /// - Parameters:
     ///   - group: indices of panels; nil: all.
-    ///   - result: row 0, column 0 of the whole result, with room for the rounded number of columns.
+    ///   - result: row 0, column 0 of the whole result; its rows have room for the rounded number of columns.
     ///   - bias: a value for each column that the sums begin with.
     func multiply(
         _ left: MatrixProduct.Operand, rows: Int, group: Range<Int>? = nil, into result: UnsafeMutablePointer<Float>,
         rowStride: Int, bias: UnsafePointer<Float>? = nil, accumulating: Bool = false
     ) {
+        require(rowStride >= columns(of: group ?? all.indices).count, "rows of \(rowStride) floats for the panels")
         for (first, width) in all[group ?? all.indices] {
             for start in stride(from: 0, to: panels.rows, by: Self.depth) {
                 let beginning: PanelProduct.Start =
