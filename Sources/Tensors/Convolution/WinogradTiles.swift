@@ -16,12 +16,19 @@ struct Tile {
         slice + (((top &+ row) &* shape.width &+ left &+ column) &* shape.channels &+ channel)
     }
 
-    /// The value at a row and column of the tile, 0 outside the slice.
+    /// The first six values of a column, 0 outside the slice. Rows from the second on are not above it.
     @inline(__always)
-    func load<V: Lanes>(_ lanes: V.Type, _ row: Int, _ column: Int, _ channel: Int) -> V {
-        let (y, x) = (top &+ row, left &+ column)
-        guard y >= 0, x >= 0, y < shape.height, x < shape.width else { return .zero }
-        return V(pointer(row, column, channel))
+    func column<V: Lanes>(_ lanes: V.Type, _ column: Int, _ channel: Int) -> (V, V, V, V, V, V) {
+        let x = left &+ column
+        guard x >= 0, x < shape.width else { return (.zero, .zero, .zero, .zero, .zero, .zero) }
+        let p = pointer(0, column, channel)
+        let down = shape.width &* shape.channels
+        let rows = shape.height &- top
+        return (
+            top >= 0 ? V(p) : .zero, rows > 1 ? V(p + down) : .zero, rows > 2 ? V(p + 2 &* down) : .zero,
+            rows > 3 ? V(p + 3 &* down) : .zero, rows > 4 ? V(p + 4 &* down) : .zero,
+            rows > 5 ? V(p + 5 &* down) : .zero
+        )
     }
 }
 
@@ -84,24 +91,9 @@ struct InputTile: ChannelKernel {
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
-        let inside =
-            tile.top >= 0 && tile.left >= 0 && tile.top &+ 6 <= tile.shape.height && tile.left &+ 6 <= tile.shape.width
-        if inside {
-            let down = tile.shape.width &* tile.shape.channels
-            for column in 0..<6 {
-                let p = tile.pointer(0, column, channel)
-                let values = (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down))
-                store(WinogradTransform.input(values), column: rows + column, width: 6)
-            }
-        } else {
-            for column in 0..<6 {
-                let values = (
-                    tile.load(lanes, 0, column, channel), tile.load(lanes, 1, column, channel),
-                    tile.load(lanes, 2, column, channel), tile.load(lanes, 3, column, channel),
-                    tile.load(lanes, 4, column, channel), tile.load(lanes, 5, column, channel)
-                )
-                store(WinogradTransform.input(values), column: rows + column, width: 6)
-            }
+        for column in 0..<6 {
+            store(
+                WinogradTransform.input(tile.column(lanes, column, channel)), column: rows + column, width: 6)
         }
         let start = frequencies.pointer(lanes, channel)
         for row in 0..<6 {
@@ -154,11 +146,8 @@ struct GradientTile: ChannelKernel {
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let rows = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<4 {
-            let values = (
-                tile.load(lanes, 0, column, channel), tile.load(lanes, 1, column, channel),
-                tile.load(lanes, 2, column, channel), tile.load(lanes, 3, column, channel)
-            )
-            store(WinogradTransform.outputAdjoint(values), column: rows + column, width: 4)
+            let values = tile.column(lanes, column, channel)
+            store(WinogradTransform.outputAdjoint((values.0, values.1, values.2, values.3)), column: rows + column, width: 4)
         }
         let start = frequencies.pointer(lanes, channel)
         for row in 0..<6 {
