@@ -26,8 +26,8 @@ package struct Affine: Equatable, Sendable {
         var (b, c, d) = (b, c, d)
         let squares = b * b + c * c + d * d
         var a = 0.0
-        if squares > 1 {
-            // Rounding in the file: the quaternion of a half turn has a = 0.
+        // The quaternion of a half turn has a = 0, of which float32 in the file leaves a rounding (nibabel's bound).
+        if 1 - squares < 3 * 0x1p-23 {
             let scale = 1 / squares.squareRoot()
             (b, c, d) = (b * scale, c * scale, d * scale)
         } else {

@@ -9,6 +9,8 @@ struct WinogradConvolution {
     init(_ convolution: Convolution) { self.convolution = convolution }
 
     private static let frequencies = WinogradTransform.frequencies
+    /// Tiles that one task transforms, of one row.
+    private static let tilesPerTask = 8
     /// Panels of one task's result, so that wide layers have more tasks than frequencies.
     private static let panelsPerTask = 2
     /// Floats of the transformed weights that exist at once, where they can be divided.
@@ -270,17 +272,20 @@ struct WinogradConvolution {
         }
     }
 
-    /// Calls `body` for the tiles of a chunk, a row of tiles of a slice at a time; `tile` counts within the chunk.
+    /// Calls `body` for the tiles of a chunk, a part of a row of tiles of a slice at a time; `tile` counts within the chunk.
     @inline(__always)
     private func forEachTile(
         _ grid: TileGrid, _ chunk: Range<Int>,
         _ body: (_ slice: Int, _ row: Int, _ column: Int, _ tile: Int, _ scratch: UnsafeMutableRawPointer) -> Void
     ) {
-        Parallel.shared.loop(grid.shape.depth * chunk.count, .tiles) { task in
+        let blocks = (grid.columns + Self.tilesPerTask - 1) / Self.tilesPerTask
+        Parallel.shared.loop(grid.shape.depth * chunk.count * blocks, .tiles) { task in
+            let row = task / blocks
+            let first = task % blocks * Self.tilesPerTask
             withTileScratch { scratch in
-                for column in 0..<grid.columns {
+                for column in first..<min(grid.columns, first + Self.tilesPerTask) {
                     body(
-                        task / chunk.count, chunk.lowerBound + task % chunk.count, column, task * grid.columns + column,
+                        row / chunk.count, chunk.lowerBound + row % chunk.count, column, row * grid.columns + column,
                         scratch)
                 }
             }

@@ -147,7 +147,9 @@ struct GradientTile: ChannelKernel {
         let rows = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<4 {
             let values = tile.column(lanes, column, channel)
-            store(WinogradTransform.outputAdjoint((values.0, values.1, values.2, values.3)), column: rows + column, width: 4)
+            store(
+                WinogradTransform.outputAdjoint((values.0, values.1, values.2, values.3)), column: rows + column,
+                width: 4)
         }
         let start = frequencies.pointer(lanes, channel)
         for row in 0..<6 {

@@ -19,9 +19,9 @@ package struct DotProductAttention: Hashable, Sendable {
     /// The largest number of scores that exist at once.
     private static let blockScores = 1 << 20
     /// Queries of one task.
-    private static let rowBlock = 32
+    private static let rowBlock = 16
     /// Keys of one task in the backward pass.
-    private static let keyBlock = 64
+    private static let keyBlock = 32
 
     /// The result and what the backward pass needs of it.
     package struct Output: Sendable {
