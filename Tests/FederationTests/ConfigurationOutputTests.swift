@@ -79,7 +79,7 @@ struct ConfigurationOutputTests {
             "seed=2", "width=12", "size=8x64x64", "learning_rate=0.5", "local_epochs=9", "momentum=0.9",
             "participation=0.5", "history_depth=6", "crl.attention_scale=sqrt_d", "loss.dice=3",
             "aggregation.weights=volumes", "aggregation.parts=[decoder]", "preprocessing.spacing=2",
-            "augmentation.enabled=false", "augmentation.scale.range=[1, 1]", "preset=paper",
+            "augmentation.enabled=true", "augmentation.scale.range=[1, 1]", "preset=paper",
         ])
     func fixedKeys(_ setting: String) throws {
         let old = Configuration(preset: .tiny)

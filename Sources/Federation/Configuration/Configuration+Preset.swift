@@ -26,15 +26,14 @@ extension Configuration {
             size = VolumeSize(height: 128, width: 128)
             preprocessing.spacing = 1.75
         case .tiny:
-            rounds = 40
+            rounds = 28
             localEpochs = 1
             learningRate = 3e-3
             width = 8
             size = VolumeSize(height: 56, width: 56)
             preprocessing.spacing = 3
-            // Few steps are taken: they go to what the test volumes look like.
-            augmentation.rotation.probability = 0.2
-            augmentation.elastic.probability = 0
+            // Few steps are taken: they go to volumes as they are.
+            augmentation.enabled = false
         }
     }
 }
