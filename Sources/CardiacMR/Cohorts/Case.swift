@@ -9,6 +9,18 @@ package enum Phase: String, Codable, Sendable, CaseIterable {
 /// The three parts of a center's data. Subjects, not cases, are distributed: phases of one subject stay together.
 package enum Split: String, Codable, Sendable, CaseIterable {
     case train, validation, test
+
+    /// Distributes subjects in the order given: 30 % to test, 10 % to validate, the rest to train on; at least one to train
+    /// on and, of two or more, one to test. Each split is sorted.
+    package static func distribute(_ subjects: [String]) -> [Split: [String]] {
+        let count = subjects.count
+        let test = min(max(1, Int((0.3 * Double(count)).rounded())), max(0, count - 1))
+        let validation = max(0, min(Int((0.1 * Double(count)).rounded()), count - test - 1))
+        return [
+            .test: subjects[..<test].sorted(), .validation: subjects[test..<test + validation].sorted(),
+            .train: subjects[(test + validation)...].sorted(),
+        ]
+    }
 }
 
 /// One labelled image of a cohort.

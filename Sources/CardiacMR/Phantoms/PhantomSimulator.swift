@@ -102,21 +102,15 @@ package struct PhantomSimulator: Sendable {
         return "subject-" + String(repeating: "0", count: digits - number.count) + number
     }
 
-    /// 60 % of the subjects to train on, 10 % to validate, 30 % to test, at least one to train and one to test.
     private func cohort(_ center: Int, _ cases: [Case], _ folder: String) -> Cohort {
         let profile = CenterProfile.profile(
             ofCenter: center, heterogeneity: settings.heterogeneity, seed: settings.seed)
         var random = RandomStream(seed: settings.seed, purpose: "phantom splits", center)
         let names = random.permutation(of: settings.subjects).map { subjectName($0) }
-        let test = max(1, Int((0.3 * Double(settings.subjects)).rounded()))
-        let validation = min(Int((0.1 * Double(settings.subjects)).rounded()), settings.subjects - test - 1)
         let center = name(ofCenter: center)
         return Cohort(
             center: center, vendor: profile.vendor, sequence: profile.sequence.rawValue,
             classes: profile.sequence.classes,
-            splits: [
-                .test: names[..<test].sorted(), .validation: names[test..<test + validation].sorted(),
-                .train: names[(test + validation)...].sorted(),
-            ], cases: cases, folder: "\(folder)/\(center)")
+            splits: Split.distribute(names), cases: cases, folder: "\(folder)/\(center)")
     }
 }
