@@ -6,12 +6,15 @@ import Tensors
 /// `fedcrld evaluate`: how well the centers' networks segment held-out volumes.
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the Dice of every center's network on held-out cases.",
+        abstract: "Measure every center's network on held-out cases: Dice, distances, volumes, heart function.",
         discussion: """
-            Each case is segmented by its own center's network, and compared voxel for voxel on the image's own grid. The \
-            table has the mean of each class over the cases, --json every case.
+            Each case is segmented by its own center's network, and compared voxel for voxel on the image's own grid. \
+            Tables: the mean Dice of each center and class; Dice, HD95 and ASSD as mean ± standard deviation and median; \
+            volumes, ejection fractions and myocardial mass against the truth's, with bias, Bland and Altman's limits and \
+            correlation. --out writes every case as CSV and JSON, --json prints it.
 
-            Dice is 1 where both segmentations are empty and 0 where one is.
+            Dice is 1 where both segmentations are empty ("absent") and 0 where one is ("missed"); neither has a distance. \
+            HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means.
             """)
 
     @Option(name: .customLong("run"), help: .init("The folder of the run.", valueName: "folder"))
@@ -25,6 +28,11 @@ struct Evaluate: ParsableCommand {
     var data: String?
     @Option(help: .init("Only this center; all by default.", valueName: "name"))
     var center: String?
+    @Option(
+        help: .init(
+            "A folder to write cases.csv, function.csv and evaluation.json to; made where needed.",
+            valueName: "folder"))
+    var out: String?
     @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
     @Flag(help: "Print one JSON object, with every case.")
@@ -48,18 +56,23 @@ struct Evaluate: ParsableCommand {
             let state = try access.state(of: cohort.center)
             scores.append(
                 try evaluation.score(
-                    cohort, split: split, state: state, relocalization: access.relocalization(of: state)))
+                    cohort, split: split, state: state, relocalization: access.relocalization(of: state),
+                    measuring: true))
         }
-        if json {
-            Console.json([
-                "round": .integer(access.manifest.round), "split": .text(split.rawValue),
-                "mean_dice": meanDice(scores).map(MetricsValue.number) ?? .null,
-                "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
-            ])
-            return
-        }
+        let object: MetricsValue = [
+            "round": .integer(access.manifest.round), "split": .text(split.rawValue),
+            "mean_dice": meanDice(scores).map(MetricsValue.number) ?? .null,
+            "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
+        ]
+        if let out { try EvaluationFiles.write(scores, json: object, to: out) }
+        if json { return Console.json(object) }
+        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
         print("Dice after round \(access.manifest.round), \(split.rawValue) split, on native grids\n")
-        print(TextTable.dice(scores.map(\.row)).rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+        print(TextTable.dice(scores.map(\.row)).rendered(style))
+        print("Per class, mean ± standard deviation over the cases\n")
+        print(TextTable.classSummaries(scores).rendered(style))
+        print("Heart function, prediction − truth\n")
+        print(TextTable.function(scores).rendered(style), terminator: "")
     }
 }
 

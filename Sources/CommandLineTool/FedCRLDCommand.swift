@@ -25,8 +25,8 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, Train.self, Evaluate.self, Predict.self, Inspect.self, Verify.self, Rollback.self,
-            Bench.self,
+            Simulate.self, Import.self, Train.self, Evaluate.self, Predict.self, Score.self, Inspect.self, Verify.self,
+            Rollback.self, Bench.self,
         ])
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.

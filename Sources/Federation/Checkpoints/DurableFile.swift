@@ -80,8 +80,15 @@ package enum DurableFile {
             checksum = crc32_z(checksum, buffer, count)
             size += count
         }
+        return Fingerprint(size: size, crc32: hexadecimal(checksum))
+    }
+
+    /// The CRC-32 of bytes in memory, as eight hexadecimal digits.
+    static func crc32(of bytes: [UInt8]) -> String { hexadecimal(crc32_z(crc32_z(0, nil, 0), bytes, bytes.count)) }
+
+    private static func hexadecimal(_ checksum: UInt) -> String {
         let digits = String(checksum, radix: 16)
-        return Fingerprint(size: size, crc32: String(repeating: "0", count: 8 - digits.count) + digits)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     /// Gives an immutable file a second name; copies it where the file system has no hard links.

@@ -8,6 +8,11 @@ package struct Inspection {
     /// The same for a program.
     package private(set) var metrics: MetricsValue
 
+    init(text: String, metrics: MetricsValue) {
+        self.text = text
+        self.metrics = metrics
+    }
+
     /// A run: its configuration's main points, its checkpoints and the banks' history.
     package init(run path: String) throws {
         let run = try RunAccess(path)

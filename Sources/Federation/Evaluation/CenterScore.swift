@@ -6,8 +6,14 @@ package struct CenterScore: Codable, Sendable {
     package struct CaseScore: Codable, Sendable {
         /// Subject and phase.
         package var name: String
+        /// Who it shows.
+        package var subject: String
+        /// When in the cycle.
+        package var phase: CardiacMR.Phase
         /// Dice of each foreground class, in the center's order.
         package var dice: [Double]
+        /// Distances and volumes of each foreground class; empty where only Dice was asked for.
+        package var measures: [ClassMeasures]
     }
 
     /// The center.
@@ -53,10 +59,33 @@ package struct CenterScore: Codable, Sendable {
 extension CenterScore {
     /// ``metrics`` with every case.
     package var detailedMetrics: MetricsValue {
+        func list(_ values: [Double?]) -> MetricsValue { .list(values.map { $0.map(MetricsValue.number) ?? .null }) }
         let rows: [MetricsValue] = cases.map { item in
-            ["case": .text(item.name), "dice": .list(item.dice.map { .number($0) })]
+            [
+                "case": .text(item.name), "subject": .text(item.subject), "phase": .text(item.phase.rawValue),
+                "dice": list(item.dice), "hd95_mm": list(item.measures.map(\.hausdorff95)),
+                "assd_mm": list(item.measures.map(\.averageSurfaceDistance)),
+                "predicted_ml": list(item.measures.map(\.predictedVolume)),
+                "true_ml": list(item.measures.map(\.trueVolume)),
+            ]
         }
-        return ["classes": .list(classes.map { .text($0) }), "summary": metrics, "cases": .list(rows)]
+        let function = functionQuantities.map { quantity -> MetricsValue in
+            var object: [String: MetricsValue] = [
+                "quantity": .text(quantity.name), "unit": .text(quantity.unit),
+                "subjects": .list(quantity.pairs.map { .text($0.subject) }),
+                "predicted": list(quantity.pairs.map(\.prediction)), "true": list(quantity.pairs.map(\.truth)),
+            ]
+            if let agreement = quantity.agreement {
+                object["bias"] = .number(agreement.bias)
+                object["limits"] = agreement.limits.map(MetricsValue.number) ?? .null
+                object["correlation"] = agreement.correlation.map(MetricsValue.number) ?? .null
+            }
+            return .object(object)
+        }
+        return [
+            "classes": .list(classes.map { .text($0) }), "summary": metrics, "cases": .list(rows),
+            "class_summary": .list(classSummaries.map(\.metrics)), "function": .list(function),
+        ]
     }
 }
 

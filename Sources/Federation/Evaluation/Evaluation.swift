@@ -10,9 +10,11 @@ package struct Evaluation {
     package init(_ data: CenterData) { self.data = data }
 
     /// The scores of a center's cases of a split.
+    /// - Parameter measuring: whether distances and volumes are measured, too, which takes longer than segmenting.
     /// - Throws: where the cohort has not as many classes as the network, or a case cannot be read.
     package func score(
-        _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService
+        _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService,
+        measuring: Bool = false
     ) throws -> CenterScore {
         guard cohort.classes.count == state.network.classes else {
             throw FederationError(
@@ -25,10 +27,18 @@ package struct Evaluation {
         for item in cohort.cases(in: split) {
             let sample = try data.sample(item, of: cohort)
             let prediction = try Self.segment(sample, state: state, relocalization: relocalization)
+            let truth = try data.truth(item, of: cohort)
             let counts = SegmentationCounts(
-                prediction: prediction.labels, truth: try data.truth(item, of: cohort).labels,
-                classes: cohort.classes.count)
-            score.cases.append(.init(name: item.name, dice: counts.foregroundDice))
+                prediction: prediction.labels, truth: truth.labels, classes: cohort.classes.count)
+            let measures =
+                measuring
+                ? (1..<cohort.classes.count).map {
+                    ClassMeasures(UInt8($0), prediction: prediction, truth: truth)
+                } : []
+            score.cases.append(
+                .init(
+                    name: item.name, subject: item.subject, phase: item.phase, dice: counts.foregroundDice,
+                    measures: measures))
         }
         return score
     }

@@ -1,0 +1,62 @@
+import Foundation
+
+/// An evaluation as files for other programs.
+package enum EvaluationFiles {
+    /// A row per case and class: `cases.csv`.
+    package static func cases(_ scores: [CenterScore]) -> String {
+        var text = "center,subject,phase,class,dice,hd95_mm,assd_mm,predicted_ml,true_ml\n"
+        for score in scores {
+            for item in score.cases {
+                for (index, measures) in item.measures.enumerated() {
+                    text += row(
+                        [score.center, item.subject, item.phase.rawValue, score.classes[index]],
+                        [
+                            item.dice[index], measures.hausdorff95, measures.averageSurfaceDistance,
+                            measures.predictedVolume, measures.trueVolume,
+                        ])
+                }
+            }
+        }
+        return text
+    }
+
+    /// A row per subject and quantity of heart function: `function.csv`.
+    package static func function(_ scores: [CenterScore]) -> String {
+        var text = "center,subject,quantity,unit,predicted,true\n"
+        for score in scores {
+            for quantity in score.functionQuantities {
+                for pair in quantity.pairs {
+                    text += row(
+                        [score.center, pair.subject, quantity.name, quantity.unit], [pair.prediction, pair.truth])
+                }
+            }
+        }
+        return text
+    }
+
+    /// Writes `cases.csv`, `function.csv` and `evaluation.json` to a folder, which is made where it is not there.
+    package static func write(_ scores: [CenterScore], json: MetricsValue, to folder: String) throws(FederationError) {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            for (name, text) in [
+                ("cases.csv", cases(scores)), ("function.csv", function(scores)),
+                ("evaluation.json", json.json + "\n"),
+            ] {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
+            }
+        } catch {
+            throw FederationError(
+                attempted: "write the evaluation to", subject: folder, reason: error.localizedDescription,
+                remedy: "check that the folder can be made and written, and the disk's free space")
+        }
+    }
+
+    /// RFC 4180: texts that hold a separator are quoted. What does not exist is empty.
+    private static func row(_ texts: [String], _ numbers: [Double?]) -> String {
+        let quoted = texts.map { text in
+            text.contains(where: { ",\"\n\r".contains($0) })
+                ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+        }
+        return (quoted + numbers.map { $0.map { String(format: "%.6g", $0) } ?? "" }).joined(separator: ",") + "\n"
+    }
+}
