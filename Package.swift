@@ -41,6 +41,8 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: choice("OPENBLAS_PKGCONFIG", "openblas"),
             providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: choice("PNG_PKGCONFIG", "libpng"), providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: choice("ZLIB_PKGCONFIG", "zlib"), providers: [.apt(["zlib1g-dev"])]),
 
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
@@ -56,10 +58,11 @@ let package = Package(
             dependencies: [
                 "CardiacMR", "CZlib", "FedCRLD", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
             ], swiftSettings: strict),
+        .target(name: "Reports", dependencies: ["CardiacMR", "CPNG", "FedCRLD", "Federation"], swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors",
+                "CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Reports", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 

@@ -9,7 +9,7 @@ package struct Attention: Sendable {
     private let projection: PointwiseLayer
     private let kernel: DotProductAttention
 
-    /// Registers `name.query`, `name.key`, `name.value`, `name.output`.
+    /// Registers `name.query`, `name.key`, `name.value`, `name.output`; `channels` is a multiple of 8.
     package init(_ name: String, channels: Int, scale: Float, in layout: inout ParameterLayout) {
         let inner = channels / 2
         query = PointwiseLayer(name + ".query", inputs: channels, outputs: inner, in: &layout)

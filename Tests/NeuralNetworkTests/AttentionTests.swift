@@ -6,7 +6,7 @@ import Testing
 struct AttentionTests {
     @Test(
         "agrees with its definition in float64 and with that one's differences",
-        arguments: [(8, 1), (4, 0.5), (12, 2)] as [(Int, Float)])
+        arguments: [(8, 1), (16, 0.5), (24, 2)] as [(Int, Float)])
     func gradients(_ channels: Int, _ scale: Float) {
         var layout = ParameterLayout()
         let attention = Attention("attention", channels: channels, scale: scale, in: &layout)

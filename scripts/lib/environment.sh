@@ -33,7 +33,7 @@ missing_packages() {
   # Programs that the script needs beside: their packages have their names.
   for program in "${needed_programs[@]}"; do command -v "$program" >/dev/null || echo "$program"; done
   if ! command -v pkg-config >/dev/null; then
-    printf '%s\n' pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libopenblas-dev zlib1g-dev
+    printf '%s\n' pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libopenblas-dev zlib1g-dev libpng-dev
     return
   fi
   pkg-config --exists "${FEDCRLD_MPI_PKGCONFIG:-ompi-c}" || echo libopenmpi-dev
@@ -41,6 +41,7 @@ missing_packages() {
   pkg-config --exists "${FEDCRLD_HDF5_PKGCONFIG:-hdf5-serial}" || echo libhdf5-dev
   pkg-config --exists "${FEDCRLD_OPENBLAS_PKGCONFIG:-openblas}" || echo libopenblas-dev
   pkg-config --exists "${FEDCRLD_ZLIB_PKGCONFIG:-zlib}" || echo zlib1g-dev
+  pkg-config --exists "${FEDCRLD_PNG_PKGCONFIG:-libpng}" || echo libpng-dev
 }
 
 # Installs what is missing by apt-get; says so before. Does and says nothing where all is there.
@@ -50,8 +51,8 @@ install_libraries() {
   ((${#packages[@]})) || return 0
   command -v apt-get >/dev/null ||
     fail "these Debian packages, or what your system has in their place, are missing: ${packages[*]}." \
-      "There is no apt-get here to install them. On a cluster load the modules of MPI, HDF5, OpenBLAS and zlib;" \
-      "where pkg-config has other names for them, set FEDCRLD_{MPI,HDF5,OPENBLAS,ZLIB}_PKGCONFIG"
+      "There is no apt-get here to install them. On a cluster load the modules of MPI, HDF5, OpenBLAS, zlib and libpng;" \
+      "where pkg-config has other names for them, set FEDCRLD_{MPI,HDF5,OPENBLAS,ZLIB,PNG}_PKGCONFIG"
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
       fail "an administrator must install: apt-get install ${packages[*]} (there is no sudo here)"

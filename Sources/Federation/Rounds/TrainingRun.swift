@@ -108,7 +108,7 @@ package final class TrainingRun {
         }
         rank.communicator.context = "evaluation"
         try console.evaluated(round: max(last, firstRound - 1), scores: evaluate(.test), isLast: true)
-        try console.finish(phases: phases())
+        try console.finish(round: max(last, firstRound - 1), phases: phases())
         if rank.isRoot { try DurableFile.remove(folder.working) }
         return .finished
     }

@@ -103,10 +103,12 @@ final class RunConsole {
         try metrics?.synchronize()
     }
 
-    func finish(phases: [[Double]]?) throws {
+    func finish(round: Int, phases: [[Double]]?) throws {
         guard let phases, let metrics else { return }
         print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
         print(TextTable.phases(ranks: phases).rendered(style), terminator: "")
+        try metrics.append(
+            kind: "phases", round: round, ["ranks": .list(phases.map { .list($0.map { .number($0) }) })])
         print("\nrun: \(folder.path)")
         try metrics.synchronize()
     }

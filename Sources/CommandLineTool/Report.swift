@@ -1,0 +1,41 @@
+import ArgumentParser
+import CardiacMR
+import Federation
+import Foundation
+import Reports
+import Tensors
+
+/// `fedcrld report`: a run as one page.
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a run's report: one self-contained HTML page.",
+        discussion: """
+            Learning curves of every center, its distance from the server's representation, tables and plots of Dice, HD95 and \
+            ASSD, heart function, pictures of the best, median and worst cases, time by phase, configuration. The page needs no \
+            other file and no network. It shows slices of the images: give it to nobody who may not see them.
+            """)
+
+    @Argument(help: "The run's folder.")
+    var folder: String
+    @Option(help: .init("The page to write; by default RUN/report.html.", valueName: "file"))
+    var out: String?
+    @Option(help: "The cases of which split.")
+    var split = Split.test
+    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
+    var checkpoint: Int?
+    @Option(
+        help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
+    var data: String?
+    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
+    var threads = 0
+
+    func run() throws {
+        Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
+        let access = try RunAccess(folder, round: checkpoint)
+        let cohorts = try Cohort.loadAll(data: data ?? access.configuration.data ?? "")
+        let report = try RunReport(access, cohorts: cohorts, split: split) { Console.error("warning: \($0)") }
+        let path = out ?? "\(access.folder.path)/report.html"
+        try report.write(to: path)
+        print(path)
+    }
+}

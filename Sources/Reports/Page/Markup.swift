@@ -1,0 +1,49 @@
+import Foundation
+
+/// Text for HTML and SVG.
+enum Markup {
+    /// A text with the characters that markup takes for itself replaced.
+    static func escape(_ text: String) -> String {
+        var result = ""
+        for character in text {
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            default: result.append(character)
+            }
+        }
+        return result
+    }
+
+    /// A number with so many digits after the point; "–" where there is none.
+    static func number(_ value: Double?, _ digits: Int) -> String {
+        guard let value, value.isFinite else { return "–" }
+        return String(format: "%.\(digits)f", value).replacingOccurrences(of: "-", with: "−")
+    }
+
+    /// A coordinate.
+    static func place(_ value: Double) -> String { String(format: "%.1f", value) }
+}
+
+/// A table with headings for rows and columns.
+struct MarkupTable {
+    let caption: String
+    let columns: [String]
+    /// Each row's heading, then its cells.
+    var rows: [(heading: String, cells: [String])] = []
+
+    var html: String {
+        var text = "<div class=\"table\"><table><caption>\(Markup.escape(caption))</caption><thead><tr>"
+        for (index, column) in columns.enumerated() {
+            text += "<th scope=\"col\"\(index == 0 ? " class=\"name\"" : "")>\(Markup.escape(column))</th>"
+        }
+        text += "</tr></thead><tbody>"
+        for row in rows {
+            text += "<tr><th scope=\"row\" class=\"name\">\(Markup.escape(row.heading))</th>"
+            text += row.cells.map { "<td>\(Markup.escape($0))</td>" }.joined() + "</tr>"
+        }
+        return text + "</tbody></table></div>\n"
+    }
+}

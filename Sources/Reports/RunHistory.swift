@@ -1,0 +1,51 @@
+import Federation
+import Foundation
+
+/// What a run's `metrics.jsonl` tells.
+package struct RunHistory: Sendable {
+    /// One center's course.
+    package struct Course: Sendable {
+        /// The rounds that the center took part in, with its mean losses by term.
+        package var rounds: [(round: Int, losses: [String: Double])] = []
+        /// The rounds in which it was evaluated, with its mean foreground Dice.
+        package var dice: [(round: Int, value: Double)] = []
+    }
+
+    /// Courses by center.
+    package private(set) var centers: [String: Course] = [:]
+    /// Seconds per phase of every rank, in the order of `Phase`, then the total; empty where the run has not ended.
+    package private(set) var phases: [[Double]] = []
+    /// The last round.
+    package private(set) var lastRound = 0
+    /// Wall seconds of all rounds.
+    package private(set) var seconds = 0.0
+
+    /// Reads the file of a run. A line that a crash left incomplete is passed over.
+    package init(_ folder: RunFolder) throws(ReportsError) {
+        guard let data = FileManager.default.contents(atPath: folder.metrics) else {
+            throw ReportsError(
+                attempted: "read", subject: folder.metrics, reason: "there is no such file, or it may not be read",
+                remedy: "give the folder of a run (--out of `fedcrld train`)")
+        }
+        for line in data.split(separator: UInt8(ascii: "\n")) {
+            guard let object = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
+                let round = object["round"] as? Int, let kind = object["kind"] as? String
+            else { continue }
+            lastRound = max(lastRound, round)
+            switch kind {
+            case "round":
+                seconds += object["seconds"] as? Double ?? 0
+                for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
+                    centers[center, default: .init()].rounds.append((round, values.compactMapValues { $0 as? Double }))
+                }
+            case "evaluation":
+                for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
+                    guard let mean = values["mean_dice"] as? Double else { continue }
+                    centers[center, default: .init()].dice.append((round, mean))
+                }
+            case "phases": phases = object["ranks"] as? [[Double]] ?? []
+            default: break
+            }
+        }
+    }
+}
