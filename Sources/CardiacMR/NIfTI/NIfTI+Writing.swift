@@ -55,11 +55,30 @@ extension NIfTI {
         try write(volume.grid, .uint8, to: path) { chunk, bytes in bytes += volume.labels[chunk] }
     }
 
+    /// Writes the segmentations of an image's frames as one 4-D image.
+    /// - Parameters:
+    ///   - frames: of one grid, at least one.
+    ///   - interval: from a frame to the next, in seconds.
+    package static func write(_ frames: [LabelVolume], interval: Double, to path: String) throws(CardiacMRError) {
+        guard let grid = frames.first?.grid else { preconditionFailure("an image has at least one frame") }
+        precondition(frames.allSatisfy { $0.grid == grid }, "frames of one grid")
+        try write(grid, .uint8, frames: frames.count, interval: interval, to: path) { chunk, bytes in
+            // Chunks may go beyond a frame's end.
+            var place = chunk.lowerBound
+            while place < chunk.upperBound {
+                let frame = place / grid.count
+                let end = min(chunk.upperBound, (frame + 1) * grid.count)
+                bytes += frames[frame].labels[place - frame * grid.count..<end - frame * grid.count]
+                place = end
+            }
+        }
+    }
+
     private static func write(
-        _ grid: Grid, _ dataType: NIfTIDataType, to path: String,
+        _ grid: Grid, _ dataType: NIfTIDataType, frames: Int = 1, interval: Double = 0, to path: String,
         _ append: (_ voxels: Range<Int>, _ bytes: inout [UInt8]) -> Void
     ) throws(CardiacMRError) {
-        guard grid.size.max() <= Int(Int16.max) else {
+        guard max(grid.size.max(), frames) <= Int(Int16.max) else {
             throw .writing(path, "NIfTI-1 holds at most 32767 voxels along an axis", "write smaller volumes")
         }
         let partial = "\(path).partial-\(getpid())"
@@ -71,13 +90,14 @@ extension NIfTI {
         func put(_ bytes: [UInt8]) {
             good = good && gzwrite(file, bytes, UInt32(bytes.count)) == Int32(bytes.count)
         }
-        put(headerBytes(grid, dataType))
+        put(headerBytes(grid, dataType, frames: frames, interval: interval))
         let chunk = 1 << 18
         var bytes: [UInt8] = []
         bytes.reserveCapacity(chunk * dataType.bytes)
-        for start in stride(from: 0, to: grid.count, by: chunk) where good {
+        let count = frames * grid.count
+        for start in stride(from: 0, to: count, by: chunk) where good {
             bytes.removeAll(keepingCapacity: true)
-            append(start..<min(start + chunk, grid.count), &bytes)
+            append(start..<min(start + chunk, count), &bytes)
             put(bytes)
         }
         guard gzclose_w(file) == Z_OK, good, rename(partial, path) == 0 else {
@@ -88,7 +108,9 @@ extension NIfTI {
     }
 
     /// 348 bytes of header and 4 that say "no extension".
-    private static func headerBytes(_ grid: Grid, _ dataType: NIfTIDataType) -> [UInt8] {
+    private static func headerBytes(
+        _ grid: Grid, _ dataType: NIfTIDataType, frames: Int, interval: Double
+    ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 352)
         func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
             for index in 0..<Value.bitWidth / 8 {
@@ -99,14 +121,17 @@ extension NIfTI {
         let layout = NIfTILayout.version1
         let affine = grid.affine
         put(Int32(348), at: 0)
-        for (index, size) in [3, grid.size.x, grid.size.y, grid.size.z, 1, 1, 1, 1].enumerated() {
+        let dimensions = [frames > 1 ? 4 : 3, grid.size.x, grid.size.y, grid.size.z, frames, 1, 1, 1]
+        for (index, size) in dimensions.enumerated() {
             put(Int16(size), at: layout.dim + 2 * index)
         }
         put(dataType.rawValue, at: layout.dataType)
         put(Int16(8 * dataType.bytes), at: 72)
         put(352.0, at: layout.dataOffset)
         put(1.0, at: layout.slope)
-        bytes[layout.units] = 2
+        // Millimeters, and seconds where there is a time.
+        bytes[layout.units] = frames > 1 ? 2 + 8 : 2
+        put(frames > 1 ? interval : 0, at: layout.pixdim + 16)
         for axis in 0..<3 {
             put(grid.spacing[axis], at: layout.pixdim + 4 * (axis + 1))
             put(affine.x[axis], at: layout.sform + 16 * axis)

@@ -11,19 +11,42 @@ package enum NIfTI {
     /// Reads one frame of an image, scaled by slope and intercept.
     /// - Parameter frame: 0-based; 0 is the whole of a 3-D image.
     package static func read(_ path: String, frame: Int = 0) throws(CardiacMRError) -> Volume {
+        var volume: Volume?
+        try read(
+            path,
+            frames: { header throws(CardiacMRError) in
+                guard (0..<header.frames).contains(frame) else {
+                    throw .reading(path, "it has no frame \(frame)", "its frames are 0 to \(header.frames - 1)")
+                }
+                return frame..<frame + 1
+            }
+        ) { _, found in volume = found }
+        guard let volume else { throw .reading(path, "it has no frame \(frame)", "give an image with frames") }
+        return volume
+    }
+
+    /// Reads all frames of an image one after the other, without holding more than one.
+    package static func readFrames(
+        _ path: String, _ body: (_ frame: Int, _ volume: Volume) throws(CardiacMRError) -> Void
+    ) throws(CardiacMRError) {
+        try read(path, frames: { header in 0..<header.frames }, body)
+    }
+
+    private static func read(
+        _ path: String, frames: (NIfTIHeader) throws(CardiacMRError) -> Range<Int>,
+        _ body: (_ frame: Int, _ volume: Volume) throws(CardiacMRError) -> Void
+    ) throws(CardiacMRError) {
         let source = try ByteSource(path: path)
         let header = try header(from: source, path: path)
-        guard (0..<header.frames).contains(frame) else {
-            throw .reading(path, "it has no frame \(frame)", "its frames are 0 to \(header.frames - 1)")
-        }
+        let frames = try frames(header)
         guard header.isPair else {
             try source.skip(header.dataOffset - header.headerBytes)
-            return try voxels(from: source, path: path, header: header, frame: frame)
+            return try voxels(from: source, path: path, header: header, frames: frames, body)
         }
         let imagePath = try imagePath(ofHeader: path)
         let image = try ByteSource(path: imagePath)
         try image.skip(header.dataOffset)
-        return try voxels(from: image, path: imagePath, header: header, frame: frame)
+        try voxels(from: image, path: imagePath, header: header, frames: frames, body)
     }
 
     private static func header(from source: borrowing ByteSource, path: String) throws(CardiacMRError) -> NIfTIHeader {
@@ -57,10 +80,11 @@ package enum NIfTI {
             "name the pair NAME.hdr and NAME.img")
     }
 
-    /// Reads a frame from a source that stands at the first frame.
+    /// Reads frames from a source that stands at the first frame.
     private static func voxels(
-        from source: borrowing ByteSource, path: String, header: NIfTIHeader, frame: Int
-    ) throws(CardiacMRError) -> Volume {
+        from source: borrowing ByteSource, path: String, header: NIfTIHeader, frames: Range<Int>,
+        _ body: (_ frame: Int, _ volume: Volume) throws(CardiacMRError) -> Void
+    ) throws(CardiacMRError) {
         let fileSize = try FileStatus.size(ofFile: path)
         let all = header.dataOffset + header.frames * header.frameBytes
         // Deflate shrinks by at most 1032:1, so a file's size bounds what its header may claim.
@@ -69,7 +93,15 @@ package enum NIfTI {
                 path, "its header claims \(all) bytes, more than a file of \(fileSize) bytes can hold",
                 "copy the file again from its source")
         }
-        try source.skip(frame * header.frameBytes)
+        try source.skip(frames.lowerBound * header.frameBytes)
+        for frame in frames { try body(frame, try voxels(from: source, header: header, frame: frame)) }
+        try source.verifyEnd(limit: (header.frames - frames.upperBound) * header.frameBytes + 1 << 20)
+    }
+
+    /// Reads the frame that a source stands at.
+    private static func voxels(
+        from source: borrowing ByteSource, header: NIfTIHeader, frame: Int
+    ) throws(CardiacMRError) -> Volume {
         let chunk = 1 << 18
         let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk * header.dataType.bytes, alignment: 16)
         let numbers = UnsafeMutableBufferPointer<Float>.allocate(capacity: chunk)
@@ -89,7 +121,6 @@ package enum NIfTI {
                 UnsafeRawBufferPointer(raw), count: count, header: header, into: numbers)
             voxels.append(contentsOf: numbers[..<count])
         }
-        try source.verifyEnd(limit: (header.frames - 1 - frame) * header.frameBytes + 1 << 20)
         return Volume(grid: header.grid, voxels: voxels)
     }
 }

@@ -47,6 +47,15 @@ extension NIfTIHeader {
         self.isPair = isPair
         self.dataType = dataType
         self.frames = frames
+        // Times are in seconds unless the units say milliseconds (16) or microseconds (24).
+        let interval = layout.real(header, layout.pixdim, 4)
+        let second: Double =
+            switch bytes[layout.units] & 0x38 {
+            case 16: 1e-3
+            case 24: 1e-6
+            default: 1
+            }
+        frameInterval = interval.isFinite && interval > 0 ? interval * second : 0
         grid = try Self.grid(header, layout, size, invalid)
         dataOffset = try Self.dataOffset(header, layout, isPair: isPair, invalid)
 

@@ -11,6 +11,8 @@ package struct NIfTIHeader: Equatable, Sendable {
     package var grid: Grid
     /// Number of frames of a 4-D image, 1 for 3-D.
     package var frames: Int
+    /// From a frame to the next, in seconds; 0 where the file does not say.
+    package var frameInterval: Double
     /// Where the voxels begin, in bytes.
     package var dataOffset: Int
     /// Value = stored · slope + intercept.

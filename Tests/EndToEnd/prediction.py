@@ -1,0 +1,136 @@
+"""Segmentations overlay their images in other readers, whatever the grid, and score as evaluate says."""
+
+import functools
+import json
+
+from lib.program import fedcrld
+from lib.runs import centers, cohort, simulate, train
+from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+
+try:
+    import nibabel
+    import numpy
+
+    absence = None
+except ImportError as error:
+    absence = f"python3 has no module {error.name}"
+
+
+@functools.cache
+def finished():
+    """The data and a run that has learnt to predict something."""
+    if absence:
+        raise Skip(absence)
+    data = simulate(shared_folder())
+    out = shared_folder() / "run"
+    train(data, out, "rounds=8", "learning_rate=1e-2", ranks=3).succeeded()
+    return data, out, centers(data)[0]
+
+
+def predict(image, output, *options):
+    _, out, center = finished()
+    return fedcrld("predict", "--run", out, "--center", center, "--input", image, "--output", output, *options)
+
+
+def odd_image(path, frames=None):
+    """A test image with its axes exchanged and turned, cropped, in voxels of three different sizes, perhaps in frames."""
+    data, _, center = finished()
+    case = cohort(data, center)["cases"][0]
+    image = nibabel.load(data / center / case["image"])
+    voxels = numpy.asarray(image.dataobj)[3:-2, 1:-6, :]
+    if frames:
+        voxels = numpy.stack([voxels * (1 + 0.1 * frame) for frame in range(frames)], axis=3).astype(numpy.int16)
+    angle = 0.4
+    rotation = numpy.array(
+        [[0, -numpy.cos(angle), numpy.sin(angle)], [1, 0, 0], [0, numpy.sin(angle), numpy.cos(angle)]])
+    affine = numpy.eye(4)
+    affine[:3, :3] = rotation @ numpy.diag([2.1, 3.4, -9.75])
+    affine[:3, 3] = [40.5, -12.25, 7]
+    result = nibabel.Nifti1Image(voxels, affine)
+    if frames:
+        result.header.set_zooms([2.1, 3.4, 9.75, 0.043])
+        result.header.set_xyzt_units("mm", "sec")
+    nibabel.save(result, path)
+    return voxels, affine
+
+
+@test("a rotated, anisotropic, cropped 4-D image gets a mask of its grid, frame by frame")
+def _(folder):
+    finished()
+    voxels, affine = odd_image(folder / "cine.nii.gz", frames=3)
+    predict(folder / "cine.nii.gz", folder / "masks.nii.gz").succeeded()
+    masks = nibabel.load(folder / "masks.nii.gz")
+    expect_equal(masks.shape, voxels.shape, "shape")
+    expect(numpy.allclose(masks.affine, affine, atol=1e-4), f"affine {masks.affine}")
+    expect(abs(masks.header.get_zooms()[3] - 0.043) < 1e-6, "the time between frames")
+    for frame in range(3):
+        predict(folder / "cine.nii.gz", folder / "one.nii", "--frame", frame).succeeded()
+        one = numpy.asarray(nibabel.load(folder / "one.nii").dataobj)
+        expect(numpy.array_equal(one, numpy.asarray(masks.dataobj)[..., frame]), f"frame {frame} alone is another")
+    predict(folder / "cine.nii.gz", folder / "one.nii", "--frame", 3).failed_with(1, "no frame 3", "0 to 2")
+
+
+@test("SimpleITK reads the mask at the image's place")
+def _(folder):
+    finished()
+    try:
+        import SimpleITK
+    except ImportError:
+        raise Skip("python3 has no module SimpleITK") from None
+    odd_image(folder / "image.nii.gz")
+    predict(folder / "image.nii.gz", folder / "mask.nii.gz").succeeded()
+    image, mask = (SimpleITK.ReadImage(str(folder / f"{name}.nii.gz")) for name in ("image", "mask"))
+    expect_equal(mask.GetSize(), image.GetSize(), "size")
+    for what in ("GetOrigin", "GetSpacing", "GetDirection"):
+        found, wanted = getattr(mask, what)(), getattr(image, what)()
+        expect(numpy.allclose(found, wanted, atol=1e-4), f"{what}: {found}, not {wanted}")
+    read = SimpleITK.GetArrayFromImage(mask).transpose(2, 1, 0)
+    expect(numpy.array_equal(read, numpy.asarray(nibabel.load(folder / "mask.nii.gz").dataobj)), "the values differ")
+
+
+@test("a predicted mask's Dice is the one that evaluate gives")
+def _(folder):
+    data, out, center = finished()
+    result = json.loads(fedcrld("evaluate", "--run", out, "--center", center, "--json").succeeded().out)
+    scores = {case["case"]: case for case in result["centers"][center]["cases"]}
+    information = cohort(data, center)
+    seen = 0.0
+    for case in information["cases"]:
+        name = f"{case['subject']}-{case['phase']}"
+        if name not in scores:
+            continue
+        predict(data / center / case["image"], folder / f"{name}.nii.gz").succeeded()
+        mask = numpy.asarray(nibabel.load(folder / f"{name}.nii.gz").dataobj)
+        truth = numpy.asarray(nibabel.load(data / center / case["label"]).dataobj)
+        for label, found in enumerate(scores[name]["dice"], 1):
+            ours, theirs = mask == label, truth == label
+            size = ours.sum() + theirs.sum()
+            wanted = 2 * (ours & theirs).sum() / size if size else 1
+            expect(abs(found - wanted) < 1e-12, f"Dice of class {label} of {name}: {found}, not {wanted}")
+            seen += wanted
+        score = json.loads(fedcrld(
+            "score", "--prediction", folder / f"{name}.nii.gz", "--truth", data / center / case["label"],
+            "--json").succeeded().out)
+        for row in score["classes"]:
+            expect_equal(row["dice"], scores[name]["dice"][row["label"] - 1], f"what score says of {name}")
+            expect_equal(row["hd95_mm"], scores[name]["hd95_mm"][row["label"] - 1], f"HD95 of {name}")
+    expect(seen > 0, "the network predicts nothing")
+
+
+@test("a folder of images becomes a folder of masks; a bad image is named and does not cost the others")
+def _(folder):
+    finished()
+    scans = folder / "scans"
+    scans.mkdir()
+    for name in ("a.nii.gz", "c.nii"):
+        odd_image(scans / name)
+    (scans / "notes.txt").write_text("no image")
+    predict(scans, folder / "masks").succeeded()
+    expect_equal(sorted(path.name for path in (folder / "masks").iterdir()), ["a.nii.gz", "c.nii"], "masks")
+    (scans / "b.nii.gz").write_bytes(b"no image either")
+    result = predict(scans, folder / "again").failed_with(1, "1 of 3 images")
+    expect("b.nii.gz" in result.err, "the bad image is not named")
+    expect_equal(sorted(path.name for path in (folder / "again").iterdir()), ["a.nii.gz", "c.nii"], "masks")
+
+
+main()
