@@ -5,8 +5,9 @@ import Tensors
 
 /// A center's part of a round: some epochs over its training volumes, one at a time, shuffled and augmented.
 ///
-/// Order and augmentation are functions of seed, center, round, epoch and step.
-package struct LocalTraining {
+/// Order and augmentation are functions of seed, center, round, epoch and step. A step's volume is augmented by a thread of
+/// its own while the step before computes.
+package struct LocalTraining: Sendable {
     private let center: String
     private let configuration: Configuration
     private let augmentation: Augmentation?
@@ -30,32 +31,53 @@ package struct LocalTraining {
         let step = ClientStep(state.network, configuration.stepSettings)
         var sums = [Double](repeating: 0, count: StepLosses().array.count)
         var count = 0
-        for epoch in 0..<configuration.localEpochs {
-            var shuffle = RandomStream(seed: configuration.seed, purpose: "shuffle/\(center)", round, epoch)
-            for (position, index) in shuffle.permutation(of: samples.count).enumerated() {
-                let sample = augmented(samples[index], round, epoch, position)
-                let losses = try step.run(
-                    image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
-                    relocalization: relocalization)
-                guard losses.array.allSatisfy(\.isFinite) else {
-                    throw FederationError(
-                        attempted: "train", subject: "center \(center)",
-                        reason: "the loss of round \(round), epoch \(epoch + 1), step \(position + 1) "
-                            + "(subject \(samples[index].subject)) is not finite",
-                        remedy: "lower learning_rate, or check that subject's image")
-                }
-                stepped(losses)
-                count += 1
-                for (term, value) in losses.array.enumerated() { sums[term] += value }
+        let visits = visits(round: round, samples: samples.count)
+        var upcoming: Ahead<Sample>?
+        for (number, visit) in visits.enumerated() {
+            let sample = upcoming?.value() ?? augmented(samples[visit.sample], round, visit)
+            upcoming = nil
+            if augmentation != nil, number + 1 < visits.count {
+                let next = visits[number + 1]
+                upcoming = Ahead { [self] in augmented(samples[next.sample], round, next) }
             }
+            let losses = try step.run(
+                image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
+                relocalization: relocalization)
+            guard losses.array.allSatisfy(\.isFinite) else {
+                throw FederationError(
+                    attempted: "train", subject: "center \(center)",
+                    reason: "the loss of round \(round), epoch \(visit.epoch + 1), step \(visit.position + 1) "
+                        + "(subject \(samples[visit.sample].subject)) is not finite",
+                    remedy: "lower learning_rate, or check that subject's image")
+            }
+            stepped(losses)
+            count += 1
+            for (term, value) in losses.array.enumerated() { sums[term] += value }
         }
         return sums.map { $0 / Double(max(1, count)) }
     }
 
-    private func augmented(_ sample: Sample, _ round: Int, _ epoch: Int, _ position: Int) -> Sample {
+    /// A step's volume, and its place in the round.
+    private struct Visit {
+        let epoch: Int
+        let position: Int
+        let sample: Int
+    }
+
+    /// The round's steps in order.
+    private func visits(round: Int, samples: Int) -> [Visit] {
+        (0..<configuration.localEpochs).flatMap { epoch in
+            var shuffle = RandomStream(seed: configuration.seed, purpose: "shuffle/\(center)", round, epoch)
+            return shuffle.permutation(of: samples).enumerated().map { position, sample in
+                Visit(epoch: epoch, position: position, sample: sample)
+            }
+        }
+    }
+
+    private func augmented(_ sample: Sample, _ round: Int, _ visit: Visit) -> Sample {
         guard let augmentation else { return sample }
         var random = RandomStream(
-            seed: configuration.seed, purpose: "augmentation/\(center)", round, epoch, position)
+            seed: configuration.seed, purpose: "augmentation/\(center)", round, visit.epoch, visit.position)
         return augmentation.augment(sample, random: &random)
     }
 }

@@ -23,6 +23,14 @@ package final class Parallel: @unchecked Sendable {
         shared = Parallel(threads: threads)
     }
 
+    @TaskLocal private static var isInline = false
+
+    /// Runs `body` so that its loops are done by the calling thread alone: for work beside that of the compute threads,
+    /// which belong to the thread that runs the network.
+    package static func inline<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try $isInline.withValue(true, operation: body)
+    }
+
     /// Number of threads that work in a loop, the caller included.
     package let threads: Int
 
@@ -68,6 +76,10 @@ package final class Parallel: @unchecked Sendable {
     /// Not reentrant: a task must not start a loop of its own.
     /// - Parameter kind: what a profile counts the loop's time for.
     package func loop(_ count: Int, _ kind: KernelKind = .other, _ body: (Int) -> Void) {
+        guard !Self.isInline else {
+            for index in 0..<count { body(index) }
+            return
+        }
         KernelProfile.measure(kind, tasks: count) { run(count, body) }
     }
 
