@@ -32,6 +32,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
     ],
     targets: [
         .systemLibrary(
@@ -57,7 +58,8 @@ let package = Package(
             name: "Federation",
             dependencies: [
                 "CardiacMR", "CZlib", "FedCRLD", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
-            ], swiftSettings: strict),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], exclude: ["Telemetry/TensorBoard/event.proto"], swiftSettings: strict),
         .target(name: "Reports", dependencies: ["CardiacMR", "CPNG", "FedCRLD", "Federation"], swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",

@@ -3,6 +3,7 @@ import Foundation
 /// Where things are in a run's folder:
 ///
 ///     RUN/config.yaml  metrics.jsonl
+///     RUN/tensorboard/events.out.tfevents.…
 ///     RUN/checkpoints/round-000012/{server.h5, centers/<name>.h5, manifest.json}
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete round
@@ -21,6 +22,8 @@ package struct RunFolder: Sendable, Equatable {
     package var configuration: String { path + "/config.yaml" }
     /// One JSON object per round and evaluation.
     package var metrics: String { path + "/metrics.jsonl" }
+    /// The folder of TensorBoard event files.
+    package var tensorBoard: String { path + "/tensorboard" }
     /// The folder of checkpoints.
     package var checkpoints: String { path + "/checkpoints" }
     /// Names the newest complete round, for people and scripts. The program looks at the folders themselves.

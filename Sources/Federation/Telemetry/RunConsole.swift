@@ -10,6 +10,7 @@ final class RunConsole {
     private let folder: RunFolder
     private let progress: ProgressReporter?
     private let metrics: MetricsWriter?
+    private let events: EventWriter?
     private var roundStart = monotonicSeconds()
     private var stepsLeft = 0
 
@@ -30,6 +31,8 @@ final class RunConsole {
         self.folder = folder
         progress = rank.isRoot ? ProgressReporter(rounds: configuration.rounds, finished: finished) : nil
         metrics = rank.isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
+        events =
+            rank.isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
     }
 
     func begin(round: Int, steps: Int) {
@@ -71,6 +74,13 @@ final class RunConsole {
                 "losses": .object(
                     Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
             ])
+        var scalars = zip(Self.terms, means).map { (tag: "mean/\($0)", value: $1) }
+        for (index, _) in zip(plan.centers, plan.weights) {
+            let center = cohorts[index].center
+            guard let values = all[center] else { continue }
+            for (term, value) in zip(Self.terms, values) { scalars.append(("\(term)/\(center)", value)) }
+        }
+        try events?.append(round: round, scalars)
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
         progress.end(round: round, losses: [.init("loss", means[5]), .init("bank", means[6])])
@@ -86,6 +96,8 @@ final class RunConsole {
                 "split": "test", "mean_dice": mean.map(MetricsValue.number) ?? .null,
                 "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.metrics) })),
             ])
+        let means = scores.compactMap { score in score.mean.map { (tag: "test_dice/\(score.center)", value: $0) } }
+        try events?.append(round: round, means + (mean.map { [("mean/test_dice", $0)] } ?? []))
         let text = mean.map { String(format: "%.3f", $0) } ?? "unknown, no center has test cases"
         guard isLast else {
             progress.note("round \(round): mean foreground test Dice \(text)")

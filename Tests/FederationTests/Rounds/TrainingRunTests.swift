@@ -12,7 +12,7 @@ struct TrainingRunTests {
         await #expect(processExitsWith: .success) { @MainActor in
             let example = try ExampleRun()
             let run = try example.train("run", rounds: 3, "history_depth=2", "checkpoint.keep=2")
-            #expect(Disk.names(run.path) == ["banks", "checkpoints", "config.yaml", "metrics.jsonl"])
+            #expect(Disk.names(run.path) == ["banks", "checkpoints", "config.yaml", "metrics.jsonl", "tensorboard"])
             #expect(Disk.names(run.checkpoints) == ["latest", "round-000002", "round-000003"])
             #expect(try String(contentsOfFile: run.latest, encoding: .utf8) == "round-000003\n")
             let access = try RunAccess(run.path)
