@@ -63,7 +63,7 @@ struct ConfigurationOutputTests {
         "a run may be resumed with other values of what does not change the computation",
         arguments: [
             "rounds=99", "threads=7", "crl.placement=client", "evaluate_every=0", "resident_centers=1",
-            "checkpoint.every=2", "checkpoint.keep=5", "checkpoint.keep_every=10", "data=/elsewhere",
+            "checkpoint.every=3", "checkpoint.keep=5", "checkpoint.keep_every=10", "data=/elsewhere",
         ])
     func freeKeys(_ setting: String) throws {
         let old = Configuration(preset: .tiny)

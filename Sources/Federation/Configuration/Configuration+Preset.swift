@@ -26,12 +26,13 @@ extension Configuration {
             size = VolumeSize(height: 128, width: 128)
             preprocessing.spacing = 1.75
         case .tiny:
-            rounds = 28
+            rounds = 30
             localEpochs = 1
             learningRate = 3e-3
             width = 8
             size = VolumeSize(height: 56, width: 56)
             preprocessing.spacing = 3
+            checkpoint.every = 2
             // Few steps are taken: they go to volumes as they are.
             augmentation.enabled = false
         }

@@ -22,7 +22,8 @@ final class ExampleRun {
     }
 
     static let settings = [
-        "preset=tiny", "augmentation.enabled=true", "width=4", "size=[16, 17]", "preprocessing.spacing=8", "threads=1",
+        "preset=tiny", "augmentation.enabled=true", "checkpoint.every=1", "width=4", "size=[16, 17]",
+        "preprocessing.spacing=8", "threads=1",
         "evaluate_every=2",
         "local_epochs=1",
     ]
