@@ -51,6 +51,16 @@ for ranks, placement in [(1, "root"), (2, "client"), (3, "root")]:
         expect_like_reference(out, *TWO_ROUNDS)
 
 
+@test("same bits from a cache of prepared volumes, when it is made and when it is there")
+def _(folder):
+    for name in ("first", "second"):
+        out = folder / name
+        train(
+            data(), out, *TWO_ROUNDS, "resident_centers=1", f"preprocessing.cache={folder / 'cache'}", ranks=2
+        ).succeeded()
+        expect_like_reference(out, *TWO_ROUNDS)
+
+
 for ranks, placement, resident in [(3, "root", 4), (4, "client", 1)]:
 
     @test(f"same bits where some centers take part, weighted by volumes: {ranks} ranks, CRL at the {placement}")

@@ -33,3 +33,16 @@ package struct Sample: Equatable, Sendable {
     /// What was odd about the files but did not prevent their use.
     package var warnings: [String] = []
 }
+
+extension Sample {
+    /// A sample that was prepared before; size and spacing are the geometry's.
+    package init(
+        image: [Float], labels: [UInt8]?, classes: Int, center: String, subject: String, phase: Phase?,
+        geometry: SampleGeometry, warnings: [String]
+    ) {
+        precondition(image.count == geometry.size.count, "a value for each voxel")
+        self.init(
+            image: image, labels: labels, size: geometry.size, classes: classes, center: center, subject: subject,
+            phase: phase, spacing: geometry.spacing, geometry: geometry, warnings: warnings)
+    }
+}

@@ -38,7 +38,8 @@ package struct SampleGeometry: Equatable, Sendable {
     /// The image's slice that is the sample's first (negative: padded), and the sample's slices.
     let firstSlice, depth: Int
 
-    init(native: Grid, settings: PreprocessingSettings) {
+    /// Of an image's grid, prepared as the settings say.
+    package init(native: Grid, settings: PreprocessingSettings) {
         self.native = native
         columns = Axis(
             native: native.size.x, spacing: native.spacing.x, target: settings.spacing, sample: settings.width)

@@ -3,6 +3,7 @@ import CardiacMR
 /// A center's volumes as the network takes them. Training samples stay in memory for centers that do.
 package final class CenterData {
     private let preprocessing: Preprocessing
+    private let cache: SampleCache?
     private let capacity: Int
     private let warn: (String) -> Void
     private var training: [(center: String, samples: [Sample])] = []
@@ -16,6 +17,9 @@ package final class CenterData {
         _ configuration: Configuration, capacity: Int, warn: @escaping (String) -> Void
     ) throws(CardiacMRError) {
         preprocessing = try Preprocessing(configuration.preprocessingSettings)
+        cache = configuration.preprocessing.cache.map {
+            SampleCache(folder: $0, settings: configuration.preprocessingSettings, warn: warn)
+        }
         self.capacity = capacity
         self.warn = warn
     }
@@ -28,10 +32,19 @@ package final class CenterData {
             return found.samples
         }
         if training.count >= capacity { training.removeFirst() }
-        var samples: [Sample] = []
-        for item in cohort.cases(in: .train) { samples.append(try sample(item, of: cohort)) }
+        func prepare() throws(CardiacMRError) -> [Sample] {
+            var samples: [Sample] = []
+            for item in cohort.cases(in: .train) { samples.append(try preprocessing.sample(of: item, in: cohort)) }
+            return samples
+        }
+        let samples = if let cache { try cache.samples(cohort, prepare: prepare) } else { try prepare() }
+        for sample in samples { tell(sample.warnings) }
         training.append((cohort.center, samples))
         return samples
+    }
+
+    private func tell(_ warnings: [String]) {
+        for warning in warnings where warned.insert(warning).inserted { warn(warning) }
     }
 
     /// A case's segmentation on its own grid.
@@ -42,7 +55,7 @@ package final class CenterData {
     /// One case.
     package func sample(_ item: Case, of cohort: Cohort) throws(CardiacMRError) -> Sample {
         let sample = try preprocessing.sample(of: item, in: cohort)
-        for warning in sample.warnings where warned.insert(warning).inserted { warn(warning) }
+        tell(sample.warnings)
         return sample
     }
 }

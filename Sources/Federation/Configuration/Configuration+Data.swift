@@ -7,6 +7,8 @@ extension Configuration {
         package var clipPercentile = 99.5
         /// Whether a volume's intensities are brought to mean 0 and standard deviation 1.
         package var normalize = true
+        /// A folder where prepared training volumes are kept; nil: they are prepared anew by every process.
+        package var cache: String?
 
         /// The defaults above.
         package init() {}

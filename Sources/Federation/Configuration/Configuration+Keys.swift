@@ -73,6 +73,10 @@ extension Configuration {
         .init(
             "preprocessing.normalize", \.preprocessing.normalize, .truth,
             "Whether a volume's intensities are brought to mean 0 and standard deviation 1."),
+        .init(
+            "preprocessing.cache", \.preprocessing.cache, .path, onResume: .free,
+            "A folder that keeps prepared training volumes, one HDF5 file per center; null: none. It holds images: keep it "
+                + "where these may be."),
     ]
 
     private static let augmentationKeys: [ConfigurationKey] =

@@ -23,9 +23,7 @@ final class ExampleRun {
 
     static let settings = [
         "preset=tiny", "augmentation.enabled=true", "checkpoint.every=1", "width=4", "size=[16, 17]",
-        "preprocessing.spacing=8", "threads=1",
-        "evaluate_every=2",
-        "local_epochs=1",
+        "preprocessing.spacing=8", "threads=1", "evaluate_every=2", "local_epochs=1",
     ]
 
     /// Trains a new run in a folder of the given name.
