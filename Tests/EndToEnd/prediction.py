@@ -1,6 +1,7 @@
 """Segmentations overlay their images in other readers, whatever the grid, and score as evaluate says."""
 
 import functools
+import itertools
 import json
 
 from lib.program import fedcrld
@@ -68,6 +69,39 @@ def _(folder):
         one = numpy.asarray(nibabel.load(folder / "one.nii").dataobj)
         expect(numpy.array_equal(one, numpy.asarray(masks.dataobj)[..., frame]), f"frame {frame} alone is another")
     predict(folder / "cine.nii.gz", folder / "one.nii", "--frame", 3).failed_with(1, "no frame 3", "0 to 2")
+
+
+@test("images of all 48 orientations get masks at their place, for nibabel and SimpleITK alike")
+def _(folder):
+    finished()
+    try:
+        import SimpleITK
+    except ImportError:
+        SimpleITK = None
+    voxels = numpy.random.default_rng(1).integers(0, 500, (9, 10, 3)).astype(numpy.int16)
+    scans = folder / "scans"
+    scans.mkdir()
+    affines = {}
+    for number, axes in enumerate(itertools.permutations(range(3))):
+        for signs in itertools.product((1, -1), repeat=3):
+            affine = numpy.eye(4)
+            affine[:3, :3] = numpy.eye(3)[:, axes] * signs * numpy.array([4.5, 5.5, 9])
+            affine[:3, 3] = [number, -20.5, 3]
+            name = f"{number}{''.join('+' if sign > 0 else '-' for sign in signs)}.nii.gz"
+            nibabel.save(nibabel.Nifti1Image(voxels, affine), scans / name)
+            affines[name] = affine
+    expect_equal(len(affines), 48, "orientations")
+    predict(scans, folder / "masks").succeeded()
+    for name, affine in affines.items():
+        mask = nibabel.load(folder / "masks" / name)
+        expect(numpy.allclose(mask.affine, affine, atol=1e-4), f"affine of {name}: {mask.affine}")
+        expect(numpy.allclose(mask.get_qform(), affine, atol=1e-4), f"qform of {name}: {mask.get_qform()}")
+        expect_equal(mask.shape, voxels.shape, f"shape of {name}")
+        if SimpleITK:
+            image, read = (SimpleITK.ReadImage(str(path / name)) for path in (scans, folder / "masks"))
+            for what in ("GetOrigin", "GetSpacing", "GetDirection"):
+                found, wanted = getattr(read, what)(), getattr(image, what)()
+                expect(numpy.allclose(found, wanted, atol=1e-4), f"{what} of {name}: {found}, not {wanted}")
 
 
 @test("SimpleITK reads the mask at the image's place")
