@@ -77,6 +77,7 @@ def checkpoint(out, number):
 def metrics(out):
     """The lines of a run's metrics.jsonl without the times."""
     lines = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]
+    lines = [line for line in lines if line["kind"] != "phases"]
     for line in lines:
         line.pop("seconds", None)
     return lines
