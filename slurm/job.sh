@@ -6,6 +6,7 @@
 #   LAUNCHER  the command that starts it on every rank, such as "srun --mpi=pmix", "srun --mpi=pmi2" or "mpirun"
 #             (srun --mpi=pmix where this Slurm has it, or else mpirun). The MPI library must have been built for it;
 #             mpirun, from the same MPI library as the program's, is always right.
+#   REQUEUES  how often a job that its time limit stops puts itself back into the queue to go on (20; 0: never)
 
 set -euo pipefail
 
@@ -44,22 +45,28 @@ mpirun | mpiexec)
 esac
 
 # run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
-# on to the ranks, which then finish their round, write a checkpoint and end with status 75. So they do when srun passes
-# scancel's SIGTERM on, within Slurm's KillWait; mpirun gives them no time, and the run goes on from its last checkpoint.
+# on to the ranks, which then finish their round, write a checkpoint and end with status 75; the job then requeues itself.
+# They end so, too, when srun passes scancel's SIGTERM on, within Slurm's KillWait (mpirun gives them no time, and the run
+# goes on from its last checkpoint), but a job that was cancelled stays so.
 run_training() {
-  local run=$1 status=0 training
+  local run=$1 status=0 training signalled=
   shift
   echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $SLURM_NTASKS ranks of $threads threads:" \
     "${launcher[*]} $fedcrld train $*"
   "${launcher[@]}" "$fedcrld" train --set "threads=$threads" "$@" </dev/null &
   training=$!
-  trap 'kill -USR1 "$training" 2>/dev/null' USR1
+  trap 'signalled=1; kill -USR1 "$training" 2>/dev/null' USR1
   # A signal ends a wait with a status of its own, not the training.
   while kill -0 "$training" 2>/dev/null; do wait "$training" || true; done
   wait "$training" || status=$?
   trap - USR1
   echo "$(date '+%F %T') fedcrld ended with status $status"
   if ((status == 75)); then
+    if [[ -n $signalled ]] && ((${SLURM_RESTART_COUNT:-0} < ${REQUEUES:-20})) && scontrol requeue "$SLURM_JOB_ID"; then
+      echo "the run is not finished; the job is back in the queue to continue it"
+      # Slurm ends this script soon.
+      exit 0
+    fi
     echo "the run is not finished; continue it with: RUN=$run sbatch slurm/resume.sbatch"
   fi
   return "$status"

@@ -14,7 +14,8 @@ struct Train: ParsableCommand {
               mpirun -n 3 fedcrld train --data data --out run --preset tiny
               mpirun -n 5 fedcrld train --resume run --set rounds=60
 
-            SIGUSR1 or SIGTERM at any rank ends it after the round, with a checkpoint and status 75; --resume continues.
+            SIGUSR1 or SIGTERM at any rank ends it after the round, with a checkpoint and status 75; --resume continues. \
+            --max-hours ends it so after the last round that fits.
 
             Progress is a bar on a terminal and lines elsewhere, as under mpirun. FEDCRLD_PROGRESS=bar, lines or none \
             chooses.
@@ -47,19 +48,31 @@ struct Train: ParsableCommand {
             "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.",
             valueName: "folder"))
     var initial: String?
+    @Option(
+        name: .customLong("max-hours"),
+        help: .init(
+            "End in good order, with status 75, before so many hours are over: after the last round that fits.",
+            valueName: "hours"))
+    var maxHours: Double?
+
+    func validate() throws {
+        if let maxHours, !(maxHours > 0 && maxHours.isFinite) {
+            throw ValidationError("--max-hours \(maxHours) is not a positive number of hours")
+        }
+    }
 
     func run() throws {
         var request = RunRequest()
         (request.data, request.out, request.resume) = (data, out, resume)
         (request.preset, request.file, request.settings) = (preset, config, settings)
         request.initial = initial
-        StopRequest.listen()
+        StopRequest.listen(hours: maxHours)
         try MPIJob.run { rank in
             let training = try RunStart(rank).prepare(request)
             guard case .stopped(let round) = try training.run() else { return 0 }
             if rank.isRoot {
                 Console.error(
-                    "stopped after round \(round) of \(training.configuration.rounds), as a signal asked; continue with "
+                    "stopped after round \(round) of \(training.configuration.rounds), as a signal or the limit of time asked; continue with "
                         + "fedcrld train --resume \(training.folder.path)")
             }
             return Self.stoppedStatus

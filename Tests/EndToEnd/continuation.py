@@ -105,6 +105,21 @@ def _(folder):
     expect((checkpoint(out, 1) / "manifest.json").read_bytes() == manifest, "the checkpoint was written again")
 
 
+@test("--max-hours ends a run after the last round that fits, with status 75; it goes on to the same bits")
+def _(folder):
+    out = folder / "run"
+    # Milliseconds, which the first round passes.
+    job = training(data(), out, "rounds=3", ranks=2)
+    result = run(*job, "--max-hours", "1e-6").ended_with(75)
+    expect("limit of time" in result.err and "--resume" in result.err, str(result))
+    expect((out / "checkpoints" / "round-000001").is_dir(), "there is no checkpoint of round 1")
+    resume(out, "rounds=3", ranks=2).succeeded()
+    whole = folder / "whole"
+    train(data(), whole, "rounds=3").succeeded()
+    expect_same_bits(out, whole)
+    fedcrld("train", "--data", data(), "--out", folder / "other", "--max-hours", "0").ended_with(2)
+
+
 for number, target in [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "the last rank")]:
 
     @test(f"{number.name} to {target} stops all ranks after the round, with status 75; the run goes on")

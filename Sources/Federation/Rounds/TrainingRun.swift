@@ -82,14 +82,18 @@ package final class TrainingRun {
     }
 
     /// Runs the rounds that are left, evaluates, and prints the tables on the root. Stops at the end of a round in which
-    /// a rank received a ``StopRequest``.
+    /// a rank received a ``StopRequest``, or after which another one would pass the limit of time.
     package func run() throws -> Outcome {
         let writer = CheckpointWriter(rank, folder: folder, configuration: configuration)
         let last = configuration.rounds
+        var longest = 0.0
         for round in stride(from: firstRound, through: last, by: 1) {
             rank.communicator.context = "round \(round)"
+            let start = monotonicSeconds()
             try train(round)
-            let stops = try StopRequest.isAgreed(by: rank) && round < last
+            // Its checkpoint and evaluation take time, too.
+            longest = max(longest, monotonicSeconds() - start)
+            let stops = try StopRequest.isAgreed(by: rank, next: 1.2 * longest) && round < last
             if stops || round % configuration.checkpoint.every == 0 || round == last {
                 let manifest = try rank.clock.measure(.checkpoint) {
                     try writer.write(round: round, store: store, relocalizations: relocalizations, model: model)
