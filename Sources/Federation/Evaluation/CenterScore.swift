@@ -14,6 +14,14 @@ package struct CenterScore: Codable, Sendable {
         package var dice: [Double]
         /// Distances and volumes of each foreground class; empty where only Dice was asked for.
         package var measures: [ClassMeasures]
+
+        /// A case's scores.
+        package init(
+            name: String, subject: String, phase: CardiacMR.Phase, dice: [Double], measures: [ClassMeasures]
+        ) {
+            (self.name, self.subject, self.phase) = (name, subject, phase)
+            (self.dice, self.measures) = (dice, measures)
+        }
     }
 
     /// The center.
@@ -22,6 +30,11 @@ package struct CenterScore: Codable, Sendable {
     package var classes: [String]
     /// The cases in the split's order.
     package var cases: [CaseScore]
+
+    /// A center's scores.
+    package init(center: String, classes: [String], cases: [CaseScore]) {
+        (self.center, self.classes, self.cases) = (center, classes, cases)
+    }
 
     /// Mean Dice of each foreground class over the cases; empty without cases.
     package var classMeans: [Double] {
