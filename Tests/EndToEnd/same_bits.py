@@ -3,7 +3,7 @@
 import functools
 
 from lib.program import fedcrld
-from lib.runs import expect_same_bits, expect_sound, metrics, simulate, train
+from lib.runs import centers, expect_same_bits, expect_sound, metrics, simulate, train
 from lib.suite import expect, main, shared_folder, test
 
 
@@ -70,6 +70,23 @@ for ranks, placement, resident in [(3, "root", 4), (4, "client", 1)]:
             data(), out, *SOME_CENTERS, f"crl.placement={placement}", f"resident_centers={resident}", ranks=ranks
         ).succeeded()
         expect_like_reference(out, *SOME_CENTERS)
+
+
+@test("same bits where centers drop out, and the metrics say who was absent")
+def _(folder):
+    values = ["rounds=10", "dropout=0.3", "local_epochs=1"]
+    out = folder / "run"
+    train(data(), out, *values, "crl.placement=client", ranks=3).succeeded()
+    expect_like_reference(out, *values)
+    lines = [line for line in metrics(out) if line["kind"] == "round"]
+    names = set(centers(data()))
+    for line in lines:
+        present, absent = set(line["centers"]), set(line["absent"])
+        expect(present and present | absent == names and not present & absent, f"round {line['round']}: {line}")
+        total = sum(center["weight"] for center in line["centers"].values())
+        expect(abs(total - 1) < 1e-12, f"weights of round {line['round']} add up to {total}")
+    missed = sum(len(line["absent"]) for line in lines)
+    expect(5 <= missed <= 32, f"{missed} of {10 * len(names)} absences")
 
 
 @test("other bits with another seed: the comparison sees a difference")

@@ -12,6 +12,10 @@ extension Configuration {
         .init(
             "participation", \.participation, .number(0...1, excludingLowest: true),
             "The fraction of the centers that takes part in a round; at least one does."),
+        .init(
+            "dropout", \.dropout, .probability,
+            "How likely a chosen center misses a round, to see how a run bears it; one stays, and the others' weights add up "
+                + "to 1."),
         .init("seed", \.seed, .whole(0...UInt64.max), "All that is random follows from it."),
         .init(
             "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,

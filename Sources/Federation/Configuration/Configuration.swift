@@ -25,6 +25,8 @@ package struct Configuration: Sendable, Equatable {
     package var seed: UInt64 = 1
     /// The fraction of the centers that takes part in a round, in (0, 1].
     package var participation = 1.0
+    /// How likely it is that a chosen center misses a round: a simulated fault.
+    package var dropout = 0.0
     /// Evaluation after every so many rounds; 0: only at the end.
     package var evaluateEvery = 10
     /// Compute threads of a rank; 0: the cores that the rank may use.

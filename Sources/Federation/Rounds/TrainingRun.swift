@@ -122,7 +122,7 @@ package final class TrainingRun {
     private func train(_ round: Int) throws {
         let plan = RoundPlan(
             round: round, volumes: volumes, participation: configuration.participation,
-            weighting: configuration.aggregation.weights, seed: configuration.seed)
+            dropout: configuration.dropout, weighting: configuration.aggregation.weights, seed: configuration.seed)
         console.begin(
             round: round, steps: plan.centers.reduce(0) { $0 + volumes[$1] } * configuration.localEpochs)
         try rank.communicate { ranks throws(MPIError) in try model.broadcast(ranks) }

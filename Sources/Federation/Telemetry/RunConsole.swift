@@ -71,6 +71,7 @@ final class RunConsole {
             kind: "round", round: round,
             [
                 "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
+                "absent": .list(plan.absent.map { .text(cohorts[$0].center) }),
                 "losses": .object(
                     Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
             ])

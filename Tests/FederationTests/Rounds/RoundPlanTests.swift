@@ -5,9 +5,11 @@ import Testing
 struct RoundPlanTests {
     private static func plan(
         _ round: Int, volumes: [Int] = [Int](repeating: 4, count: 10), participation: Double = 1,
-        weighting: Configuration.Aggregation.Weights = .uniform, seed: UInt64 = 1
+        dropout: Double = 0, weighting: Configuration.Aggregation.Weights = .uniform, seed: UInt64 = 1
     ) -> RoundPlan {
-        RoundPlan(round: round, volumes: volumes, participation: participation, weighting: weighting, seed: seed)
+        RoundPlan(
+            round: round, volumes: volumes, participation: participation, dropout: dropout, weighting: weighting,
+            seed: seed)
     }
 
     @Test(
@@ -38,6 +40,19 @@ struct RoundPlanTests {
         for round in 1...1000 { for center in Self.plan(round, participation: 0.3).centers { turns[center] += 1 } }
         // 300 each, with a standard deviation of 14.5.
         #expect(turns.allSatisfy { abs($0 - 300) < 65 }, "\(turns)")
+    }
+
+    @Test("so many of the chosen centers drop out, at random by seed and round; one stays", arguments: [0, 0.3, 1])
+    func dropout(_ probability: Double) {
+        let plans = (1...500).map { Self.plan($0, participation: 0.8, dropout: probability) }
+        #expect(plans == (1...500).map { Self.plan($0, participation: 0.8, dropout: probability) })
+        for (plan, whole) in zip(plans, (1...500).map { Self.plan($0, participation: 0.8) }) {
+            #expect(!plan.centers.isEmpty && (plan.centers + plan.absent).sorted() == whole.centers)
+            #expect(abs(plan.weights.reduce(0, +) - 1) < 1e-15)
+        }
+        let absent = plans.reduce(0) { $0 + $1.absent.count }
+        // Of 4000, with a standard deviation of at most 29; one of eight stays whatever happens.
+        #expect(abs(Double(absent) - min(4000 * probability, 3500)) < 150)
     }
 
     @Test("weights add up to 1", arguments: Configuration.Aggregation.Weights.allCases, [0.2, 0.7, 1])
