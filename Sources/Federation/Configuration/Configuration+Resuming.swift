@@ -35,8 +35,13 @@ extension Configuration {
 
     /// 16 hexadecimal digits that are the same for two configurations if and only if (but for collisions of a
     /// 64-bit hash) one may continue the other's run. The same on every machine.
+    ///
+    /// Keys that have their default count as if they did not exist: a later version's new keys, whose defaults leave the
+    /// computation as it was, do not part it from the runs of this one.
     package var fingerprint: String {
-        let text = Self.keys.filter { $0.onResume == .fixed }.map { "\($0.name): \($0.write(self).yaml)\n" }.sorted()
+        let standard = Configuration()
+        let text = Self.keys.filter { $0.onResume == .fixed && $0.write(self) != $0.write(standard) }
+            .map { "\($0.name): \($0.write(self).yaml)\n" }.sorted()
         let digits = String(RandomStream.hash(text.joined()), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
