@@ -49,6 +49,21 @@ static inline int CMPI_Comm_set_errors_return(CMPI_Comm comm) {
 }
 static inline int CMPI_Abort(CMPI_Comm comm, int status) { return MPI_Abort(comm.value, status); }
 
+static inline int CMPI_Isend(
+    const void *bytes, int count, int destination, int tag, CMPI_Comm comm, CMPI_Request *request) {
+    return MPI_Isend(bytes, count, MPI_UINT8_T, destination, tag, comm.value, &request->value);
+}
+// Looks for a message of any rank; where there is one (found is not 0), tells its rank and its number of bytes.
+static inline int CMPI_Iprobe(int tag, CMPI_Comm comm, int *found, int *source, int *count) {
+    MPI_Status message;
+    int status = MPI_Iprobe(MPI_ANY_SOURCE, tag, comm.value, found, &message);
+    if (status != MPI_SUCCESS || !*found) return status;
+    *source = message.MPI_SOURCE;
+    return MPI_Get_count(&message, MPI_UINT8_T, count);
+}
+static inline int CMPI_Recv(void *bytes, int count, int source, int tag, CMPI_Comm comm) {
+    return MPI_Recv(bytes, count, MPI_UINT8_T, source, tag, comm.value, MPI_STATUS_IGNORE);
+}
 static inline int CMPI_Test(CMPI_Request *request, int *done) {
     return MPI_Test(&request->value, done, MPI_STATUS_IGNORE);
 }

@@ -28,6 +28,9 @@ struct BackOff {
     /// Seconds since the start.
     var elapsed: Double { BackOff.seconds() - start }
 
+    /// Whether the wait is longer than most: time to see to something else.
+    var isLong: Bool { looks > 64 }
+
     /// Pauses the thread for what the wait so far calls for.
     mutating func pause() {
         looks += 1

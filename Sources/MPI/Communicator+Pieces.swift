@@ -23,7 +23,7 @@ extension Communicator {
             throw wrongLength(operation, of: 0)
         }
         let bytes = (rank == root ? whole?.count ?? 0 : piece.count) * Element.kind.byteCount
-        try collective(operation, bytes: bytes) { () throws(MPIError) in
+        try collective(operation, bytes: bytes, isUniform: false) { () throws(MPIError) in
             let windows = try agree(on: counts, ownCount: piece.count, operation, root: root)
             try transferGather(
                 UnsafeRawBufferPointer(piece), windows, UnsafeMutableRawBufferPointer(whole ?? .empty), Element.kind,
@@ -51,7 +51,7 @@ extension Communicator {
             throw wrongLength(operation, of: 0)
         }
         let bytes = (rank == root ? whole?.count ?? 0 : piece.count) * Element.kind.byteCount
-        try collective(operation, bytes: bytes) { () throws(MPIError) in
+        try collective(operation, bytes: bytes, isUniform: false) { () throws(MPIError) in
             let windows = try agree(on: counts, ownCount: piece.count, operation, root: root)
             try transferScatter(
                 whole.map { UnsafeRawBufferPointer($0) }, windows, UnsafeMutableRawBufferPointer(piece), Element.kind,

@@ -2,23 +2,39 @@ internal import CMPI
 
 /// The frame of all collectives.
 extension Communicator {
-    /// Waits until all ranks have arrived, then runs `transfer`; both are timed. `bytes` are this rank's payload.
+    /// Waits until all ranks have arrived, then runs `transfer`; both are timed.
+    /// - Parameters:
+    ///   - bytes: this rank's payload.
+    ///   - isUniform: whether all ranks have the same payload.
     func collective(
-        _ operation: String, bytes: Int, transfer: () throws(MPIError) -> Void
+        _ operation: String, bytes: Int, isUniform: Bool = true, transfer: () throws(MPIError) -> Void
     ) throws(MPIError) {
-        try arrive(operation)
+        try arrive(operation, bytes: isUniform ? bytes : nil)
         let start = BackOff.seconds()
-        defer { communicateSeconds += BackOff.seconds() - start }
+        activity.stage = .transferring
+        defer {
+            communicateSeconds += BackOff.seconds() - start
+            activity.stage = .working
+        }
         try transfer()
         bytesMoved += bytes
     }
 
     /// Waits until all ranks have arrived.
-    func arrive(_ operation: String) throws(MPIError) {
+    /// - Parameter bytes: the payload, where all ranks have the same.
+    func arrive(_ operation: String, bytes: Int? = nil) throws(MPIError) {
         requireMainThread()
         let start = BackOff.seconds()
-        defer { waitSeconds += BackOff.seconds() - start }
-        try complete(operation, .arrival) { request in CMPI_Ibarrier(handle, &request) }
+        activity.enter(operation, bytes: bytes)
+        defer {
+            waitSeconds += BackOff.seconds() - start
+            activity.stage = .working
+        }
+        if comparesCollectives {
+            try compareActivities(operation)
+        } else {
+            try complete(operation, .arrival) { request in CMPI_Ibarrier(handle, &request) }
+        }
     }
 
     /// Starts a non-blocking call and polls until it is done.
@@ -63,11 +79,16 @@ extension Communicator {
         _ request: inout CMPI_Request, _ operation: String, _ purpose: BackOff.Purpose
     ) throws(MPIError) {
         var backOff = BackOff(for: purpose)
+        var watch = Watch()
         while true {
             var done: Int32 = 0
             try check(CMPI_Test(&request, &done), operation)
             if done != 0 { return }
             backOff.pause()
+            guard backOff.isLong else { continue }
+            try whileWaiting()
+            try attend()
+            try look(&watch, operation)
         }
     }
 

@@ -40,10 +40,37 @@ package final class Communicator {
     /// Payload since the last reset that left or entered the buffers of this rank, however MPI routes it.
     package internal(set) var bytesMoved = 0
 
-    let handle: CMPI_Comm
+    /// After how many seconds without a sign of life from another rank a waiting one ends the job, with a message that
+    /// names it; nil: never. See ``MPIError`` and ``attend()``.
+    package var patience: Double?
 
-    private init(handle: CMPI_Comm, rank: Int, size: Int, nodeName: String) {
+    /// Whether ranks compare what they are about to do before each collective: a debugging aid, since ranks that call
+    /// different collectives otherwise wait for each other, or take each other's data for their own.
+    package var comparesCollectives = false
+
+    /// Called again and again while this rank waits in a collective. It may send and collect mail, and no more.
+    package var whileWaiting: () throws(MPIError) -> Void = {}
+
+    /// What this rank is in, for others that ask.
+    var activity = Activity()
+    /// What others have told about theirs since they were asked.
+    var answers: [Int: Activity] = [:]
+    /// Messages on their way to other ranks.
+    var outgoing: [Outgoing] = []
+    /// Messages that came, and nobody has collected.
+    var inbox: [Mail: [(rank: Int, bytes: [UInt8])]] = [:]
+    /// Messages sent to each rank, and received of all.
+    var sentTo: [Int64]
+    var received: Int64 = 0
+
+    let handle: CMPI_Comm
+    /// Of the mail, which must not be taken for anything else.
+    let postal: CMPI_Comm
+
+    private init(handle: CMPI_Comm, postal: CMPI_Comm, rank: Int, size: Int, nodeName: String) {
         self.handle = handle
+        self.postal = postal
+        sentTo = [Int64](repeating: 0, count: size)
         self.rank = rank
         self.size = size
         self.nodeName = nodeName
@@ -62,6 +89,9 @@ package final class Communicator {
         var handle = CMPI_COMM_WORLD()
         try check(CMPI_Comm_dup(CMPI_COMM_WORLD(), &handle))
         try check(CMPI_Comm_set_errors_return(handle))
+        var postal = CMPI_COMM_WORLD()
+        try check(CMPI_Comm_dup(CMPI_COMM_WORLD(), &postal))
+        try check(CMPI_Comm_set_errors_return(postal))
         var rank: Int32 = 0
         var size: Int32 = 0
         try check(CMPI_Comm_rank(handle, &rank))
@@ -70,13 +100,17 @@ package final class Communicator {
         var name = [CChar](repeating: 0, count: Int(CMPI_MAX_PROCESSOR_NAME()) + 1)
         try check(MPI_Get_processor_name(&name, &length))
         let nodeName = String(decoding: name.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return Communicator(handle: handle, rank: Int(rank), size: Int(size), nodeName: nodeName)
+        return Communicator(
+            handle: handle, postal: postal, rank: Int(rank), size: Int(size), nodeName: nodeName)
     }
 
     /// Frees the communicator and ends MPI; the status of the latter.
     func finalize() -> Int32 {
-        var handle = handle
+        // Mail that nobody waits for any more is taken off the network; where that fails, ending MPI will say why.
+        try? settle()
+        var (handle, postal) = (handle, postal)
         _ = CMPI_Comm_free(&handle)
+        _ = CMPI_Comm_free(&postal)
         return MPI_Finalize()
     }
 
