@@ -47,6 +47,11 @@ static inline herr_t CHDF5_Pset_file_locking(hid_t access, int locking) {
 }
 #endif
 
+// Files in memory only. The type of the last argument differs between versions.
+static inline herr_t CHDF5_Pset_fapl_core(hid_t access, size_t increment) {
+    return H5Pset_fapl_core(access, increment, 0);
+}
+
 // Frees what the library allocated for variable-length elements that it read.
 static inline herr_t CHDF5_Treclaim(hid_t type, hid_t space, void *elements) {
 #if H5_VERSION_GE(1, 12, 0)

@@ -14,8 +14,8 @@ struct Train: ParsableCommand {
               mpirun -n 3 fedcrld train --data data --out run --preset tiny
               mpirun -n 5 fedcrld train --resume run --set rounds=60
 
-            SIGUSR1 or SIGTERM at any rank ends it after the round, with a checkpoint and status 75; --resume continues. \
-            --max-hours ends it so after the last round that fits.
+            SIGUSR1 or SIGTERM at any rank ends it at the next step, in the middle of a round, with a checkpoint and status \
+            75; --resume continues with that step. --max-hours ends it so while there is time for the checkpoint.
 
             Progress is a bar on a terminal and lines elsewhere, as under mpirun. FEDCRLD_PROGRESS=bar, lines or none \
             chooses.
@@ -51,13 +51,28 @@ struct Train: ParsableCommand {
     @Option(
         name: .customLong("max-hours"),
         help: .init(
-            "End in good order, with status 75, before so many hours are over: after the last round that fits.",
+            "End in good order, with status 75, before so many hours are over.",
             valueName: "hours"))
     var maxHours: Double?
+    @Option(
+        help: .init(
+            "A folder on the node's own disk, such as $TMPDIR, for the centers that are not in memory. Without it they rest in the run's folder, and may move between ranks.",
+            valueName: "folder"))
+    var scratch: String?
+    @Option(
+        help: .init(
+            "Minutes without a sign of life from a rank, which shows one at every step, until the job is ended with a message that names it; 0: never.",
+            valueName: "minutes"))
+    var patience = 30.0
+    @Flag(help: "Compare what the ranks are about to do before each collective: finds defects, costs time.")
+    var checkCollectives = false
 
     func validate() throws {
         if let maxHours, !(maxHours > 0 && maxHours.isFinite) {
             throw ValidationError("--max-hours \(maxHours) is not a positive number of hours")
+        }
+        guard patience >= 0, patience.isFinite else {
+            throw ValidationError("--patience \(patience) is not a number of minutes")
         }
     }
 
@@ -66,14 +81,17 @@ struct Train: ParsableCommand {
         (request.data, request.out, request.resume) = (data, out, resume)
         (request.preset, request.file, request.settings) = (preset, config, settings)
         request.initial = initial
-        StopRequest.listen(hours: maxHours)
+        (request.options.maxHours, request.options.scratch) = (maxHours, scratch)
+        StopRequest.listen()
         try MPIJob.run { rank in
+            rank.communicator.patience = patience > 0 ? 60 * patience : nil
+            rank.communicator.comparesCollectives = checkCollectives
             let training = try RunStart(rank).prepare(request)
-            guard case .stopped(let round) = try training.run() else { return 0 }
+            guard case .stopped(let position) = try training.run() else { return 0 }
             if rank.isRoot {
                 Console.error(
-                    "stopped after round \(round) of \(training.configuration.rounds), as a signal or the limit of time asked; continue with "
-                        + "fedcrld train --resume \(training.folder.path)")
+                    "stopped after \(position.description) of \(training.configuration.rounds) rounds, as a signal or the "
+                        + "limit of time asked; continue with fedcrld train --resume \(training.folder.path)")
             }
             return Self.stoppedStatus
         }

@@ -52,7 +52,7 @@ struct Verify: ParsableCommand {
         let run = RunFolder(
             isCheckpoint
                 ? ((checkpoint as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path)
-        let folders = isCheckpoint ? [checkpoint] : run.rounds.sorted().map(run.checkpoint)
+        let folders = isCheckpoint ? [checkpoint] : run.positions.sorted().map { run.checkpoint($0) }
         guard !folders.isEmpty else {
             throw FederationError(
                 attempted: "verify", subject: path, reason: "it has no complete checkpoint",

@@ -1,4 +1,5 @@
 internal import CHDF5
+import Synchronization
 
 /// An open HDF5 file; closed when it goes out of scope, or by ``close()``, which reports what `deinit` cannot.
 ///
@@ -19,30 +20,42 @@ package struct HDF5File: ~Copyable {
     /// Creates a file, in place of one that is there.
     package static func create(at path: String) throws(HDF5Error) -> HDF5File {
         try open(path, attempted: "create") { access in
-            H5Fcreate(path, CHDF5_F_ACC_TRUNC(), CHDF5_P_DEFAULT(), access)
+            H5Fcreate(path, CHDF5_F_ACC_TRUNC(), CHDF5_P_DEFAULT(), access.file)
         }
     }
+
+    /// Creates a file that exists in memory only, until ``withImage(_:)`` gives its bytes to whoever writes them.
+    /// - Parameter name: for messages.
+    package static func createInMemory(_ name: String) throws(HDF5Error) -> HDF5File {
+        // The library takes two open files of one name for the same.
+        let unique = "\(name)#\(memoryFiles.wrappingAdd(1, ordering: .relaxed).newValue)"
+        return try open(name, attempted: "create in memory") { access in
+            H5Fcreate(unique, CHDF5_F_ACC_TRUNC(), CHDF5_P_DEFAULT(), access.memory)
+        }
+    }
+
+    private static let memoryFiles = Atomic<Int>(0)
 
     /// Opens a file for reading.
     /// - Throws: an error that tells a missing file, one that is not HDF5 and a truncated one apart.
     package static func open(at path: String) throws(HDF5Error) -> HDF5File {
-        try open(path, attempted: "open") { access in H5Fopen(path, CHDF5_F_ACC_RDONLY(), access) }
+        try open(path, attempted: "open") { access in H5Fopen(path, CHDF5_F_ACC_RDONLY(), access.file) }
     }
 
     /// Opens a file that exists, to add to it or to change its attributes.
     package static func openForUpdate(at path: String) throws(HDF5Error) -> HDF5File {
-        try open(path, attempted: "open for writing") { access in H5Fopen(path, CHDF5_F_ACC_RDWR(), access) }
+        try open(path, attempted: "open for writing") { access in H5Fopen(path, CHDF5_F_ACC_RDWR(), access.file) }
     }
 
     private static func open(
-        _ path: String, attempted: String, with call: (hid_t) -> hid_t
+        _ path: String, attempted: String, with call: (Library.Access) -> hid_t
     ) throws(HDF5Error) -> HDF5File {
         let attempt = Attempt(attempted: attempted, subject: path)
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw attempt.failure("the path is empty or has a NUL in it", remedy: "check the path")
         }
         return try Library.locked { access throws(HDF5Error) in
-            let identifier = try attempt.check(call(access.file))
+            let identifier = try attempt.check(call(access))
             return HDF5File(path: path, identifier: identifier)
         }
     }
@@ -62,6 +75,26 @@ package struct HDF5File: ~Copyable {
         let attempt = attempt("close")
         identifier = -1
         try Library.locked { _ throws(HDF5Error) in _ = try attempt.check(H5Fclose(closing)) }
+    }
+
+    /// Calls `body` with the bytes of a file that was created in memory, as they are to be on a disk.
+    ///
+    /// Other files may be used meanwhile, on other threads; this one may not.
+    package func withImage<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws -> Result {
+        let attempt = attempt("lay out")
+        let image = try Library.locked { access throws(HDF5Error) in
+            _ = try attempt.check(H5Fflush(identifier, H5F_SCOPE_GLOBAL))
+            var start: UnsafeMutableRawPointer?
+            _ = try attempt.check(H5Fget_vfd_handle(identifier, access.memory, &start))
+            var size: hsize_t = 0
+            _ = try attempt.check(H5Fget_filesize(identifier, &size))
+            // What the driver gives is the address of its pointer to the memory.
+            let memory = start?.load(as: UnsafeRawPointer?.self)
+            return UnsafeRawBufferPointer(start: memory, count: memory == nil ? 0 : Int(size))
+        }
+        return try body(image)
     }
 
     /// The start of errors about the file as a whole.

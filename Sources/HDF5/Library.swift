@@ -13,6 +13,8 @@ final class Library: @unchecked Sendable {
 
     /// Of files: no file locking, since parallel file systems often lack it and our files have one writer each.
     private let fileAccess: hid_t
+    /// Of files that exist in memory only.
+    private let memoryAccess: hid_t
     /// Of paths: external links open their file for reading only, and without locking.
     private let linkAccess: hid_t
     /// Of new objects: missing groups on the way are created, names are UTF-8.
@@ -35,10 +37,12 @@ final class Library: @unchecked Sendable {
         let opened = H5open()
         precondition(opened >= 0, "the HDF5 library cannot be initialized")
         fileAccess = H5Pcreate(CHDF5_P_FILE_ACCESS())
+        memoryAccess = H5Pcreate(CHDF5_P_FILE_ACCESS())
         linkAccess = H5Pcreate(CHDF5_P_LINK_ACCESS())
         linkCreation = H5Pcreate(CHDF5_P_LINK_CREATE())
         let statuses = [
             CHDF5_Pset_file_locking(fileAccess, 0),
+            CHDF5_Pset_fapl_core(memoryAccess, Library.memoryIncrement),
             H5Pset_elink_fapl(linkAccess, fileAccess),
             H5Pset_elink_acc_flags(linkAccess, CHDF5_F_ACC_RDONLY()),
             H5Pset_create_intermediate_group(linkCreation, 1),
@@ -47,9 +51,13 @@ final class Library: @unchecked Sendable {
         precondition(statuses.allSatisfy { $0 >= 0 }, "the HDF5 library refuses its property lists")
     }
 
+    /// By how many bytes a file in memory grows.
+    private static let memoryIncrement = 4 << 20
+
     /// The property lists, to be used under the lock.
     struct Access {
         let file: hid_t
+        let memory: hid_t
         let link: hid_t
         let creation: hid_t
     }
@@ -64,6 +72,8 @@ final class Library: @unchecked Sendable {
         // Builds that are thread-safe keep this setting per thread.
         H5Eset_auto2(CHDF5_E_DEFAULT(), nil, nil)
         return try body(
-            Access(file: library.fileAccess, link: library.linkAccess, creation: library.linkCreation))
+            Access(
+                file: library.fileAccess, memory: library.memoryAccess, link: library.linkAccess,
+                creation: library.linkCreation))
     }
 }

@@ -109,7 +109,8 @@ extension Communicator {
     }
 
     private func reason(_ missing: [Int], _ elsewhere: [Int], waited: Double) -> String {
-        let here = [rank] + (0..<size).filter { answers[$0].map { $0.stage != .working && $0.meets(activity) } ?? false }
+        let here =
+            [rank] + (0..<size).filter { answers[$0].map { $0.stage != .working && $0.meets(activity) } ?? false }
         let time = "\(Int(waited.rounded())) s"
         var parts: [String] = []
         if !missing.isEmpty { parts.append("\(Self.names(missing)) did not come in \(time) and did not answer") }

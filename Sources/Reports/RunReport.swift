@@ -18,7 +18,7 @@ package struct RunReport {
     ///   - split: the cases to measure.
     ///   - warn: told what is odd about a file.
     package init(
-        _ access: RunAccess, cohorts: [Cohort], split: Split, warn: @escaping (String) -> Void
+        _ access: RunAccess, cohorts: [Cohort], split: Split, warn: @escaping @Sendable (String) -> Void
     ) throws {
         self.access = access
         self.split = split

@@ -5,10 +5,10 @@ import os
 import re
 import signal
 
-from lib.program import fedcrld, is_alive, run, wait_until
+from lib.program import Job, fedcrld, is_alive, run, wait_until
 from lib.runs import (
-    centers, checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, metrics, resume, rounds, simulate, start,
-    train, training)
+    centers, checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, metrics, positions, resume, resuming,
+    rounds, simulate, start, train, training, within)
 from lib.suite import expect, expect_equal, main, shared_folder, test
 
 # More than a run that is about to be interrupted can reach.
@@ -40,7 +40,7 @@ def reaches(out, number):
 def expect_continuation(out, *values, ranks=1):
     """Resumes an interrupted run: it comes to the same end as one that was not, and has told of each round once."""
     # How far it came depends on the machine; one end serves most tests.
-    end = f"rounds={max(4, rounds(out)[-1] + 1)}"
+    end = f"rounds={max(4, max(positions(out))[0] + 1)}"
     resume(out, end, *values, ranks=ranks).succeeded()
     expect_same_bits(out, reference(end))
     expect(metrics(out) == metrics(reference(end)), "the metrics differ")
@@ -105,33 +105,92 @@ def _(folder):
     expect((checkpoint(out, 1) / "manifest.json").read_bytes() == manifest, "the checkpoint was written again")
 
 
-@test("--max-hours ends a run after the last round that fits, with status 75; it goes on to the same bits")
+@test("--max-hours ends a run at the step that it leaves time for, with status 75; it goes on to the same bits")
 def _(folder):
     out = folder / "run"
-    # Milliseconds, which the first round passes.
-    job = training(data(), out, "rounds=3", ranks=2)
-    result = run(*job, "--max-hours", "1e-6").ended_with(75)
-    expect("limit of time" in result.err and "--resume" in result.err, str(result))
-    expect((out / "checkpoints" / "round-000001").is_dir(), "there is no checkpoint of round 1")
-    resume(out, "rounds=3", ranks=2).succeeded()
-    whole = folder / "whole"
-    train(data(), whole, "rounds=3").succeeded()
-    expect_same_bits(out, whole)
+    # Milliseconds, which the first step passes: every job makes a step for each rank at least.
+    for job in [training(data(), out, "rounds=3", ranks=2), resuming(out, ranks=3), resuming(out)]:
+        result = run(*job, "--max-hours", "1e-6").ended_with(75)
+        expect("limit of time" in result.err and "--resume" in result.err, str(result))
+    expect(len(within(out)) == 1 and not rounds(out), f"{positions(out)}: one checkpoint, in the middle of round 1")
+    fedcrld("evaluate", "--run", out).failed_with(2, str(out), "before the end of its first round")
+    expect_sound(out)
+    expect_continuation(out, ranks=2)
     fedcrld("train", "--data", data(), "--out", folder / "other", "--max-hours", "0").ended_with(2)
 
 
-for number, target in [(signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "the last rank")]:
+def stopped_position(result):
+    """Rounds and steps that a stopped run says it has done."""
+    found = re.search(r"stopped after round (\d+)(?: and (\d+) steps)? of", result.messages[0])
+    return int(found[1]), int(found[2] or 0)
 
-    @test(f"{number.name} to {target} stops all ranks after the round, with status 75; the run goes on")
-    def _(folder, number=number, target=target):
+
+# Two epochs make rounds of 12 steps, more of which are inside than at an end.
+LONG = ["local_epochs=2"]
+for number, target, ranks, placement, later_ranks, later_placement in [
+    (signal.SIGUSR1, "mpirun", 3, "root", 4, "client"), (signal.SIGTERM, "the last rank", 3, "client", 1, "client"),
+    (signal.SIGUSR1, "the first rank", 3, "client", 2, "root"), (signal.SIGTERM, "the last rank", 4, "root", 3, "root"),
+]:
+
+    @test(
+        f"{number.name} to {target} of {ranks}, CRL at the {placement}, stops all at their next step; {later_ranks} ranks, "
+        f"CRL at the {later_placement}, go on with the step after, and stop again")
+    def _(
+        folder, number=number, target=target, ranks=ranks, placement=placement, later_ranks=later_ranks,
+        later_placement=later_placement,
+    ):
         out = folder / "run"
-        with start(data(), out, ENDLESS, "checkpoint.every=1000", ranks=3) as job:
+        job = start(
+            data(), out, ENDLESS, *LONG, f"crl.placement={placement}", "checkpoint.every=1000", "resident_centers=2",
+            ranks=ranks)
+        with job:
             reaches(out, 1)
-            os.kill(job.pid if target == "mpirun" else job.ranks()[-1], number)
-            result = job.wait().failed_with(75, "stopped after round", "--resume")
-        stopped = int(re.search(r"after round (\d+) of", result.messages[0])[1])
-        expect_rounds(out, [stopped])
-        expect_continuation(out, ranks=2)
+            pid = {"mpirun": lambda: job.pid, "the last rank": lambda: job.ranks()[-1]}.get(target, lambda: job.ranks()[0])()
+            os.kill(pid, number)
+            first = stopped_position(job.wait().failed_with(75, "stopped after round", "--resume"))
+        expect_equal(positions(out), [first], "the checkpoints")
+        expect_sound(out)
+        with Job(*resuming(out, f"crl.placement={later_placement}", ranks=later_ranks)) as job:
+            wait_until(lambda: (out / "working").exists() or len(metrics(out)) > first[0], "the run's going on")
+            job.send(signal.SIGUSR1)
+            second = stopped_position(job.wait().failed_with(75, "stopped after round"))
+        expect(second > first, f"{second} after {first}")
+        expect_equal(max(positions(out)), second, "the newest checkpoint")
+        expect_equal(within(out), [second] if second[1] else [], "those in the middle of a round")
+        expect_sound(out)
+        end = [f"rounds={second[0] + 2}"]
+        resume(out, *end, f"crl.placement={placement}", ranks=ranks).succeeded()
+        whole = reference(*LONG, *end)
+        expect_same_bits(out, whole)
+        expect(metrics(out) == metrics(whole), "the metrics differ")
+        expect_sound(out)
+
+
+@test("a run that is stopped in the middle of a round, and killed then, goes on from there")
+def _(folder):
+    out = folder / "run"
+    with start(data(), out, "rounds=3", *LONG, ranks=2) as job:
+        reaches(out, 1)
+        job.send(signal.SIGUSR1)
+        stopped = stopped_position(job.wait().failed_with(75, "stopped after round"))
+    with Job(*resuming(out, ranks=2)) as job:
+        wait_until(lambda: "loss" in (out / "metrics.jsonl").read_text(), "the run's going on")
+        job.send(signal.SIGKILL)
+        job.wait()
+    expect(max(positions(out)) >= stopped, f"{positions(out)} after {stopped}")
+    resume(out, ranks=3).succeeded()
+    expect_same_bits(out, reference("rounds=3", *LONG))
+
+
+@test("rollback refuses a run that was stopped in the middle of a round")
+def _(folder):
+    out = folder / "run"
+    train(data(), out, "rounds=1").succeeded()
+    job = [*resuming(out, "rounds=3"), "--max-hours", "1e-6"]
+    run(*job).ended_with(75)
+    fedcrld("rollback", "--run", out, "--center", centers(data())[0], "--to", 1).failed_with(2, "in the middle of round 2")
+    inspection = fedcrld("inspect", out).succeeded().out
+    expect("checkpoint of round 1 and" in inspection, inspection)
 
 
 @test("SIGTERM stops a run without mpirun, too")

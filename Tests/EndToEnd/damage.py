@@ -89,7 +89,7 @@ def _(folder):
     content["formatVersion"] += 1
     file.write_text(json.dumps(content))
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*")}
-    resume(out, ranks=2).failed_with(1, str(file), "format version is 2", "newer")
+    resume(out, ranks=2).failed_with(1, str(file), f"format version is {content['formatVersion']}", "newer")
     fedcrld("evaluate", "--run", out).failed_with(1, str(file), "newer")
     expect({path: path.stat().st_mtime_ns for path in out.rglob("*.*")} == before, "the run was changed")
 

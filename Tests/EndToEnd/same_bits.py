@@ -2,8 +2,8 @@
 
 import functools
 
-from lib.program import fedcrld
-from lib.runs import centers, expect_same_bits, expect_sound, metrics, simulate, train
+from lib.program import fedcrld, run
+from lib.runs import centers, expect_same_bits, expect_sound, metrics, simulate, train, training
 from lib.suite import expect, main, shared_folder, test
 
 
@@ -70,6 +70,45 @@ for ranks, placement, resident in [(3, "root", 4), (4, "client", 1)]:
             data(), out, *SOME_CENTERS, f"crl.placement={placement}", f"resident_centers={resident}", ranks=ranks
         ).succeeded()
         expect_like_reference(out, *SOME_CENTERS)
+
+
+@test("same bits where centers move between ranks, to spread a round's work")
+def _(folder):
+    out = folder / "run"
+    # Two of six take part: where both are on one rank, one moves to the other.
+    values = ["rounds=8", "participation=0.34"]
+    train(data(), out, *values, "balance=true", "resident_centers=1", "crl.placement=client", ranks=3).succeeded()
+    expect_like_reference(out, *values)
+    expect_sound(out)
+    mixed = folder / "mixed"
+    train(data(), mixed, *values, "balance=true", ranks=4).succeeded()
+    expect_like_reference(mixed, *values)
+
+
+@test("same bits where centers are late: they train, and the server averages without them")
+def _(folder):
+    values = ["rounds=4", "stragglers=0.4", "local_epochs=1"]
+    out = folder / "run"
+    train(data(), out, *values, ranks=3).succeeded()
+    expect_like_reference(out, *values)
+    lines = [line for line in metrics(out) if line["kind"] == "round"]
+    for line in lines:
+        late = [center for center, values in line["centers"].items() if not values["weight"]]
+        expect(late == line["late"] and len(late) < len(line["centers"]), f"round {line['round']}: {line}")
+        total = sum(center["weight"] for center in line["centers"].values())
+        expect(abs(total - 1) < 1e-12, f"weights of round {line['round']} add up to {total}")
+    expect(any(line["late"] for line in lines), "nobody was late")
+
+
+@test("same bits with states on the node's own disk, which holds nothing afterwards")
+def _(folder):
+    out, scratch = folder / "run", folder / "scratch"
+    scratch.mkdir()
+    command = training(data(), out, *TWO_ROUNDS, "resident_centers=1", "crl.placement=client", ranks=3)
+    run(*command, "--scratch", scratch).succeeded()
+    expect_like_reference(out, *TWO_ROUNDS)
+    expect_sound(out)
+    expect(not list(scratch.iterdir()), f"left there: {list(scratch.iterdir())}")
 
 
 @test("same bits where centers drop out, and the metrics say who was absent")

@@ -23,7 +23,7 @@ func federationRelocalizationChecks() -> [RankCheck] {
                 var prepared: [String: Int] = [:]
                 var stepped: [String: Int] = [:]
                 try server.serve(
-                    prepare: { prepared[$0.name, default: 0] += 1 }, stepped: { stepped[$0, default: 0] += 1 })
+                    prepare: { prepared[$1.name, default: 0] += 1 }, stepped: { stepped[$1.name, default: 0] += 1 })
                 for center in ExampleCenter.all {
                     let alone = LocalRelocalization(center)
                     for step in 0..<center.steps(round) { try center.run(step, round, alone) }
@@ -41,7 +41,7 @@ func federationRelocalizationChecks() -> [RankCheck] {
             guard rank.isRoot else { return try RemoteRelocalization.finish(rank) }
             try RelocalizationServer(
                 rank, store: exampleStore(), centers: ExampleCenter.all.map(\.name), settings: ExampleCenter.settings
-            ).serve(prepare: { expect(false, "\($0.name) was prepared") })
+            ).serve(prepare: { expect(false, "\($1.name) was prepared") })
         },
     ]
 }
@@ -63,7 +63,7 @@ private func exampleStore() -> CenterStore {
         folder: RunFolder("/nonexistent"),
         networks: Dictionary(uniqueKeysWithValues: ExampleCenter.all.map { ($0.name, ExampleCenter.network) }),
         parts: [.relocalization], placement: .root, seed: ExampleCenter.seed, capacity: ExampleCenter.all.count,
-        baseline: nil)
+        baseline: nil, disk: DiskQueue(limit: 1 << 20))
 }
 
 /// A center as the root sees it: bottlenecks of one shape, a number of steps.

@@ -62,6 +62,9 @@ extension Cohort {
         guard !center.isEmpty, !center.hasPrefix("."), !center.contains(where: { "/\0\n".contains($0) }) else {
             throw invalid("center", "\"\(center)\" cannot name a file")
         }
+        guard !center.hasSuffix(".relocalization") else {
+            throw invalid("center", "names of checkpoints' files end in .relocalization, so a center's may not")
+        }
         guard (2...255).contains(classes.count) else {
             throw invalid("classes", "\(classes.count) classes; it takes the background and at least one more")
         }

@@ -5,7 +5,8 @@ package final class CenterData {
     private let preprocessing: Preprocessing
     private let cache: SampleCache?
     private let capacity: Int
-    private let warn: (String) -> Void
+    private let warn: @Sendable (String) -> Void
+    private var upcoming: (center: String, samples: Ahead<Result<[Sample], CardiacMRError>>)?
     private var training: [(center: String, samples: [Sample])] = []
     private var warned: Set<String> = []
 
@@ -14,7 +15,7 @@ package final class CenterData {
     ///   - capacity: the most centers whose training samples are in memory.
     ///   - warn: told what is odd about a file, once.
     package init(
-        _ configuration: Configuration, capacity: Int, warn: @escaping (String) -> Void
+        _ configuration: Configuration, capacity: Int, warn: @escaping @Sendable (String) -> Void
     ) throws(CardiacMRError) {
         preprocessing = try Preprocessing(configuration.preprocessingSettings)
         cache = configuration.preprocessing.cache.map {
@@ -32,15 +33,38 @@ package final class CenterData {
             return found.samples
         }
         if training.count >= capacity { training.removeFirst() }
-        func prepare() throws(CardiacMRError) -> [Sample] {
-            var samples: [Sample] = []
-            for item in cohort.cases(in: .train) { samples.append(try preprocessing.sample(of: item, in: cohort)) }
-            return samples
-        }
-        let samples = if let cache { try cache.samples(cohort, prepare: prepare) } else { try prepare() }
+        let reading = upcoming.flatMap { $0.center == cohort.center ? $0.samples : nil }
+        upcoming = nil
+        let samples = if let reading { try reading.value().get() } else { try prepare(cohort)() }
         for sample in samples { tell(sample.warnings) }
         training.append((cohort.center, samples))
         return samples
+    }
+
+    /// Begins to prepare the training samples of a center that will be asked for next, beside what the caller does.
+    package func prefetch(_ cohort: Cohort) {
+        guard upcoming?.center != cohort.center, !training.contains(where: { $0.center == cohort.center }) else {
+            return
+        }
+        let prepare = prepare(cohort)
+        upcoming = (
+            cohort.center,
+            Ahead { Result { () throws(CardiacMRError) in try prepare() } }
+        )
+    }
+
+    /// The preparation of a center's training samples, for any thread.
+    private func prepare(_ cohort: Cohort) -> @Sendable () throws(CardiacMRError) -> [Sample] {
+        let (preprocessing, cache) = (preprocessing, cache)
+        return { () throws(CardiacMRError) in
+            func prepare() throws(CardiacMRError) -> [Sample] {
+                var samples: [Sample] = []
+                for item in cohort.cases(in: .train) { samples.append(try preprocessing.sample(of: item, in: cohort)) }
+                return samples
+            }
+            guard let cache else { return try prepare() }
+            return try cache.samples(cohort, prepare: prepare)
+        }
     }
 
     private func tell(_ warnings: [String]) {

@@ -24,8 +24,8 @@ package final class CenterState {
     package let parts: [Part: MomentumBank]
     /// The last round in which the center was trained; 0 before the first.
     package var trainedRound = 0
-    /// The round of the newest snapshot of the bank on disk; −1 where there is none.
-    package var bankRound = -1
+    /// Steps of the round after it that are done, while the center is in the middle of it.
+    package var steps = 0
 
     /// The state before the first round: `seed`'s initial values, the bank a copy of the network.
     package init(name: String, network: ClientNetwork, parts: [Part], seed: UInt64) {

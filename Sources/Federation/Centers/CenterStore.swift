@@ -6,66 +6,50 @@ import Tensors
 
 /// The states of the centers that a rank computes for. A bounded number of them is in memory, the others rest in files.
 ///
-/// A state that is not in memory is where it was last written: in the run's `working` folder, in the checkpoint that the
-/// run continued from, or nowhere, if it still is as it was before the first round. The momentum bank always rests in
-/// the snapshot of the round in which the center was last trained.
+/// A state that is not in memory is where it was last written: in the `working` folder, in the checkpoint that the run
+/// continued from, or nowhere, if it still is as the seed made it. A center's momentum bank rests in the snapshot of the
+/// round in which the center was last trained. What is written is staged in memory and written by the disk queue, in
+/// order; what is read is read behind it.
 package final class CenterStore {
-    /// A complete checkpoint that states rest in.
-    package struct Baseline: Sendable {
-        /// Its round.
-        package let round: Int
-        /// The round in which each center was last trained, which names its bank's snapshot.
-        package let banks: [String: Int]
-
-        /// What a manifest says.
-        package init(_ manifest: Manifest) {
-            round = manifest.round
-            banks = manifest.banks
-        }
-    }
-
     /// The parts of a center that this store holds.
     package let parts: [CenterState.Part]
-    /// The centers' names in a fixed order.
-    package let centers: [String]
-    private let folder: RunFolder
+    let folder: RunFolder
+    let working: String
+    let disk: DiskQueue
+    let placement: Configuration.CRL.Placement
     private let networks: [String: ClientNetwork]
-    private let seed: UInt64
+    let seed: UInt64
     private let capacity: Int
-    private let placement: Configuration.CRL.Placement
     private var resident: [CenterState] = []
-    private var inWorkingFolder: Set<String> = []
-    private var baseline: Baseline?
-    /// Whether the baseline was written by this run, not by the one that it continues.
-    private var ownsBaseline = false
+    /// Centers in memory that are not as their files are.
     private var changed: Set<String> = []
-    /// The rounds in which centers were last trained that were set aside since the baseline.
-    private var setAsideRounds: [String: Int] = [:]
+    private var places: [String: RestingPlace] = [:]
+    private var upcoming: (center: String, state: Reading<CenterState>)?
 
     /// - Parameters:
     ///   - folder: the run's.
+    ///   - working: the folder of states that are not in memory; nil: the run's own.
     ///   - networks: the network of each center.
     ///   - parts: the parts of a state that live on this rank.
     ///   - placement: where contrastive re-localization lives.
-    ///   - capacity: the most states in memory, at least 1.
+    ///   - capacity: the most states in memory, at least 1. One that is being read ahead comes on top.
     ///   - baseline: the checkpoint that the run continues from.
     package init(
-        folder: RunFolder, networks: [String: ClientNetwork], parts: [CenterState.Part],
-        placement: Configuration.CRL.Placement, seed: UInt64, capacity: Int,
-        baseline: Baseline?
+        folder: RunFolder, working: String? = nil, networks: [String: ClientNetwork], parts: [CenterState.Part],
+        placement: Configuration.CRL.Placement, seed: UInt64, capacity: Int, baseline: Manifest?, disk: DiskQueue
     ) {
         self.folder = folder
+        self.working = working ?? folder.working
         self.networks = networks
         self.parts = parts
         self.seed = seed
         self.capacity = capacity
-        self.baseline = baseline
-        centers = networks.keys.sorted()
         self.placement = placement
+        self.disk = disk
+        for center in networks.keys { places[center] = baseline.flatMap { place(of: center, in: $0) } }
     }
 
-    /// Whether the root keeps the relocalization of this store's centers.
-    private var relocalizationElsewhere: Bool { placement == .root && !parts.contains(.relocalization) }
+    // MARK: States
 
     /// The state of a center, in memory from now on; another one may be set aside for it.
     package func state(of center: String) throws -> CenterState {
@@ -74,155 +58,213 @@ package final class CenterStore {
             resident.append(state)
             return state
         }
-        while resident.count >= capacity { try setAside(resident.removeFirst()) }
-        let state = try load(center)
+        // One in the middle of a round stays.
+        while resident.count >= capacity, let index = resident.firstIndex(where: { $0.steps == 0 }) {
+            try setAside(resident.remove(at: index))
+        }
+        let reading = upcoming.flatMap { $0.center == center ? $0.state : nil } ?? read(center)
+        upcoming = nil
+        let state = try reading.value()
         resident.append(state)
         return state
     }
 
-    /// The round in which a center was last trained; 0 before the first.
-    package func trainedRound(of center: String) -> Int {
-        if let state = resident.first(where: { $0.name == center }) { return state.trainedRound }
-        return setAsideRounds[center] ?? baseline?.banks[center] ?? 0
-    }
+    /// The names of all centers, in order.
+    package var centers: [String] { networks.keys.sorted() }
 
-    /// Marks a center as being trained in a round.
-    package func begin(round: Int, _ state: CenterState) {
-        state.trainedRound = round
-        changed.insert(state.name)
-    }
+    /// Whether a center's state is in memory.
+    package func isResident(_ center: String) -> Bool { resident.contains { $0.name == center } }
 
-    /// Marks the end of a center's training in a round: its bank becomes a snapshot of the history.
-    package func finish(_ center: String) throws {
-        // One that was set aside meanwhile has its snapshot.
-        if let state = resident.first(where: { $0.name == center }) { try ensureSnapshot(state) }
-    }
-
-    /// Writes a center's file of a checkpoint, or gives the file that it rests in a second name.
-    ///
-    /// A file of the run that this one continues is written anew: with another number of ranks or another placement, it
-    /// may lead to a part in the root's file that will not be there.
-    package func write(_ center: String, round: Int, to path: String) throws {
-        if let state = resident.first(where: { $0.name == center }) {
-            try ensureSnapshot(state)
-            try writeTraining(state, round: round, to: path)
-        } else if inWorkingFolder.contains(center) {
-            try DurableFile.share(workingFile(center), as: path)
-        } else if let baseline, ownsBaseline, !changed.contains(center) {
-            try DurableFile.share("\(folder.checkpoint(baseline.round))/centers/\(center).h5", as: path)
-        } else {
-            let state = try load(center)
-            try ensureSnapshot(state)
-            try writeTraining(state, round: round, to: path)
-        }
+    /// Begins to read a center's state that will be asked for next, beside what the caller does.
+    package func prefetch(_ center: String) {
+        guard !isResident(center), upcoming?.center != center else { return }
+        upcoming = (center, read(center))
     }
 
     /// Calls `body` with the state of a center, which stays where it is.
     package func withState<Result>(of center: String, _ body: (CenterState) throws -> Result) throws -> Result {
         if let state = resident.first(where: { $0.name == center }) { return try body(state) }
-        return try body(try load(center))
+        return try body(try read(center).value())
     }
 
-    /// Makes sure that a center's newest bank is a file.
-    package func ensureSnapshot(_ state: CenterState) throws {
-        if state.bankRound != state.trainedRound { try writeSnapshot(state) }
+    /// The round in which a center was last trained; 0 before the first.
+    package func trainedRound(of center: String) -> Int {
+        resident.first { $0.name == center }?.trainedRound ?? places[center]?.trainedRound ?? 0
     }
 
-    /// Takes a checkpoint as the place where states that are not in memory rest.
-    package func checkpointed(_ checkpoint: Baseline) {
-        baseline = checkpoint
-        ownsBaseline = true
-        changed.removeAll()
-        setAsideRounds.removeAll()
-        for center in inWorkingFolder { unlink(workingFile(center)) }
-        inWorkingFolder.removeAll()
+    /// Marks a center as being trained.
+    package func begin(_ state: CenterState) { changed.insert(state.name) }
+
+    /// Marks the end of a center's training in a round: its bank becomes a snapshot of the history.
+    /// - Parameter isCheckpointed: whether a checkpoint at the round's end will need the rest of the state, too.
+    package func finish(_ state: CenterState, round: Int, isCheckpointed: Bool = false) throws {
+        state.trainedRound = round
+        state.steps = 0
+        changed.insert(state.name)
+        try stageSnapshot(state)
+        if isCheckpointed { try stage(state) }
+    }
+
+    /// Gives centers up to other ranks, which find their states in files.
+    package func release(_ centers: [String]) throws {
+        for center in centers {
+            if upcoming?.center == center { upcoming = nil }
+            guard let index = resident.firstIndex(where: { $0.name == center }) else { continue }
+            try setAside(resident.remove(at: index))
+        }
+    }
+
+    /// Takes over a center from another rank, which has released it.
+    /// - Parameter trainedRound: the round in which it was last trained.
+    package func adopt(_ center: String, trainedRound: Int) {
+        guard trainedRound > 0 else { return }
+        let path = workingFile(center)
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        places[center] = RestingPlace(
+            path: path, trainedRound: trainedRound,
+            bank: RunFolder.bank(center: center, round: trainedRound, part: snapshotPart))
+        // Another rank wrote it: what is known of an earlier file of this name is void.
+        let fingerprints = fingerprints
+        disk.submit { fingerprints.forget(path) }
+    }
+
+    /// Removes the files of the working folder that hold this store's centers.
+    package func removeWorkingFiles() {
+        disk.drain()
+        for center in places.keys {
+            unlink(workingFile(center))
+            unlink(workingFile(center) + ".partial")
+        }
+        rmdir(working)
+    }
+
+    /// Checksums of what was written here.
+    let fingerprints = Fingerprints()
+
+    // MARK: Checkpoints
+
+    /// Queues what this store's part of some centers contributes to a checkpoint.
+    ///
+    /// A file that exists gets a second name in the checkpoint's folder, so that a center that did not take part costs
+    /// next to nothing.
+    package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
+        for center in centers {
+            let name = Manifest.file(of: center, part: snapshotPart)
+            if let state = resident.first(where: { $0.name == center }), state.steps > 0 {
+                try stageUnderWay(state, name, draft)
+                continue
+            }
+            if let state = resident.first(where: { $0.name == center }) {
+                if changed.contains(center) || !(places[center]?.isShareable ?? true) { try stage(state) }
+            } else if let place = places[center], !place.isShareable {
+                let state = try read(center).value()
+                if state.steps > 0 {
+                    try stageUnderWay(state, name, draft)
+                    continue
+                }
+                try stage(state)
+            }
+            guard let place = places[center] else {
+                draft.note(bank: 0, of: center)
+                continue
+            }
+            let (fingerprints, run) = (fingerprints, folder.path)
+            let banks = parts.map { RunFolder.bank(center: center, round: place.trainedRound, part: $0) }
+            disk.submit {
+                try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
+                draft.note(try place.known[place.path] ?? fingerprints.of(place.path), of: draft.relative(name))
+                // The parts are in one file or in two, as they were held when the center was last trained.
+                for bank in banks where FileManager.default.fileExists(atPath: "\(run)/\(bank)") {
+                    let path = "\(run)/\(bank)"
+                    draft.note(try place.known[path] ?? fingerprints.of(path), of: bank)
+                }
+                draft.note(bank: place.trainedRound, of: center)
+            }
+        }
+    }
+
+    /// Writes a center in the middle of a round, its bank included, into a checkpoint.
+    private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
+        let file = try file(of: state, "\(draft.folder)/\(name)", withBank: true)
+        let (center, trainedRound) = (state.name, state.trainedRound)
+        disk.submit(staging: file.size) {
+            draft.note(try file.write(), of: draft.relative(name))
+            draft.note(bank: trainedRound, of: center)
+        }
     }
 
     // MARK: Files
 
     private func setAside(_ state: CenterState) throws {
-        guard changed.contains(state.name) else { return }
-        try ensureSnapshot(state)
-        try DurableFile.makeFolder(folder.working)
+        if changed.contains(state.name) { try stage(state) }
+    }
+
+    /// Queues the writing of a state without its bank.
+    private func stage(_ state: CenterState) throws {
         let path = workingFile(state.name)
-        try writeTraining(state, round: state.trainedRound, to: path + ".partial")
-        try DurableFile.rename(path + ".partial", to: path)
-        inWorkingFolder.insert(state.name)
-        setAsideRounds[state.name] = state.trainedRound
-    }
-
-    private func load(_ center: String) throws -> CenterState {
-        guard let network = networks[center] else { preconditionFailure("\(center) is not hosted here") }
-        let state = CenterState(name: center, network: network, parts: parts, seed: seed)
-        let path: String
-        // Within a run this store has written its parts' snapshot; a checkpoint's is read through the client's, which
-        // leads to the other part wherever that was written.
-        let snapshotPart: CenterState.Part
-        if inWorkingFolder.contains(center) {
-            path = workingFile(center)
-            snapshotPart = self.snapshotPart
-        } else if let baseline {
-            path = "\(folder.checkpoint(baseline.round))/centers/\(center).h5"
-            snapshotPart = .client
-        } else {
-            return state
+        let file = try file(of: state, path, withBank: false)
+        let (working, fingerprints) = (working, fingerprints)
+        disk.submit(staging: file.size) {
+            try DurableFile.makeFolder(working)
+            fingerprints.note(try file.write(), of: path)
         }
-        let file = try HDF5File.open(at: path)
-        try StateFile.check(file, network: network)
-        state.trainedRound = try file.attribute("trained_round", of: "info")
-        state.bankRound = state.trainedRound
-        for (_, bank) in state.orderedParts { try StateFile.read(bank, .training, from: file) }
-        let snapshot = try HDF5File.open(
-            at: "\(folder.path)/\(RunFolder.bank(center: center, round: state.trainedRound, part: snapshotPart))")
-        try StateFile.check(snapshot, network: network)
-        for (_, bank) in state.orderedParts { try StateFile.read(bank, .bank, from: snapshot) }
-        return state
+        changed.remove(state.name)
+        // Where it was not trained since it was read, its bank still is where it was.
+        let old = places[state.name].flatMap { $0.trainedRound == state.trainedRound ? $0 : nil }
+        places[state.name] = RestingPlace(
+            path: path, trainedRound: state.trainedRound,
+            bank: old?.bank ?? RunFolder.bank(center: state.name, round: state.trainedRound, part: snapshotPart),
+            known: old?.known.filter { $0.key != old?.path } ?? [:])
     }
 
-    /// The snapshot that holds this store's parts, the others by links where they are elsewhere.
-    private var snapshotPart: CenterState.Part { parts.contains(.client) ? .client : .relocalization }
-
-    private func workingFile(_ center: String) -> String {
-        "\(folder.working)/\(center)\(snapshotPart == .relocalization ? ".relocalization" : "").h5"
+    /// Queues the writing of a bank's snapshot.
+    private func stageSnapshot(_ state: CenterState) throws {
+        let path = "\(folder.path)/\(RunFolder.bank(center: state.name, round: state.trainedRound, part: snapshotPart))"
+        let file = try snapshot(of: state, path)
+        let folder = "\(folder.banks)/\(state.name)"
+        let fingerprints = fingerprints
+        let previous = places[state.name].map { "\(self.folder.path)/\($0.bank)" }
+        disk.submit(staging: file.size) {
+            try DurableFile.makeFolder(folder)
+            fingerprints.note(try file.write(), of: path)
+            if let previous { fingerprints.forget(previous) }
+        }
     }
 
-    private func writeTraining(_ state: CenterState, round: Int, to path: String) throws {
-        let file = try HDF5File.create(at: path)
-        try describe(state, kind: "center", round: round, in: file)
-        for (_, bank) in state.orderedParts { try StateFile.write(bank, .training, to: file) }
-        if relocalizationElsewhere {
-            for group in StateFile.relocalizationGroups {
-                try file.linkExternally(
-                    group + "/relocalization", toFile: "../server.h5",
-                    object: "/centers/\(state.name)/\(group)/relocalization")
+    private func read(_ center: String) -> Reading<CenterState> {
+        guard let network = networks[center] else { preconditionFailure("\(center) is not one of this store's") }
+        let (parts, seed, place, folder) = (parts, seed, places[center], folder)
+        return disk.read {
+            try Parallel.inline {
+                let state = CenterState(name: center, network: network, parts: parts, seed: seed)
+                try place?.read(into: state, run: folder)
+                return state
             }
         }
-        try file.close()
-        try DurableFile.synchronize(path)
     }
 
-    private func writeSnapshot(_ state: CenterState) throws {
-        let path = "\(folder.path)/\(RunFolder.bank(center: state.name, round: state.trainedRound, part: snapshotPart))"
-        try DurableFile.makeFolder("\(folder.banks)/\(state.name)")
-        let file = try HDF5File.create(at: path + ".partial")
-        try describe(state, kind: "bank", round: state.trainedRound, in: file)
-        for (_, bank) in state.orderedParts { try StateFile.write(bank, .bank, to: file) }
-        if relocalizationElsewhere {
-            let other = RunFolder.bank(center: state.name, round: state.trainedRound, part: .relocalization)
-            try file.linkExternally(
-                "bank/relocalization", toFile: (other as NSString).lastPathComponent, object: "/bank/relocalization")
-        }
-        try file.close()
-        try DurableFile.synchronize(path + ".partial")
-        try DurableFile.rename(path + ".partial", to: path)
-        state.bankRound = state.trainedRound
+    private func place(of center: String, in baseline: Manifest) -> RestingPlace? {
+        let isUnderWay = baseline.isUnderWay(center)
+        guard isUnderWay || baseline.banks[center] ?? 0 > 0 else { return nil }
+        let relocalization = baseline.file(of: center, part: .relocalization)
+        let isSplit = baseline.files[relocalization] != nil
+        // In files of another arrangement than this run's, a part would be missing or lead nowhere.
+        let fits = baseline.formatVersion >= 2 && isSplit == (parts.count == 1)
+        let name = fits && parts == [.relocalization] ? relocalization : baseline.file(of: center)
+        let round = baseline.banks[center] ?? 0
+        let banks = CenterState.Part.allCases.map { RunFolder.bank(center: center, round: round, part: $0) }
+        var known: [String: DurableFile.Fingerprint] = [:]
+        for file in [name] + banks { known["\(folder.path)/\(file)"] = baseline.files[file] }
+        return RestingPlace(
+            path: "\(folder.path)/\(name)", trainedRound: round,
+            // A snapshot is read through the client's, which leads to the other part wherever that was written.
+            bank: isUnderWay ? name : banks[0], isShareable: fits && !isUnderWay, known: known)
     }
 
-    private func describe(
-        _ state: CenterState, kind: String, round: Int, in file: borrowing HDF5File
-    ) throws(HDF5Error) {
-        try StateFile.write(
-            .init(kind: kind, round: round, seed: seed, network: state.network, center: state.name), to: file)
-        try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
+    /// The part whose files this store writes, the other one by links where it is elsewhere.
+    var snapshotPart: CenterState.Part { parts.contains(.client) ? .client : .relocalization }
+
+    private func workingFile(_ center: String) -> String {
+        "\(working)/\(center)\(snapshotPart == .relocalization ? ".relocalization" : "").h5"
     }
 }

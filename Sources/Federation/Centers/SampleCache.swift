@@ -8,15 +8,15 @@ import HDF5
 ///
 /// A file of another key, or one that cannot be read, is made again. The cache is a convenience: that it cannot be written
 /// is a warning and no reason to end.
-struct SampleCache {
+struct SampleCache: Sendable {
     private let folder: String
     private let settings: PreprocessingSettings
-    private let warn: (String) -> Void
+    private let warn: @Sendable (String) -> Void
 
     /// Changes when prepared volumes of the same key would be others.
     private static let format = 1
 
-    init(folder: String, settings: PreprocessingSettings, warn: @escaping (String) -> Void) {
+    init(folder: String, settings: PreprocessingSettings, warn: @escaping @Sendable (String) -> Void) {
         self.folder = folder
         self.settings = settings
         self.warn = warn

@@ -14,14 +14,21 @@ package struct CheckpointComparison {
     /// Compares two checkpoints, each given as a run's folder (then its newest) or as a checkpoint's folder.
     package init(_ first: String, _ second: String) throws {
         let (a, b) = (try Self.open(first), try Self.open(second))
-        if a.manifest.round != b.manifest.round {
-            differences.append("\(first) is of round \(a.manifest.round), \(second) of round \(b.manifest.round)")
+        if a.manifest.position != b.manifest.position {
+            differences.append(
+                "\(first) is of \(a.manifest.position.description), \(second) of \(b.manifest.position.description)")
         }
         for center in Set(a.manifest.banks.keys).symmetricDifference(b.manifest.banks.keys).sorted() {
             differences.append("center \(center) is only in \(a.manifest.banks[center] != nil ? first : second)")
         }
         try compare(a.server, b.server, ["network"])
         for center in a.manifest.banks.keys.sorted() where b.manifest.banks[center] != nil {
+            // Who was not trained yet is as the seed makes it.
+            let sides = [a, b].filter { $0.hasFile(center) }
+            guard sides.count == 2 else {
+                if let only = sides.first { differences.append("center \(center) has a state only in \(only.path)") }
+                continue
+            }
             try compare(a.center(center), b.center(center), ["network", "optimizer"])
             try compare(a.bank(center), b.bank(center), ["bank"])
         }
@@ -33,9 +40,11 @@ package struct CheckpointComparison {
         let path: String
 
         var server: String { path + "/server.h5" }
+        func hasFile(_ name: String) -> Bool { manifest.files[manifest.file(of: name)] != nil }
         func center(_ name: String) -> String { "\(path)/centers/\(name).h5" }
         func bank(_ name: String) -> String {
-            "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.banks[name] ?? 0))"
+            manifest.isUnderWay(name)
+                ? center(name) : "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.banks[name] ?? 0))"
         }
     }
 
@@ -46,8 +55,8 @@ package struct CheckpointComparison {
             return Side(
                 folder: RunFolder(run.isEmpty ? "." : run), manifest: try Manifest.read(folder: path), path: path)
         }
-        let run = try RunAccess(path)
-        return Side(folder: run.folder, manifest: run.manifest, path: run.folder.checkpoint(run.manifest.round))
+        let run = try RunAccess(path, inRound: true)
+        return Side(folder: run.folder, manifest: run.manifest, path: run.folder.checkpoint(run.manifest.position))
     }
 
     private mutating func compare(_ first: String, _ second: String, _ groups: [String]) throws {

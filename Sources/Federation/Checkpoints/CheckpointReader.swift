@@ -20,16 +20,17 @@ package struct CheckpointReader {
     package func newest(report: (String) -> Void) throws -> Manifest {
         let listed = try rank.communicate { ranks throws(MPIError) in
             try ranks.broadcastBytes(
-                rank.isRoot ? Array(folder.rounds.map(String.init).joined(separator: " ").utf8) : nil)
+                rank.isRoot ? Array(folder.positions.map(\.name).joined(separator: " ").utf8) : nil)
         }
-        let rounds = String(decoding: listed, as: UTF8.self).split(separator: " ").compactMap { Int($0) }
-        for round in rounds {
-            let refusal = Manifest.refusal(folder: folder.checkpoint(round))
+        let positions = String(decoding: listed, as: UTF8.self).split(separator: " ")
+            .compactMap { RunPosition(named: String($0)) }
+        for position in positions {
+            let refusal = Manifest.refusal(folder: folder.checkpoint(position))
             let refusals = try rank.communicate { ranks throws(MPIError) in
                 try ranks.allReduce(Int64(refusal == nil ? 0 : 1), .minimum)
             }
             if let refusal, refusals > 0 { throw AgreedFailure(onRoot: rank, refusal) }
-            let (manifest, damages) = examine(round)
+            let (manifest, damages) = examine(position)
             let all = try rank.communicate { ranks throws(MPIError) in
                 try ranks.gatherBytes(Array(damages.joined(separator: "\n").utf8))
             }
@@ -39,21 +40,22 @@ package struct CheckpointReader {
             }
             if damaged == 0, let manifest { return manifest }
             if let first = found.first {
-                report("checkpoint of round \(round) is passed over: \(first.split(separator: "\n").first ?? "")")
+                report(
+                    "checkpoint of \(position.description) is passed over: \(first.split(separator: "\n").first ?? "")")
             }
         }
         throw AgreedFailure(
             onRoot: rank,
             FederationError(
                 attempted: "resume", subject: folder.path,
-                reason: rounds.isEmpty
-                    ? "it has no complete checkpoint" : "all of its \(rounds.count) checkpoints are damaged",
+                reason: positions.isEmpty
+                    ? "it has no complete checkpoint" : "all of its \(positions.count) checkpoints are damaged",
                 remedy: "give the folder of a run (--out of `fedcrld train`), or start it anew"))
     }
 
-    private func examine(_ round: Int) -> (Manifest?, [String]) {
+    private func examine(_ position: RunPosition) -> (Manifest?, [String]) {
         do {
-            let manifest = try Manifest.read(folder: folder.checkpoint(round))
+            let manifest = try Manifest.read(folder: folder.checkpoint(position))
             return (manifest, manifest.damages(run: folder, share: (rank.rank, rank.size)))
         } catch {
             return (nil, [error.description])

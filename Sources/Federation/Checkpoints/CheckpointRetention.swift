@@ -12,42 +12,54 @@ package struct CheckpointRetention {
         self.configuration = configuration
     }
 
-    /// Prunes after `newest` has become complete.
-    package func prune(newest: Manifest) throws(FederationError) {
+    /// Prunes after `newest` has become complete. Those in the middle of a round have had their use then.
+    /// - Parameter pinned: one that stays, because states rest in it.
+    package func prune(newest: Manifest, pinned: RunPosition? = nil) throws(FederationError) {
         let policy = configuration.checkpoint
-        let rounds = folder.rounds
-        var kept: Set<Int> = Set(rounds.prefix(max(1, policy.keep)))
-        if policy.keepEvery > 0 { kept.formUnion(rounds.filter { $0 % policy.keepEvery == 0 }) }
-        for round in rounds where !kept.contains(round) { try DurableFile.remove(folder.checkpoint(round)) }
+        let positions = folder.positions
+        let ends = positions.filter { $0.steps == 0 }
+        var kept = Set(ends.prefix(max(1, policy.keep)))
+        if policy.keepEvery > 0 { kept.formUnion(ends.filter { $0.round % policy.keepEvery == 0 }) }
+        kept.insert(newest.position)
+        if let pinned { kept.insert(pinned) }
+        for position in positions where !kept.contains(position) {
+            try DurableFile.remove(folder.checkpoint(position))
+        }
         var needed: Set<String> = Set(newest.files.keys)
-        for round in kept where round != newest.round {
-            if let manifest = try? Manifest.read(folder: folder.checkpoint(round)) {
+        for position in kept where position != newest.position {
+            if let manifest = try? Manifest.read(folder: folder.checkpoint(position)) {
                 needed.formUnion(manifest.files.keys)
             }
         }
-        for center in newest.banks.keys { try prune(bank: center, needed: needed) }
+        // Of centers that were not trained since the oldest of these, nothing has become superfluous.
+        let window = (policy.keep + 2) * policy.every
+        for (center, round) in newest.banks where round > newest.round - window {
+            try prune(bank: center, needed: needed)
+        }
     }
 
-    /// Removes what lies after a round, and what was half written: the rest of a run that is continued from an earlier
-    /// checkpoint. Later checkpoints, which are damaged, stay as `round-N.damaged`: under their own name they would count
-    /// as the newest.
-    package func discard(after round: Int) throws(FederationError) {
+    /// Removes what lies after a checkpoint, and what was half written: the rest of a run that is continued from an
+    /// earlier one. Later checkpoints, which are damaged, stay as `NAME.damaged`: under their own name they would count as
+    /// the newest.
+    package func discard(after checkpoint: Manifest) throws(FederationError) {
+        let position = checkpoint.position
         for center in names(folder.banks) {
             for snapshot in names("\(folder.banks)/\(center)") {
-                let isLater = Self.round(ofSnapshot: snapshot).map { $0 > round } ?? false
-                guard isLater || snapshot.hasSuffix(".h5.partial") else { continue }
+                let isLater = Self.round(ofSnapshot: snapshot).map { $0 > position.round } ?? false
+                let isNeeded = checkpoint.files["banks/\(center)/\(snapshot)"] != nil
+                guard isLater && !isNeeded || snapshot.hasSuffix(".h5.partial") else { continue }
                 try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
             }
         }
         for name in names(folder.checkpoints) where name.hasSuffix(".partial") {
             try DurableFile.remove("\(folder.checkpoints)/\(name)")
         }
-        for later in folder.rounds where later > round {
+        for later in folder.positions where later > position {
             let aside = folder.checkpoint(later) + ".damaged"
             try DurableFile.remove(aside)
             try DurableFile.rename(folder.checkpoint(later), to: aside)
         }
-        try DurableFile.write((RunFolder.name(round: round) + "\n").utf8, to: folder.latest)
+        try DurableFile.write((position.name + "\n").utf8, to: folder.latest)
         try DurableFile.remove(folder.working)
     }
 
@@ -67,7 +79,7 @@ package struct CheckpointRetention {
     /// The round of a snapshot's file, either part's; nil for other files.
     static func round(ofSnapshot name: String) -> Int? {
         guard name.hasSuffix(".h5") else { return nil }
-        return RunFolder.round(named: String(name.prefix { $0 != "." }))
+        return RunPosition(named: String(name.prefix { $0 != "." }))?.round
     }
 
     private func names(_ path: String) -> [String] {

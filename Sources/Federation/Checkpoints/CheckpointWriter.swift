@@ -1,162 +1,197 @@
-import FedCRLD
 import Foundation
 import HDF5
 import MPI
 
-/// Writes a checkpoint on all ranks: complete or absent.
+/// Writes checkpoints on all ranks beside the training: each complete or absent.
 ///
-/// Each rank writes the files of its centers into `round-N.partial`, closed and flushed. When all have succeeded, the root
-/// writes the manifest, renames the folder and replaces `latest`. A crash at any instant leaves the checkpoint before.
-package struct CheckpointWriter {
+/// Every rank stages its centers' files in memory and goes on; its disk queue writes them into `POSITION.partial`, flushed.
+/// Then the rank reports to the root, at its next step or while it waits. When all have, the root's disk queue writes the
+/// manifest, renames the folder and replaces `latest`. A crash at any instant leaves the checkpoint before.
+package final class CheckpointWriter {
     private let rank: RankContext
     private let folder: RunFolder
     private let configuration: Configuration
+    private let disk: DiskQueue
+    private let store: CenterStore
+    private let relocalizations: CenterStore?
+    private let model: GlobalModel
+    /// A checkpoint that stays while the run goes on: states rest in it.
+    private let pinned: RunPosition?
 
-    /// A writer for a run; the same on all ranks.
-    package init(_ rank: RankContext, folder: RunFolder, configuration: Configuration) {
+    /// A checkpoint on its way.
+    private struct Underway {
+        let draft: CheckpointDraft
+        let position: RunPosition
+        let start = monotonicSeconds()
+        var isReported = false
+        var publication: Reading<Manifest>?
+    }
+    private var underway: Underway?
+    /// Whether a rank has told the root that it could not write.
+    private var hasRemoteFailure = false
+    /// What ranks have told the root, by position.
+    private var reports: [RunPosition: [Int: CheckpointDraft.Report]] = [:]
+
+    /// A checkpoint that has become complete.
+    package struct Published {
+        /// Its list of contents.
+        package let manifest: Manifest
+        /// Seconds from its beginning.
+        package let seconds: Double
+    }
+    /// On the root: called on the main thread for each checkpoint that has become complete.
+    package var published: (Published) -> Void = { _ in }
+
+    /// - Parameters:
+    ///   - store: the centers that this rank computes for.
+    ///   - relocalizations: on the root with root placement, their relocalization.
+    ///   - pinned: the checkpoint that the run continued from.
+    package init(
+        _ rank: RankContext, folder: RunFolder, configuration: Configuration, disk: DiskQueue, store: CenterStore,
+        relocalizations: CenterStore?, model: GlobalModel, pinned: RunPosition? = nil
+    ) {
         self.rank = rank
         self.folder = folder
         self.configuration = configuration
+        self.disk = disk
+        self.store = store
+        self.relocalizations = relocalizations
+        self.model = model
+        self.pinned = pinned
     }
 
-    /// What a rank has written.
-    private struct Report: Codable {
-        var files: [String: DurableFile.Fingerprint] = [:]
-        var banks: [String: Int] = [:]
-        var failure: String?
-    }
-
-    /// Writes the checkpoint after `round`. On all ranks; returns its manifest.
+    /// Begins a checkpoint on all ranks. Waits for the one before, and for room to stage.
     /// - Parameters:
-    ///   - store: the centers that this rank hosts.
-    ///   - relocalizations: on the root with root placement, their relocalization.
-    /// - Throws: on all ranks where one has failed; `AgreedFailure` on those that have nothing to say.
-    package func write(
-        round: Int, store: CenterStore, relocalizations: CenterStore?, model: GlobalModel
-    ) throws -> Manifest {
-        let partial = folder.partialCheckpoint(round)
-        _ = try agree { () throws in
-            guard rank.isRoot else { return Report() }
-            try DurableFile.remove(partial)
-            try DurableFile.makeFolder(partial + "/centers")
-            return Report()
+    ///   - centers: those that this rank computes for now.
+    ///   - progress: in the middle of a round, how far they are.
+    package func begin(_ position: RunPosition, centers: [String], progress: RoundProgress? = nil) throws {
+        try wait()
+        let draft = CheckpointDraft(folder, position, progress: progress)
+        disk.submit { try DurableFile.makeFolder("\(draft.folder)/centers") }
+        if rank.isRoot { try stageServer(position, draft) }
+        try store.contribute(centers, to: draft)
+        if let relocalizations { try relocalizations.contribute(relocalizations.centers, to: draft) }
+        disk.submit {
+            try DurableFile.synchronize("\(draft.folder)/centers")
+            draft.complete()
         }
-        let report = try agree { () throws in
-            var report = Report()
-            for center in store.centers {
-                let path = "\(partial)/centers/\(center).h5"
-                try store.write(center, round: round, to: path)
-                report.banks[center] = store.trainedRound(of: center)
-                try record(path, as: "\(relative(round))/centers/\(center).h5", in: &report)
-            }
-            if rank.isRoot {
-                let path = partial + "/server.h5"
-                try writeServer(round: round, relocalizations: relocalizations, model: model, to: path)
-                try record(path, as: "\(relative(round))/server.h5", in: &report)
-            }
-            for held in [store, relocalizations].compactMap({ $0 }) {
-                for center in held.centers {
-                    for part in held.parts {
-                        try recordBank(center, round: held.trainedRound(of: center), part: part, in: &report)
-                    }
-                }
-            }
-            try DurableFile.synchronize(partial + "/centers")
-            return report
-        }
-        return try publish(report, round: round)
+        underway = Underway(draft: draft, position: position)
     }
 
-    /// The root makes the checkpoint visible; all ranks learn its manifest.
-    private func publish(_ report: Report, round: Int) throws -> Manifest {
-        let partial = folder.partialCheckpoint(round)
-        var manifest = Manifest(
-            formatVersion: StateFile.formatVersion, program: Program.name, round: round,
+    /// Moves a checkpoint that is under way on, as far as it goes without waiting.
+    package func advance() throws(MPIError) {
+        if rank.isRoot {
+            for message in try rank.communicator.collect(.report) {
+                guard let report = try? JSONDecoder().decode(CheckpointDraft.Report.self, from: Data(message.bytes))
+                else { continue }
+                hasRemoteFailure = hasRemoteFailure || report.isFailure
+                reports[report.position, default: [:]][message.rank] = report
+            }
+        }
+        guard let current = underway else { return }
+        if !rank.isRoot, disk.failure != nil {
+            // The root must not wait for what will not come.
+            underway = nil
+            var report = CheckpointDraft.Report(position: current.position)
+            report.isFailure = true
+            return try post(report)
+        }
+        if !current.isReported, let report = current.draft.report {
+            underway?.isReported = true
+            guard rank.isRoot else {
+                underway = nil
+                return try post(report)
+            }
+            reports[current.position, default: [:]][0] = report
+        }
+        guard rank.isRoot else { return }
+        if let publication = current.publication {
+            guard publication.isReady else { return }
+            underway = nil
+            // A failure is the disk queue's, which all ranks hear of.
+            guard let manifest = try? publication.value() else { return }
+            published(Published(manifest: manifest, seconds: monotonicSeconds() - current.start))
+        } else if let all = reports[current.position], all.count == rank.size {
+            reports[current.position] = nil
+            underway?.publication = publish(all.values.reduce(into: CheckpointDraft.Report()) { $0.merge($1) }, current)
+        }
+    }
+
+    private func post(_ report: CheckpointDraft.Report) throws(MPIError) {
+        try rank.communicator.post(.report, Array((try? JSONEncoder().encode(report)) ?? Data()), to: 0)
+    }
+
+    /// Whether something could not be written, as far as this rank knows.
+    package var hasFailed: Bool { disk.failure != nil || hasRemoteFailure }
+
+    /// Waits until this rank has done its part of a checkpoint under way: on the root, until it is complete.
+    package func wait() throws(MPIError) {
+        while underway != nil, !(rank.isRoot && hasFailed) {
+            try advance()
+            guard underway != nil else { return }
+            try rank.communicator.attend()
+            var pause = timespec(tv_sec: 0, tv_nsec: 500_000)
+            nanosleep(&pause, nil)
+        }
+        underway = nil
+    }
+
+    /// Waits until the checkpoint under way is complete. On all ranks, which agree on it.
+    /// - Throws: `AgreedFailure` on all ranks where something could not be written on one.
+    package func finish() throws {
+        try wait()
+        disk.drain()
+        try agree()
+    }
+
+    /// Makes sure that no rank has failed to write. On all ranks.
+    package func agree() throws {
+        let failure = disk.failure.map { rank.size > 1 ? "rank \(rank.rank): \($0)" : "\($0)" } ?? ""
+        let failed = try rank.communicate { ranks throws(MPIError) in
+            try ranks.allReduce(Int64(failure.isEmpty ? 0 : 1), .maximum)
+        }
+        guard failed > 0 else { return }
+        let texts = try rank.communicate { ranks throws(MPIError) in try ranks.gatherBytes(Array(failure.utf8)) }
+        let first = (texts ?? []).map { String(decoding: $0, as: UTF8.self) }.first { !$0.isEmpty }
+        throw AgreedFailure(
+            onRoot: rank,
+            FederationError(
+                attempted: "write", subject: "a checkpoint in \(folder.checkpoints)", reason: first ?? "unknown",
+                remedy: "resume when that is solved: the last complete checkpoint is untouched"))
+    }
+
+    /// The root makes the checkpoint visible.
+    private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> Reading<Manifest> {
+        let manifest = Manifest(
+            formatVersion: StateFile.formatVersion, program: Program.name, round: current.position.round,
             configuration: configuration.fingerprint, placement: configuration.crl.placement.rawValue,
-            banks: report.banks, files: report.files)
-        _ = try agree { () throws in
-            guard rank.isRoot else { return Report() }
+            banks: report.banks, progress: report.progress, files: report.files)
+        let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
+        return disk.write {
             try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
             try DurableFile.synchronize(partial)
-            let complete = folder.checkpoint(round)
-            // Where a damaged checkpoint of this round has the name, it gives way.
-            try DurableFile.replaceFolder(complete, by: partial)
-            try DurableFile.write((RunFolder.name(round: round) + "\n").utf8, to: folder.latest)
-            try CheckpointRetention(folder, configuration).prune(newest: manifest)
-            return Report()
+            // Where a damaged checkpoint has the name, it gives way.
+            try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)
+            try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
+            try CheckpointRetention(folder, configuration).prune(newest: manifest, pinned: pinned)
+            return manifest
         }
-        // Banks that only other ranks know are needed to find states later.
-        let banks = try rank.communicate { ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(report.banks)) ?? Data()) : nil)
-        }
-        manifest.banks = try JSONDecoder().decode([String: Int].self, from: Data(banks))
-        return manifest
     }
 
-    /// Runs `body` on all ranks and merges their reports on the root. Where one has failed, all fail.
-    private func agree(_ body: () throws -> Report) throws -> Report {
-        var report = Report()
-        do { report = try body() } catch {
-            report.failure = rank.size > 1 ? "rank \(rank.rank): \(error)" : "\(error)"
-        }
-        let reports = try rank.communicate { [report] ranks throws(MPIError) in
-            try ranks.gatherBytes(Array((try? JSONEncoder().encode(report)) ?? Data()))
-        }
-        var merged = Report()
-        for bytes in reports ?? [] {
-            let other = try JSONDecoder().decode(Report.self, from: Data(bytes))
-            merged.files.merge(other.files) { $1 }
-            merged.banks.merge(other.banks) { $1 }
-            merged.failure = merged.failure ?? other.failure
-        }
-        let failed = try rank.communicate { [merged] ranks throws(MPIError) in
-            try ranks.allReduce(Int64(merged.failure == nil ? 0 : 1), .maximum)
-        }
-        guard failed == 0 else {
-            throw AgreedFailure(
-                onRoot: rank,
-                FederationError(
-                    attempted: "write", subject: "a checkpoint in \(folder.checkpoints)",
-                    reason: merged.failure ?? "unknown",
-                    remedy: "resume when that is solved: the last complete checkpoint is untouched"))
-        }
-        return merged
-    }
-
-    private func writeServer(
-        round: Int, relocalizations: CenterStore?, model: GlobalModel, to path: String
-    ) throws {
-        let file = try HDF5File.create(at: path)
-        try StateFile.write(
-            .init(kind: "server", round: round, seed: configuration.seed, network: model.network, center: nil), to: file
-        )
-        try model.write(to: file)
-        if let relocalizations {
-            for center in relocalizations.centers {
-                try relocalizations.withState(of: center) { state in
-                    try relocalizations.ensureSnapshot(state)
-                    for (_, bank) in state.orderedParts {
-                        try StateFile.write(bank, .training, to: file, group: "centers/\(center)/")
-                    }
-                }
+    private func stageServer(_ position: RunPosition, _ draft: CheckpointDraft) throws {
+        let name = "server.h5"
+        let file = try StagedFile("\(draft.folder)/\(name)") { file in
+            try StateFile.write(
+                .init(
+                    kind: "server", round: position.round, seed: configuration.seed, network: model.network,
+                    center: nil), to: file)
+            try model.write(to: file)
+            // The relocalization of each center, in files of their own.
+            for center in relocalizations?.centers ?? [] where relocalizations?.trainedRound(of: center) ?? 0 > 0 {
+                try file.linkExternally(
+                    "centers/\(center)", toFile: Manifest.file(of: center, part: .relocalization), object: "/")
             }
         }
-        try file.close()
-        try DurableFile.synchronize(path)
-    }
-
-    private func relative(_ round: Int) -> String { "checkpoints/\(RunFolder.name(round: round))" }
-
-    private func record(_ path: String, as name: String, in report: inout Report) throws {
-        report.files[name] = try DurableFile.fingerprint(path)
-    }
-
-    private func recordBank(
-        _ center: String, round: Int, part: CenterState.Part, in report: inout Report
-    ) throws {
-        let name = RunFolder.bank(center: center, round: round, part: part)
-        // The parts are in one file or in two, as they were held when the center was last trained.
-        guard FileManager.default.fileExists(atPath: "\(folder.path)/\(name)") else { return }
-        try record("\(folder.path)/\(name)", as: name, in: &report)
+        disk.submit(staging: file.size) { draft.note(try file.write(), of: draft.relative(name)) }
     }
 }

@@ -13,22 +13,48 @@ package enum DurableFile {
 
     /// Writes a whole file and replaces what was there in one step.
     package static func write(_ bytes: some Sequence<UInt8>, to path: String) throws(FederationError) {
+        let content = Array(bytes)
+        let result = content.withUnsafeBytes { content in
+            Result { () throws(FederationError) in try write(content, to: path) }
+        }
+        _ = try result.get()
+    }
+
+    /// Writes a whole file and replaces what was there in one step. Returns its size and checksum.
+    @discardableResult
+    package static func write(
+        _ bytes: UnsafeRawBufferPointer, to path: String
+    ) throws(FederationError) -> Fingerprint {
         let temporary = path + ".partial"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure("write", path) }
-        var pending = Array(bytes)[...]
-        while !pending.isEmpty {
-            let written = pending.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-            guard written >= 0 else {
-                let error = failure("write", path)
-                close(descriptor)
-                throw error
-            }
-            pending = pending.dropFirst(written)
+        func give(up code: Int32 = errno) -> FederationError {
+            close(descriptor)
+            unlink(temporary)
+            return failure("write", path, code: code)
         }
-        guard fsync(descriptor) == 0, close(descriptor) == 0 else { throw failure("write", path) }
+        var checksum = crc32_z(0, nil, 0)
+        var position = 0
+        while position < bytes.count {
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<min(bytes.count, position + largestPiece)])
+            let written = Foundation.write(descriptor, piece.baseAddress, piece.count)
+            guard written >= 0 else { throw give(up: errno) }
+            checksum = crc32_z(checksum, piece.baseAddress?.assumingMemoryBound(to: UInt8.self), written)
+            position += written
+        }
+        guard fsync(descriptor) == 0 else { throw give(up: errno) }
+        // Network file systems may tell of a full disk only now.
+        guard close(descriptor) == 0 else {
+            let code = errno
+            unlink(temporary)
+            throw failure("write", path, code: code)
+        }
         try rename(temporary, to: path)
+        return Fingerprint(size: bytes.count, crc32: hexadecimal(checksum))
     }
+
+    /// What one call writes at most.
+    private static let largestPiece = 64 << 20
 
     /// Renames a file or folder and makes the new name durable.
     package static func rename(_ old: String, to new: String) throws(FederationError) {
@@ -116,8 +142,10 @@ package enum DurableFile {
         }
     }
 
-    private static func failure(_ attempted: String, _ path: String, error: (any Error)? = nil) -> FederationError {
-        var code = errno
+    private static func failure(
+        _ attempted: String, _ path: String, error: (any Error)? = nil, code: Int32 = errno
+    ) -> FederationError {
+        var code = code
         if let error {
             var cause = error as NSError
             while let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }

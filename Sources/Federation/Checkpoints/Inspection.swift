@@ -15,17 +15,18 @@ package struct Inspection {
 
     /// A run: its configuration's main points, its checkpoints and the banks' history.
     package init(run path: String) throws {
-        let run = try RunAccess(path)
+        let run = try RunAccess(path, inRound: true)
         let configuration = run.configuration
         let settings = ["preset", "data", "rounds", "width", "size", "learning_rate", "seed", "crl.placement"]
             .map { ($0, configuration.value(of: $0) ?? "") }
         text += "run \(path)\n"
         for (key, value) in settings { text += "  \(key): \(value)\n" }
         var checkpoints: [MetricsValue] = []
-        for round in run.folder.rounds {
-            let manifest = try Manifest.read(folder: run.folder.checkpoint(round))
+        for position in run.folder.positions {
+            let manifest = try Manifest.read(folder: run.folder.checkpoint(position))
             checkpoints.append(Self.summary(manifest))
-            text += "checkpoint of round \(round): \(manifest.banks.count) centers, \(manifest.files.count) files, "
+            text +=
+                "checkpoint of \(position.description): \(manifest.banks.count) centers, \(manifest.files.count) files, "
             text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
         }
         for center in run.centers {
@@ -44,10 +45,13 @@ package struct Inspection {
     package init(checkpoint path: String) throws {
         let manifest = try Manifest.read(folder: path)
         text +=
-            "checkpoint of round \(manifest.round), written by \(manifest.program), CRL at the \(manifest.placement), "
+            "checkpoint of \(manifest.position.description), written by \(manifest.program), CRL at the \(manifest.placement), "
         text += "configuration \(manifest.configuration)\n"
         for (center, round) in manifest.banks.sorted(by: { $0.key < $1.key }) {
-            text += "  center \(center), last trained in round \(round)\n"
+            let steps = manifest.isUnderWay(center) ? manifest.progress?.centers[center]?.steps : nil
+            text +=
+                round > 0 ? "  center \(center), last trained in round \(round)" : "  center \(center), not trained yet"
+            text += steps.map { ", \($0) steps into round \(manifest.round + 1)\n" } ?? "\n"
         }
         for (name, file) in manifest.files.sorted(by: { $0.key < $1.key }) {
             text += "  \(name): \(file.size) bytes, CRC-32 \(file.crc32)\n"
@@ -87,7 +91,8 @@ package struct Inspection {
 
     private static func summary(_ manifest: Manifest) -> MetricsValue {
         [
-            "round": .integer(manifest.round), "program": .text(manifest.program),
+            "round": .integer(manifest.round), "steps": .integer(manifest.position.steps),
+            "program": .text(manifest.program),
             "placement": .text(manifest.placement), "configuration": .text(manifest.configuration),
             "bytes": .integer(manifest.files.values.reduce(0) { $0 + $1.size }),
             "centers": .object(manifest.banks.mapValues { ["last_trained": .integer($0)] }),

@@ -12,10 +12,31 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var configuration: String
     /// Where contrastive re-localization ran.
     package var placement: String
-    /// The round of the newest momentum bank of each center.
+    /// The round of the newest momentum bank of each center: the last one that it was trained in. A center that was not
+    /// trained yet has 0 and no file: it is as the seed makes it.
     package var banks: [String: Int]
+    /// How far the centers are in the round after `round`; nil at a round's end.
+    package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
     package var files: [String: DurableFile.Fingerprint]
+
+    /// The point of the run that it holds.
+    package var position: RunPosition { RunPosition(round: round, steps: progress?.steps ?? 0) }
+
+    /// Whether a center was stopped in the middle of its part of a round. Its momentum bank is in its own file then.
+    package func isUnderWay(_ center: String) -> Bool {
+        progress?.centers[center] != nil && (banks[center] ?? 0) <= round
+    }
+
+    /// The name of a center's file in the list of files.
+    package func file(of center: String, part: CenterState.Part = .client) -> String {
+        "checkpoints/\(position.name)/\(Self.file(of: center, part: part))"
+    }
+
+    /// A center's file in a checkpoint's folder.
+    package static func file(of center: String, part: CenterState.Part = .client) -> String {
+        "centers/\(center)\(part == .relocalization ? ".relocalization" : "").h5"
+    }
 
     /// The file's name in a checkpoint's folder.
     package static let fileName = "manifest.json"

@@ -12,6 +12,12 @@ package struct Rollback {
     package init(_ path: String) throws(FederationError) {
         try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
         run = try RunAccess(path)
+        if let newest = run.folder.positions.first, newest > run.manifest.position {
+            throw FederationError(
+                kind: .configuration, attempted: "put a center back in", subject: path,
+                reason: "the run was stopped in the middle of round \(newest.round + 1)",
+                remedy: "resume it and let it end that round first")
+        }
     }
 
     /// The rounds that a center can be put back to, newest first.
@@ -45,15 +51,19 @@ package struct Rollback {
 
     private func replace(_ state: CenterState, trainedRound: Int) throws -> Int {
         let number = run.manifest.round
-        let (complete, partial) = (run.folder.checkpoint(number), run.folder.partialCheckpoint(number))
+        let position = run.manifest.position
+        let (complete, partial) = (run.folder.checkpoint(position), run.folder.partialCheckpoint(position))
         try DurableFile.remove(partial)
         try DurableFile.makeFolder(partial + "/centers")
-        for center in run.centers where center != state.name {
-            try DurableFile.share(run.file(of: center), as: "\(partial)/centers/\(center).h5")
+        var manifest = run.manifest
+        for part in CenterState.Part.allCases { manifest.files[manifest.file(of: state.name, part: part)] = nil }
+        let prefix = "checkpoints/\(position.name)/"
+        for name in manifest.files.keys where name.hasPrefix(prefix) {
+            let name = name.dropFirst(prefix.count)
+            try DurableFile.share("\(complete)/\(name)", as: "\(partial)/\(name)")
         }
-        try DurableFile.share(complete + "/server.h5", as: partial + "/server.h5")
 
-        let path = "\(partial)/centers/\(state.name).h5"
+        let path = "\(partial)/\(Manifest.file(of: state.name))"
         let file = try HDF5File.create(at: path)
         try StateFile.write(
             .init(
@@ -64,10 +74,8 @@ package struct Rollback {
         try file.close()
         try DurableFile.synchronize(path)
 
-        var manifest = run.manifest
         manifest.banks[state.name] = trainedRound
-        let name = "checkpoints/\(RunFolder.name(round: number))/centers/\(state.name).h5"
-        manifest.files[name] = try DurableFile.fingerprint(path)
+        manifest.files[manifest.file(of: state.name)] = try DurableFile.fingerprint(path)
         for file in manifest.files.keys where file.hasPrefix("banks/\(state.name)/") { manifest.files[file] = nil }
         for part in CenterState.Part.allCases {
             let bank = RunFolder.bank(center: state.name, round: trainedRound, part: part)

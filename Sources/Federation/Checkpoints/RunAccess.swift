@@ -12,22 +12,26 @@ package struct RunAccess {
     /// The checkpoint.
     package let manifest: Manifest
 
-    /// Opens a run at a round, or at its newest complete checkpoint.
-    package init(_ path: String, round: Int? = nil) throws(FederationError) {
+    /// Opens a run at a round's end, or at its newest complete checkpoint.
+    /// - Parameter inRound: whether that may be one in the middle of a round.
+    package init(_ path: String, round: Int? = nil, inRound: Bool = false) throws(FederationError) {
         folder = RunFolder(path)
         guard let text = try? String(contentsOfFile: folder.configuration, encoding: .utf8) else {
             throw Self.unreadable(
                 path, "there is no file \(folder.configuration)", "give the folder of a run (--out of `fedcrld train`)")
         }
         configuration = try Configuration.parse(yaml: text, name: folder.configuration)
-        let rounds = folder.rounds
-        guard let chosen = round ?? rounds.first else {
+        let positions = folder.positions.filter { inRound || $0.steps == 0 }
+        guard let chosen = round.map({ RunPosition(round: $0) }) ?? positions.first else {
             throw Self.unreadable(
-                path, "it has no complete checkpoint", "resume it with `fedcrld train --resume \(path)`")
+                path,
+                inRound || folder.positions.isEmpty
+                    ? "it has no complete checkpoint" : "it was stopped before the end of its first round",
+                "resume it with `fedcrld train --resume \(path)`")
         }
-        guard rounds.contains(chosen) else {
-            let known = rounds.map(String.init).joined(separator: ", ")
-            throw Self.unreadable(path, "it has no checkpoint of round \(chosen)", "choose one of \(known)")
+        guard positions.contains(chosen) else {
+            let known = positions.map { String($0.round) }.joined(separator: ", ")
+            throw Self.unreadable(path, "it has no checkpoint of round \(chosen.round)", "choose one of \(known)")
         }
         manifest = try Manifest.read(folder: folder.checkpoint(chosen))
     }
@@ -36,7 +40,9 @@ package struct RunAccess {
     package var centers: [String] { manifest.banks.keys.sorted() }
 
     /// A center's file in the checkpoint.
-    package func file(of center: String) -> String { "\(folder.checkpoint(manifest.round))/centers/\(center).h5" }
+    package func file(of center: String) -> String {
+        "\(folder.checkpoint(manifest.position))/\(Manifest.file(of: center))"
+    }
 
     /// The state of a center, whole.
     package func state(of center: String) throws -> CenterState {
@@ -44,16 +50,27 @@ package struct RunAccess {
             throw Self.unreadable(
                 folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
         }
-        let classes: Int
-        do {
+        let network = configuration.network(classes: try classes(of: center))
+        return try CenterStore(
+            folder: folder, networks: [center: network], parts: CenterState.Part.allCases,
+            placement: configuration.crl.placement, seed: configuration.seed, capacity: 1, baseline: manifest,
+            disk: DiskQueue(limit: 0)
+        ).state(of: center)
+    }
+
+    /// How many classes a center's network has; of one that was not trained yet the data tells.
+    private func classes(of center: String) throws -> Int {
+        guard manifest.banks[center] == 0 else {
             let file = try HDF5File.open(at: file(of: center))
-            classes = try file.attribute("classes", of: "info")
+            return try file.attribute("classes", of: "info")
         }
-        let store = CenterStore(
-            folder: folder, networks: [center: configuration.network(classes: classes)],
-            parts: [.client, .relocalization], placement: configuration.crl.placement, seed: configuration.seed,
-            capacity: 1, baseline: .init(manifest))
-        return try store.state(of: center)
+        let cohort = try Cohort.loadAll(data: configuration.data ?? "").first { $0.center == center }
+        guard let cohort else {
+            throw Self.unreadable(
+                folder.path, "center \(center) was not trained yet and has no folder in \(configuration.data ?? "")",
+                "put the data back, or train on")
+        }
+        return cohort.classes.count
     }
 
     /// Contrastive re-localization with a whole state, in this process.

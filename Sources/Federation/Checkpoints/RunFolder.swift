@@ -5,6 +5,7 @@ import Foundation
 ///     RUN/config.yaml  metrics.jsonl
 ///     RUN/tensorboard/events.out.tfevents.…
 ///     RUN/checkpoints/round-000012/{server.h5, centers/<name>.h5, manifest.json}
+///     RUN/checkpoints/round-000012.step-000034/ the same in the middle of round 13, where a run was stopped
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete round
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
@@ -32,34 +33,32 @@ package struct RunFolder: Sendable, Equatable {
     package var banks: String { path + "/banks" }
     /// The states of centers that are not in memory.
     package var working: String { path + "/working" }
-
-    /// "round-000012".
-    package static func name(round: Int) -> String {
-        let digits = String(round)
-        return "round-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-    }
-
-    /// The round of a name that ``name(round:)`` made.
-    package static func round(named name: String) -> Int? {
-        guard name.hasPrefix("round-"), let round = Int(name.dropFirst(6)), self.name(round: round) == name
-        else { return nil }
-        return round
+    /// The same on a node's own disk: the run's, told from others' by its place.
+    package func working(scratch: String) -> String {
+        let place = URL(filePath: path).standardizedFileURL.path
+        return "\(scratch)/fedcrld-\(DurableFile.crc32(of: Array(place.utf8)))"
     }
 
     /// The folder of a complete checkpoint.
-    package func checkpoint(_ round: Int) -> String { "\(checkpoints)/\(Self.name(round: round))" }
+    package func checkpoint(_ position: RunPosition) -> String { "\(checkpoints)/\(position.name)" }
+
+    /// The folder of the complete checkpoint of a round's end.
+    package func checkpoint(_ round: Int) -> String { checkpoint(RunPosition(round: round)) }
 
     /// The folder of a checkpoint that is being written.
-    package func partialCheckpoint(_ round: Int) -> String { checkpoint(round) + ".partial" }
+    package func partialCheckpoint(_ position: RunPosition) -> String { checkpoint(position) + ".partial" }
 
     /// A center's momentum bank at a round's end, relative to the run's folder.
     package static func bank(center: String, round: Int, part: CenterState.Part = .client) -> String {
-        "banks/\(center)/\(name(round: round))\(part == .relocalization ? ".relocalization" : "").h5"
+        "banks/\(center)/\(RunPosition(round: round).name)\(part == .relocalization ? ".relocalization" : "").h5"
     }
 
-    /// The rounds that have a folder of a complete checkpoint, newest first.
-    package var rounds: [Int] {
+    /// The points of the run that have a folder of a complete checkpoint, newest first.
+    package var positions: [RunPosition] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        return names.compactMap(Self.round(named:)).sorted(by: >)
+        return names.compactMap(RunPosition.init(named:)).sorted(by: >)
     }
+
+    /// The rounds whose end has a folder of a complete checkpoint, newest first.
+    package var rounds: [Int] { positions.filter { $0.steps == 0 }.map(\.round) }
 }

@@ -12,7 +12,10 @@ import Tensors
 ///     /optimizer/network/{step, first_moment/…, second_moment/…},   /optimizer/bank/…
 package enum StateFile {
     /// The version of this format; a reader refuses newer ones.
-    package static let formatVersion = 1
+    ///
+    /// 2: a center that was not trained yet has no file; a relocalization that the root keeps has a file of its own,
+    /// `centers/<name>.relocalization.h5`, where it was part of `server.h5` before; checkpoints in the middle of a round.
+    package static let formatVersion = 2
 
     /// What a file says of itself.
     package struct Information: Sendable {
@@ -148,7 +151,7 @@ package enum StateFile {
     /// A state-dict name as an HDF5 path.
     static func path(of name: String) -> String { name.replacing(".", with: "/") }
 
-    /// The groups that hold the relocalization in a center's file; links to the root's file where that has them.
+    /// The groups that hold the relocalization in a center's file; links to its own file where the root keeps it.
     static let relocalizationGroups =
         ["network"]
         + ["network", "bank"].flatMap { ["optimizer/\($0)/first_moment", "optimizer/\($0)/second_moment"] }

@@ -16,6 +16,10 @@ extension Configuration {
             "dropout", \.dropout, .probability,
             "How likely a chosen center misses a round, to see how a run bears it; one stays, and the others' weights add up "
                 + "to 1."),
+        .init(
+            "stragglers", \.stragglers, .probability,
+            "How likely a center that takes part is too late: it trains, but the server averages without it; one is in time."
+        ),
         .init("seed", \.seed, .whole(0...UInt64.max), "All that is random follows from it."),
         .init(
             "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,
@@ -26,6 +30,10 @@ extension Configuration {
         .init(
             "resident_centers", \.residentCenters, .whole(1...1_000_000), onResume: .free,
             "The most centers that a rank holds in memory; the others rest on disk. Results do not depend on it."),
+        .init(
+            "balance", \.balance, .truth, onResume: .free,
+            "Whether centers move between ranks so that a round's work is spread evenly, by measured step times; every rank "
+                + "must be able to read their images then. Results do not depend on it."),
     ]
 
     private static let methodKeys: [ConfigurationKey] = [

@@ -27,12 +27,16 @@ package struct Configuration: Sendable, Equatable {
     package var participation = 1.0
     /// How likely it is that a chosen center misses a round: a simulated fault.
     package var dropout = 0.0
+    /// How likely it is that a center's update comes too late for a round's average: a simulated fault.
+    package var stragglers = 0.0
     /// Evaluation after every so many rounds; 0: only at the end.
     package var evaluateEvery = 10
     /// Compute threads of a rank; 0: the cores that the rank may use.
     package var threads = 0
     /// The most centers whose state a rank holds in memory at a time.
     package var residentCenters = 4
+    /// Whether centers move between ranks to spread a round's work.
+    package var balance = false
 
     // MARK: The method
 

@@ -10,11 +10,13 @@ package struct Evaluation {
     package init(_ data: CenterData) { self.data = data }
 
     /// The scores of a center's cases of a split.
-    /// - Parameter measuring: whether distances and volumes are measured, too, which takes longer than segmenting.
+    /// - Parameters:
+    ///   - measuring: whether distances and volumes are measured, too, which takes longer than segmenting.
+    ///   - between: called after each case.
     /// - Throws: where the cohort has not as many classes as the network, or a case cannot be read.
     package func score(
         _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService,
-        measuring: Bool = false
+        measuring: Bool = false, between: () throws -> Void = {}
     ) throws -> CenterScore {
         guard cohort.classes.count == state.network.classes else {
             throw FederationError(
@@ -39,6 +41,7 @@ package struct Evaluation {
                 .init(
                     name: item.name, subject: item.subject, phase: item.phase, dice: counts.foregroundDice,
                     measures: measures))
+            try between()
         }
         return score
     }

@@ -26,9 +26,11 @@ package final class RelocalizationServer {
 
     /// Answers requests until no rank has any more.
     /// - Parameters:
-    ///   - prepare: called with the state of a center before its first request: loads what is federated.
-    ///   - stepped: called when a center has finished a step.
-    package func serve(prepare: (CenterState) -> Void = { _ in }, stepped: (String) -> Void = { _ in }) throws {
+    ///   - prepare: called with a center's index and state before its first request: loads what is federated.
+    ///   - stepped: called with them when the center has finished a step.
+    package func serve(
+        prepare: (Int, CenterState) -> Void = { _, _ in }, stepped: (Int, CenterState) throws -> Void = { _, _ in }
+    ) throws {
         services.removeAll()
         var prepared: Set<Int> = []
         while try rank.communicate({ ranks throws(MPIError) in try ranks.allReduce(Int64(0), .maximum) }) > 0 {
@@ -50,14 +52,14 @@ package final class RelocalizationServer {
             for request in requests where request.operation != .none {
                 let name = centers[request.center]
                 let state = try rank.clock.measure(.checkpoint) { try store.state(of: name) }
-                if prepared.insert(request.center).inserted { prepare(state) }
+                if prepared.insert(request.center).inserted { prepare(request.center, state) }
                 rank.clock.measure(.compute) {
                     answer(request, state, UnsafePointer(source), into: target)
                 }
                 source += request.operation.sent * request.floats
                 target += request.operation.received * request.floats
                 if request.operation.endsStep { services[request.center] = nil }
-                if request.operation == .backwardBank { stepped(name) }
+                if request.operation == .backwardBank { try stepped(request.center, state) }
             }
             try rank.communicate { ranks throws(MPIError) in
                 try ranks.scatterVariable(

@@ -20,24 +20,25 @@ package struct LocalTraining: Sendable {
             configuration.augmentation.enabled ? try Augmentation(configuration.augmentationSettings) : nil
     }
 
-    /// Trains and returns the mean losses of the round's steps.
+    /// Trains until the end of the center's part of the round, or until it is told to stop.
     /// - Parameters:
     ///   - samples: the center's training volumes.
-    ///   - stepped: called after each step with its losses.
+    ///   - progress: what of the round is done; brought up to date after each step.
+    ///   - stepped: called after each step with its losses; whether to go on.
     package func run(
         round: Int, samples: [Sample], state: CenterState, relocalization: some RelocalizationService,
-        stepped: (StepLosses) -> Void
-    ) throws -> [Double] {
+        progress: inout RoundProgress.Center, stepped: (StepLosses) throws -> Bool
+    ) throws {
         let step = ClientStep(state.network, configuration.stepSettings)
-        var sums = [Double](repeating: 0, count: StepLosses().array.count)
-        var count = 0
         let visits = visits(round: round, samples: samples.count)
+        if progress.losses.isEmpty { progress.losses = StepLosses().array.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
-        for (number, visit) in visits.enumerated() {
+        while progress.steps < visits.count {
+            let visit = visits[progress.steps]
             let sample = upcoming?.value() ?? augmented(samples[visit.sample], round, visit)
             upcoming = nil
-            if augmentation != nil, number + 1 < visits.count {
-                let next = visits[number + 1]
+            if augmentation != nil, progress.steps + 1 < visits.count {
+                let next = visits[progress.steps + 1]
                 upcoming = Ahead { [self] in augmented(samples[next.sample], round, next) }
             }
             let losses = try step.run(
@@ -50,11 +51,10 @@ package struct LocalTraining: Sendable {
                         + "(subject \(samples[visit.sample].subject)) is not finite",
                     remedy: "lower learning_rate, or check that subject's image")
             }
-            stepped(losses)
-            count += 1
-            for (term, value) in losses.array.enumerated() { sums[term] += value }
+            progress.steps += 1
+            for (term, value) in losses.array.enumerated() { progress.losses[term] += value }
+            guard try stepped(losses) else { return }
         }
-        return sums.map { $0 / Double(max(1, count)) }
     }
 
     /// A step's volume, and its place in the round.

@@ -8,36 +8,45 @@ package struct RoundPlan: Sendable, Equatable {
     package let centers: [Int]
     /// Indices of the chosen centers that drop out, ascending.
     package let absent: [Int]
-    /// Weight ω of each center that takes part; they add up to 1.
+    /// Indices of the centers that train, but whose updates come too late, ascending.
+    package let late: [Int]
+    /// Weight ω of each center that takes part; they add up to 1. A late one's is 0.
     package let weights: [Double]
 
     /// Chooses the round's centers: a fraction `participation`, at least one, at random by `seed` and round alone.
     /// - Parameters:
     ///   - volumes: training volumes of every center.
     ///   - dropout: how likely it is that a chosen center misses the round, by `seed`, round and center alone. One stays.
+    ///   - stragglers: how likely it is that one which takes part is late, likewise. One is in time.
     package init(
-        round: Int, volumes: [Int], participation: Double, dropout: Double = 0,
+        round: Int, volumes: [Int], participation: Double, dropout: Double = 0, stragglers: Double = 0,
         weighting: Configuration.Aggregation.Weights, seed: UInt64
     ) {
         self.round = round
         let count = max(1, Int((participation * Double(volumes.count)).rounded()))
         var random = RandomStream(seed: seed, purpose: "participation", round)
         let chosen = random.permutation(of: volumes.count).prefix(count).sorted()
-        let luck = chosen.map { center in
-            var random = RandomStream(seed: seed, purpose: "dropout", round, center)
-            return random.uniform()
+        /// Those of `centers` that a fault of this probability does not hit; the luckiest never is.
+        func spared(_ centers: [Int], _ probability: Double, _ purpose: String) -> [Int] {
+            let luck = centers.map { center in
+                var random = RandomStream(seed: seed, purpose: purpose, round, center)
+                return random.uniform()
+            }
+            let luckiest = luck.max() ?? 0
+            return zip(centers, luck).filter { $1 >= probability || $1 == luckiest }.map(\.0)
         }
-        let luckiest = luck.max() ?? 0
-        let stays = luck.map { $0 >= dropout || $0 == luckiest }
-        centers = zip(chosen, stays).filter(\.1).map(\.0)
-        absent = zip(chosen, stays).filter { !$0.1 }.map(\.0)
-        let shares = centers.map { weighting == .uniform ? 1 : Double(volumes[$0]) }
+        let present = spared(chosen, dropout, "dropout")
+        let punctual = Set(spared(present, stragglers, "stragglers"))
+        centers = present
+        absent = chosen.filter { !present.contains($0) }
+        late = present.filter { !punctual.contains($0) }
+        let shares = centers.map { !punctual.contains($0) ? 0 : weighting == .uniform ? 1 : Double(volumes[$0]) }
         let total = shares.reduce(0, +)
         weights = shares.map { $0 / total }
     }
 
-    /// The weight of a center; nil where it does not take part.
+    /// The weight of a center; nil where it does not take part, or too late.
     package func weight(of center: Int) -> Double? {
-        centers.firstIndex(of: center).map { weights[$0] }
+        centers.firstIndex(of: center).map { weights[$0] }.flatMap { $0 > 0 ? $0 : nil }
     }
 }

@@ -19,8 +19,21 @@ package struct RunRequest: Sendable {
     package var settings: [String] = []
     /// `--initial`: a checkpoint whose server model the run starts from.
     package var initial: String?
+    /// How it runs here.
+    package var options = RunOptions()
 
     /// An empty request.
+    package init() {}
+}
+
+/// How a run runs in this job; of no influence on its result.
+package struct RunOptions: Sendable {
+    /// `--max-hours`: a limit of time from the start of the process.
+    package var maxHours: Double?
+    /// `--scratch`: a folder, such as a node's own disk, for the states of centers that are not in memory.
+    package var scratch: String?
+
+    /// No limit, and the run's own folder.
     package init() {}
 }
 
@@ -77,12 +90,12 @@ package struct RunStart {
             // Nothing is changed on disk before it is known that the run goes on.
             if let checkpoint {
                 try Self.check(checkpoint, configuration, cohorts)
-                try CheckpointRetention(folder, configuration).discard(after: checkpoint.round)
+                try CheckpointRetention(folder, configuration).discard(after: checkpoint)
             }
         }
         let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
-            initial: request.initial)
+            initial: request.initial, options: request.options)
         if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
         return run
     }
@@ -158,7 +171,7 @@ package struct RunStart {
                 "train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
         }
         let folder = RunFolder(out)
-        guard folder.rounds.isEmpty else {
+        guard folder.positions.isEmpty else {
             throw Self.usage(
                 "start a run in", out, "it already holds one",
                 "continue it with --resume \(out), or choose another folder")
@@ -178,19 +191,19 @@ package struct RunStart {
         // Another version of the program may have other keys; of the same one, the file itself was changed.
         guard manifest.program != Program.name || manifest.configuration == configuration.fingerprint else {
             throw FederationError(
-                attempted: "resume from", subject: "round \(manifest.round)",
+                attempted: "resume from", subject: manifest.position.description,
                 reason: "config.yaml is not what it was then, and the run would not continue as it began",
                 remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
         }
         for cohort in cohorts where manifest.banks[cohort.center] == nil {
             throw FederationError(
-                attempted: "resume from", subject: "round \(manifest.round)",
+                attempted: "resume from", subject: manifest.position.description,
                 reason: "the data has center \(cohort.center), which the checkpoint does not have",
                 remedy: "resume with the data that the run was started with")
         }
         for center in manifest.banks.keys where !cohorts.contains(where: { $0.center == center }) {
             throw FederationError(
-                attempted: "resume from", subject: "round \(manifest.round)",
+                attempted: "resume from", subject: manifest.position.description,
                 reason: "the checkpoint has center \(center), which the data does not have",
                 remedy: "resume with the data that the run was started with")
         }

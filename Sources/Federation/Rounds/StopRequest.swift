@@ -3,32 +3,78 @@ import MPI
 import Synchronization
 
 /// The wish that a run ends in good order before its last round: SIGUSR1, which Slurm can send some time before a job's
-/// limit, SIGTERM, which it sends when a job is cancelled, or a limit of time of the run's own.
+/// limit, or SIGTERM, which it sends when a job is cancelled.
 package enum StopRequest {
-    private static let isReceived = Atomic<Bool>(false)
-    /// When the run is to have ended, in monotonic seconds; infinite without a limit.
-    private static let deadline = Mutex(Double.infinity)
+    private static let received = Atomic<Bool>(false)
 
     /// From now on these signals do not end the process; they are remembered.
-    /// - Parameter hours: the run's limit of time from now; nil: none.
-    package static func listen(hours: Double? = nil) {
-        deadline.withLock { $0 = hours.map { monotonicSeconds() + 3600 * $0 } ?? .infinity }
+    package static func listen() {
         // A handler may not make what it changes.
-        isReceived.store(false, ordering: .relaxed)
+        received.store(false, ordering: .relaxed)
         for number in [SIGUSR1, SIGTERM] {
             var action = sigaction()
-            action.__sigaction_handler.sa_handler = { _ in StopRequest.isReceived.store(true, ordering: .relaxed) }
+            action.__sigaction_handler.sa_handler = { _ in StopRequest.received.store(true, ordering: .relaxed) }
             action.sa_flags = SA_RESTART
             sigaction(number, &action, nil)
         }
     }
 
-    /// Whether a rank has received one, or would pass its limit of time with what comes next; the same on all ranks, which
-    /// all ask at the same time.
-    /// - Parameter next: seconds that the next round may take.
-    package static func isAgreed(by rank: RankContext, next: Double) throws(MPIError) -> Bool {
-        let isLate = deadline.withLock { monotonicSeconds() + next > $0 }
-        let here: Int64 = isReceived.load(ordering: .relaxed) || isLate ? 1 : 0
-        return try rank.communicate { ranks throws(MPIError) in try ranks.allReduce(here, .maximum) } > 0
+    /// Whether this process has received one.
+    static var isReceived: Bool { received.load(ordering: .relaxed) }
+}
+
+/// Whether the run is to stop at the next step: on every rank soon after one has a reason.
+package final class StopNotice {
+    private let rank: RankContext
+    /// When the run is to have ended, in monotonic seconds; infinite without a limit.
+    private let deadline: Double
+    private let hours: Double
+    private var stepStart = monotonicSeconds()
+    private var longestStep = 0.0
+    private var longestCheckpoint = 0.0
+    private var steps = 0
+
+    /// Whether it is to stop, as far as this rank knows.
+    package private(set) var isRaised = false
+
+    /// - Parameter hours: the run's limit of time from now; nil: none.
+    package init(_ rank: RankContext, hours: Double?) {
+        self.rank = rank
+        self.hours = hours ?? .infinity
+        deadline = hours.map { monotonicSeconds() + 3600 * $0 } ?? .infinity
+    }
+
+    /// A step begins.
+    func beginStep() { stepStart = monotonicSeconds() }
+
+    /// A step has ended. Its duration tells what must be left of a limit of time.
+    func endStep() {
+        steps += 1
+        longestStep = max(longestStep, monotonicSeconds() - stepStart)
+    }
+
+    /// A checkpoint took so many seconds.
+    func note(checkpoint seconds: Double) { longestCheckpoint = max(longestCheckpoint, seconds) }
+
+    /// Looks for reasons on this rank and for notices of others. Cheap, and to be called often.
+    package func look() throws(MPIError) {
+        if !(try rank.communicator.collect(.stop)).isEmpty { isRaised = true }
+        if StopRequest.isReceived || isLate { try raise() }
+    }
+
+    /// Tells all ranks that the run is to stop.
+    package func raise() throws(MPIError) {
+        guard !isRaised else { return }
+        isRaised = true
+        try rank.communicator.postToOthers(.stop)
+    }
+
+    /// Whether another step and a checkpoint would not fit into the limit of time. Some step is made in any case, so that
+    /// a run which is continued again and again comes to an end.
+    private var isLate: Bool {
+        guard deadline.isFinite, steps > 0 else { return false }
+        // Until one has been written, it may take a twentieth of the time, at most a minute.
+        let checkpoint = longestCheckpoint > 0 ? 1.5 * longestCheckpoint : min(60, 180 * hours)
+        return monotonicSeconds() + 1.5 * longestStep + checkpoint > deadline
     }
 }

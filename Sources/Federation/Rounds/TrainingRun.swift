@@ -16,15 +16,26 @@ package final class TrainingRun {
     /// Where it is.
     package let folder: RunFolder
     let cohorts: [Cohort]
-    private let volumes: [Int]
-    private let hosted: [Int]
-    private let store: CenterStore
-    private let relocalizations: CenterStore?
-    private let data: CenterData
-    private let model: GlobalModel
-    private let server: RelocalizationServer?
+    let volumes: [Int]
+    let store: CenterStore
+    let relocalizations: CenterStore?
+    let data: CenterData
+    let model: GlobalModel
+    let server: RelocalizationServer?
+    let console: RunConsole
+    let checkpoints: CheckpointWriter
+    let notice: StopNotice
+    let disk: DiskQueue
+    /// Whether centers may go to other ranks: their states rest where every rank can read them.
+    let centersMayMove: Bool
+    var assignment: CenterAssignment
+    /// The round in which each center was last trained, whoever hosts it.
+    var trainedRounds: [Int]
+    /// On the root, the measured seconds of a center's step; nil before the first.
+    var stepSeconds: [Double?]
     private let firstRound: Int
-    private let console: RunConsole
+    /// What was done of the first round before this process began.
+    private let firstProgress: RoundProgress?
 
     /// Prepares a run on all ranks.
     /// - Parameters:
@@ -33,33 +44,47 @@ package final class TrainingRun {
     ///   - initial: a checkpoint's folder, of any run of the same width, whose server model a new run starts from.
     package init(
         rank: RankContext, configuration: Configuration, folder: RunFolder, cohorts: [Cohort], checkpoint: Manifest?,
-        initial: String? = nil
+        initial: String? = nil, options: RunOptions = RunOptions()
     ) throws {
         self.rank = rank
         self.configuration = configuration
         self.folder = folder
         self.cohorts = cohorts
         volumes = cohorts.map { $0.cases(in: .train).count }
-        let assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
-        hosted = assignment.centers(of: rank.rank)
+        assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
+        trainedRounds = cohorts.map { checkpoint?.banks[$0.center] ?? 0 }
+        stepSeconds = cohorts.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
-        let networks = cohorts.map { configuration.network(classes: $0.classes.count) }
-        model = GlobalModel(networks: networks, prefixes: configuration.aggregation.parts, seed: configuration.seed)
+        firstProgress = checkpoint?.progress
+        notice = StopNotice(rank, hours: options.maxHours)
+        centersMayMove = configuration.balance && options.scratch == nil
+
+        // Centers of as many classes share the description of their network.
+        let byClasses = Dictionary(
+            Set(cohorts.map(\.classes.count)).map { ($0, configuration.network(classes: $0)) }, uniquingKeysWith: { $1 }
+        )
+        var networks: [String: ClientNetwork] = [:]
+        for cohort in cohorts { networks[cohort.center] = byClasses[cohort.classes.count] }
+        model = GlobalModel(
+            networks: Array(byClasses.sorted { $0.key < $1.key }.map(\.value)),
+            prefixes: configuration.aggregation.parts,
+            seed: configuration.seed)
 
         let remote = configuration.crl.placement == .root && rank.size > 1
         let capacity = configuration.residentCenters
-        func store(_ centers: [Int], _ parts: [CenterState.Part], _ capacity: Int) -> CenterStore {
+        let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(byClasses.values)))
+        self.disk = disk
+        func makeStore(_ parts: [CenterState.Part], _ capacity: Int) -> CenterStore {
             CenterStore(
-                folder: folder,
-                networks: Dictionary(uniqueKeysWithValues: centers.map { (cohorts[$0].center, networks[$0]) }),
+                folder: folder, working: options.scratch.map { folder.working(scratch: $0) }, networks: networks,
                 parts: parts, placement: configuration.crl.placement, seed: configuration.seed, capacity: capacity,
-                baseline: checkpoint.map(CenterStore.Baseline.init))
+                baseline: checkpoint, disk: disk)
         }
-        self.store = store(hosted, remote ? [.client] : [.client, .relocalization], capacity)
+        store = makeStore(remote ? [.client] : [.client, .relocalization], capacity)
         data = try CenterData(configuration, capacity: capacity, warn: RunConsole.warn)
         if remote, rank.isRoot {
             // Every rank may be in the middle of a step with a center of its own.
-            let modules = store(Array(cohorts.indices), [.relocalization], max(capacity, rank.size))
+            let modules = makeStore([.relocalization], max(capacity, rank.size))
             relocalizations = modules
             server = RelocalizationServer(
                 rank, store: modules, centers: cohorts.map(\.center), settings: configuration.stepSettings)
@@ -68,7 +93,10 @@ package final class TrainingRun {
             server = nil
         }
         console = try RunConsole(rank: rank, configuration: configuration, folder: folder, finished: firstRound - 1)
-        if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.round) }) ?? initial {
+        checkpoints = CheckpointWriter(
+            rank, folder: folder, configuration: configuration, disk: disk, store: store,
+            relocalizations: relocalizations, model: model, pinned: checkpoint?.position)
+        if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
             try model.read(checkpoint: source)
         }
     }
@@ -77,138 +105,88 @@ package final class TrainingRun {
     package enum Outcome: Sendable, Equatable {
         /// All rounds are done.
         case finished
-        /// It was asked to stop, and did with the checkpoint of this round.
-        case stopped(round: Int)
+        /// It was asked to stop, and did with a checkpoint of this position.
+        case stopped(RunPosition)
     }
 
-    /// Runs the rounds that are left, evaluates, and prints the tables on the root. Stops at the end of a round in which
-    /// a rank received a ``StopRequest``, or after which another one would pass the limit of time.
+    /// Runs the rounds that are left, evaluates, and prints the tables on the root. Stops at the next step after a rank
+    /// received a ``StopRequest``, or where another step would pass the limit of time.
     package func run() throws -> Outcome {
-        let writer = CheckpointWriter(rank, folder: folder, configuration: configuration)
+        rank.communicator.whileWaiting = { [weak self] () throws(MPIError) in try self?.look() }
+        defer { rank.communicator.whileWaiting = {} }
+        var metricsFailure: (any Error)?
+        checkpoints.published = { [console, notice] checkpoint in
+            notice.note(checkpoint: checkpoint.seconds)
+            do { try console.published(checkpoint) } catch { metricsFailure = error }
+        }
         let last = configuration.rounds
-        var longest = 0.0
         for round in stride(from: firstRound, through: last, by: 1) {
             rank.communicator.context = "round \(round)"
-            let start = monotonicSeconds()
-            try train(round)
-            // Its checkpoint and evaluation take time, too.
-            longest = max(longest, monotonicSeconds() - start)
-            let stops = try StopRequest.isAgreed(by: rank, next: 1.2 * longest) && round < last
-            if stops || round % configuration.checkpoint.every == 0 || round == last {
-                let manifest = try rank.clock.measure(.checkpoint) {
-                    try writer.write(round: round, store: store, relocalizations: relocalizations, model: model)
+            let isCheckpointed = round % configuration.checkpoint.every == 0 || round == last
+            let progress = round == firstRound ? firstProgress : nil
+            let ending = try train(round, continuing: progress ?? RoundProgress(), isCheckpointed: isCheckpointed)
+            if let metricsFailure { throw metricsFailure }
+            guard ending.isComplete else { return try stop(in: round, ending.progress) }
+            let stops = ending.stops && round < last
+            if stops || isCheckpointed {
+                try rank.clock.measure(.checkpoint) {
+                    try checkpoints.begin(RunPosition(round: round), centers: hosted)
                 }
-                store.checkpointed(.init(manifest))
-                relocalizations?.checkpointed(.init(manifest))
             }
-            if stops {
-                try console.stop()
-                if rank.isRoot { try DurableFile.remove(folder.working) }
-                return .stopped(round: round)
-            }
+            if stops { return try stop(at: RunPosition(round: round)) }
             if configuration.evaluateEvery > 0, round % configuration.evaluateEvery == 0, round != last {
                 try console.evaluated(round: round, scores: evaluate(.test), isLast: false)
             }
         }
         rank.communicator.context = "evaluation"
-        try console.evaluated(round: max(last, firstRound - 1), scores: evaluate(.test), isLast: true)
+        let scores = try evaluate(.test)
+        try rank.clock.measure(.checkpoint) { try checkpoints.finish() }
+        try console.evaluated(round: max(last, firstRound - 1), scores: scores, isLast: true)
         try console.finish(round: max(last, firstRound - 1), phases: phases())
-        if rank.isRoot { try DurableFile.remove(folder.working) }
+        try removeWorkingFiles()
         return .finished
     }
 
-    // MARK: A round
+    /// The names of the centers that this rank computes for now.
+    var hosted: [String] { assignment.centers(of: rank.rank).map { cohorts[$0].center } }
 
-    private func train(_ round: Int) throws {
-        let plan = RoundPlan(
-            round: round, volumes: volumes, participation: configuration.participation,
-            dropout: configuration.dropout, weighting: configuration.aggregation.weights, seed: configuration.seed)
-        console.begin(
-            round: round, steps: plan.centers.reduce(0) { $0 + volumes[$1] } * configuration.localEpochs)
-        try rank.communicate { ranks throws(MPIError) in try model.broadcast(ranks) }
+    /// What has to be seen to between two steps, and while waiting for other ranks: checkpoints, and whether to stop.
+    func look() throws(MPIError) {
+        try checkpoints.advance()
+        if checkpoints.hasFailed { try notice.raise() }
+        try notice.look()
+    }
 
-        var sums = model.emptySums()
-        var losses: [String: [Double]] = [:]
-        if let server, let relocalizations {
-            try server.serve(
-                prepare: { state in
-                    model.load(into: state)
-                    relocalizations.begin(round: round, state)
-                }, stepped: { _ in console.stepped() })
-            for center in plan.centers {
-                let name = cohorts[center].center
-                try rank.clock.measure(.checkpoint) { try relocalizations.finish(name) }
-                guard !model.entries(.relocalization).isEmpty else { continue }
-                try relocalizations.withState(of: name) { try add($0, center, plan, to: &sums) }
-            }
-        } else {
-            for center in hosted where plan.weight(of: center) != nil {
-                losses[cohorts[center].center] = try train(center, plan, &sums)
-            }
-            if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
+    /// Ends in the middle of a round.
+    private func stop(in round: Int, _ progress: RoundProgress) throws -> Outcome {
+        let steps = try rank.communicate { ranks throws(MPIError) in
+            try ranks.allReduce(Int64(progress.steps), .sum)
         }
-        try rank.communicate { ranks throws(MPIError) in try model.aggregate(sums, ranks) }
-        try console.end(round: round, plan: plan, cohorts: cohorts, losses: losses)
-    }
-
-    private func train(
-        _ center: Int, _ plan: RoundPlan, _ sums: inout [CenterState.Part: ExactSum]
-    ) throws -> [Double] {
-        let cohort = cohorts[center]
-        rank.communicator.context = "center \(cohort.center), round \(plan.round)"
-        let state = try rank.clock.measure(.checkpoint) { try store.state(of: cohort.center) }
-        model.load(into: state)
-        store.begin(round: plan.round, state)
-        let losses = try rank.clock.measure(.compute) {
-            let samples = try data.trainingSamples(cohort)
-            return try LocalTraining(center: cohort.center, configuration).run(
-                round: plan.round, samples: samples, state: state, relocalization: service(center, state)
-            ) { losses in console.stepped(losses) }
+        let position = RunPosition(round: round - 1, steps: Int(steps))
+        try rank.clock.measure(.checkpoint) {
+            try checkpoints.begin(position, centers: hosted, progress: steps > 0 ? progress : nil)
         }
-        try rank.clock.measure(.checkpoint) { try store.finish(cohort.center) }
-        try add(state, center, plan, to: &sums)
-        return losses
+        return try stop(at: position)
     }
 
-    private func add(
-        _ state: CenterState, _ center: Int, _ plan: RoundPlan, to sums: inout [CenterState.Part: ExactSum]
-    ) throws {
-        guard let weight = plan.weight(of: center) else { return }
-        for (part, bank) in state.orderedParts {
-            try sums[part]?.add(bank.network, weight: weight, center: cohorts[center].center)
-        }
+    /// Ends with the checkpoint that has begun.
+    private func stop(at position: RunPosition) throws -> Outcome {
+        try rank.clock.measure(.checkpoint) { try checkpoints.finish() }
+        try console.stop()
+        try removeWorkingFiles()
+        return .stopped(position)
     }
 
-    /// A center's contrastive re-localization, here or on the root.
-    private func service(_ center: Int, _ state: CenterState) -> any RelocalizationService {
-        guard state.parts[.relocalization] != nil else { return RemoteRelocalization(rank, center: center) }
-        return LocalRelocalization(
-            state.network.relocalization, state.part(.relocalization), configuration.stepSettings)
-    }
-
-    // MARK: Evaluation
-
-    /// The scores of all centers, on the root; nil elsewhere.
-    private func evaluate(_ split: Split) throws -> [CenterScore]? {
-        try rank.clock.measure(.evaluate) {
-            var scores: [CenterScore] = []
-            if let server {
-                try server.serve()
-            } else {
-                for center in hosted {
-                    let state = try store.state(of: cohorts[center].center)
-                    scores.append(
-                        try Evaluation(data).score(
-                            cohorts[center], split: split, state: state, relocalization: service(center, state)))
-                }
-                if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
-            }
-            let gathered = try rank.communicate { [scores] ranks throws(MPIError) in
-                try ranks.gatherBytes(Array((try? JSONEncoder().encode(scores)) ?? Data()))
-            }
-            guard let gathered else { return nil }
-            return try gathered.flatMap { try JSONDecoder().decode([CenterScore].self, from: Data($0)) }
-                .sorted { $0.center < $1.center }
+    /// Removes what is of no use after the run's end.
+    private func removeWorkingFiles() throws {
+        store.removeWorkingFiles()
+        relocalizations?.removeWorkingFiles()
+        // Another run from here needs no checkpoint beyond those that are kept.
+        try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
+        guard rank.isRoot else { return }
+        try DurableFile.remove(folder.working)
+        if let newest = folder.positions.first, let manifest = try? Manifest.read(folder: folder.checkpoint(newest)) {
+            try CheckpointRetention(folder, configuration).prune(newest: manifest)
         }
     }
 

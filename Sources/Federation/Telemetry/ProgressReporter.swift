@@ -49,11 +49,12 @@ package final class ProgressReporter {
         speed = SmoothedRate(start: start)
     }
 
-    /// A round begins. `steps`: training steps in it, summed over its centers; 0 where that is not known.
-    package func begin(round: Int, steps: Int) {
+    /// A round begins. `steps`: training steps in it, summed over its centers; 0 where that is not known. `done`: how many
+    /// of them were done before this process began.
+    package func begin(round: Int, steps: Int, done: Int = 0) {
         self.round = round
         roundSteps = steps
-        stepsDone = 0
+        stepsDone = done
         show(progress, ended: false)
     }
 

@@ -35,10 +35,11 @@ final class RunConsole {
             rank.isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
     }
 
-    func begin(round: Int, steps: Int) {
+    /// - Parameter done: steps that a process before this one did.
+    func begin(round: Int, steps: Int, done: Int) {
         roundStart = monotonicSeconds()
-        stepsLeft = steps
-        progress?.begin(round: round, steps: steps)
+        stepsLeft = steps - done
+        progress?.begin(round: round, steps: steps, done: done)
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
@@ -48,16 +49,28 @@ final class RunConsole {
             steps: 1, losses: losses.map { [.init("loss", $0.total), .init("bank", $0.bank)] } ?? [])
     }
 
-    /// Gathers the mean losses of the round's centers and writes them down.
-    func end(round: Int, plan: RoundPlan, cohorts: [Cohort], losses: [String: [Double]]) throws {
+    /// What a rank tells of a center's part of a round.
+    struct CenterRound: Codable {
+        /// Mean losses of its steps, term by term.
+        var losses: [Double]
+        /// Seconds per step, without waiting for other ranks; nil where this process made none.
+        var secondsPerStep: Double?
+    }
+
+    /// Gathers what the ranks tell of the round's centers and writes their losses down. All of it on the root, nothing
+    /// elsewhere.
+    func end(
+        round: Int, plan: RoundPlan, cohorts: [Cohort], centers own: [String: CenterRound]
+    ) throws -> [String: CenterRound] {
         let gathered = try rank.communicate { ranks throws(MPIError) in
-            try ranks.gatherBytes(Array((try? JSONEncoder().encode(losses)) ?? Data()))
+            try ranks.gatherBytes(Array((try? JSONEncoder().encode(own)) ?? Data()))
         }
-        guard let gathered, let metrics, let progress else { return }
-        var all: [String: [Double]] = [:]
+        guard let gathered, let metrics, let progress else { return [:] }
+        var told: [String: CenterRound] = [:]
         for bytes in gathered {
-            all.merge(try JSONDecoder().decode([String: [Double]].self, from: Data(bytes))) { $1 }
+            told.merge(try JSONDecoder().decode([String: CenterRound].self, from: Data(bytes))) { $1 }
         }
+        let all = told.mapValues(\.losses)
         var centers: [String: MetricsValue] = [:]
         var means = [Double](repeating: 0, count: Self.terms.count)
         for (index, weight) in zip(plan.centers, plan.weights) {
@@ -72,6 +85,7 @@ final class RunConsole {
             [
                 "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
                 "absent": .list(plan.absent.map { .text(cohorts[$0].center) }),
+                "late": .list(plan.late.map { .text(cohorts[$0].center) }),
                 "losses": .object(
                     Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
             ])
@@ -85,6 +99,17 @@ final class RunConsole {
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
         progress.end(round: round, losses: [.init("loss", means[5]), .init("bank", means[6])])
+        return told
+    }
+
+    /// Writes down that a checkpoint has become complete.
+    func published(_ checkpoint: CheckpointWriter.Published) throws {
+        try metrics?.append(
+            kind: "checkpoint", round: checkpoint.manifest.round,
+            [
+                "steps": .integer(checkpoint.manifest.position.steps), "seconds": .number(checkpoint.seconds),
+                "bytes": .integer(checkpoint.manifest.files.values.reduce(0) { $0 + $1.size }),
+            ])
     }
 
     /// Writes down and, at the end, prints the scores that the root has.

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -47,10 +48,15 @@ def start(data, out, *values, ranks=1, **options):
     return Job(*training(data, out, *values, ranks=ranks), **options)
 
 
+def resuming(out, *values, ranks=1):
+    """The command that continues a run."""
+    prefix = launcher(ranks) if ranks > 1 else []
+    return [*prefix, FEDCRLD, "train", "--resume", out, *settings(*values)]
+
+
 def resume(out, *values, ranks=1, **options):
     """Continues a run to its end."""
-    prefix = launcher(ranks) if ranks > 1 else []
-    return run(*prefix, FEDCRLD, "train", "--resume", out, *settings(*values), **options)
+    return run(*resuming(out, *values, ranks=ranks), **options)
 
 
 def expect_same_bits(first, second):
@@ -69,6 +75,18 @@ def rounds(out):
         int(entry.name[6:]) for entry in (Path(out) / "checkpoints").glob("round-*") if entry.name[6:].isdigit())
 
 
+def positions(out):
+    """Rounds and further steps of a run's complete checkpoints, ascending."""
+    names = [entry.name for entry in (Path(out) / "checkpoints").glob("round-*")]
+    found = [re.fullmatch(r"round-(\d+)(?:\.step-(\d+))?", name) for name in names]
+    return sorted((int(match[1]), int(match[2] or 0)) for match in found if match)
+
+
+def within(out):
+    """The checkpoints of a run that are in the middle of a round."""
+    return [position for position in positions(out) if position[1]]
+
+
 def checkpoint(out, number):
     """The folder of a checkpoint."""
     return Path(out) / "checkpoints" / f"round-{number:06}"
@@ -77,7 +95,8 @@ def checkpoint(out, number):
 def metrics(out):
     """The lines of a run's metrics.jsonl without the times."""
     lines = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]
-    lines = [line for line in lines if line["kind"] != "phases"]
+    # How long things took, and when a checkpoint became complete, differs between runs.
+    lines = [line for line in lines if line["kind"] not in ("phases", "checkpoint")]
     for line in lines:
         line.pop("seconds", None)
     return lines

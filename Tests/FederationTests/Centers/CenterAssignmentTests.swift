@@ -36,4 +36,33 @@ struct CenterAssignmentTests {
         let assignment = CenterAssignment(volumes: [Int](repeating: 3, count: 6), ranks: 4)
         #expect((1...3).map { assignment.centers(of: $0).count } == [2, 2, 2])
     }
+
+    @Test("a round's work is spread evenly by its seconds, and centers stay where that is even enough")
+    func moves() {
+        var assignment = CenterAssignment(volumes: [Int](repeating: 1, count: 8), ranks: 3)
+        #expect(assignment.moves(Array(0..<8), seconds: [Double](repeating: 2, count: 8)).isEmpty)
+        // All that take part are on one rank.
+        let together = assignment.centers(of: 1)
+        let moves = assignment.moves(together, seconds: [Double](repeating: 1, count: 4))
+        #expect(moves.count == 2 && moves.allSatisfy { $0.from == 1 && $0.to == 2 })
+        assignment.apply(moves)
+        #expect(assignment.centers(of: 1).count == 2 && assignment.centers(of: 2).count == 6)
+        #expect(assignment.moves(together, seconds: [Double](repeating: 1, count: 4)).isEmpty)
+    }
+
+    @Test("no rank has much more than its share or the longest center, whoever is slow", arguments: 2...9)
+    func makespan(_ ranks: Int) {
+        for trial in 0..<20 {
+            var assignment = CenterAssignment(volumes: [Int](repeating: 1, count: 40), ranks: ranks)
+            let centers = (0..<40).filter { ($0 * 7 + trial) % 3 > 0 }
+            let seconds = centers.map { Double(1 + ($0 * 7919 + trial * 104_729) % 17) }
+            assignment.apply(assignment.moves(centers, seconds: seconds))
+            var load = [Double](repeating: 0, count: ranks)
+            for (center, time) in zip(centers, seconds) { load[assignment.rankOf[center]] += time }
+            let share = seconds.reduce(0, +) / Double(max(1, ranks - 1))
+            // Graham's bound for "longest first", with the slack that spares moves.
+            #expect(load.max() ?? 0 <= 4 / 3 * max(share, seconds.max() ?? 0) * 1.05, "\(load)")
+            #expect(ranks == 1 || load[0] == 0)
+        }
+    }
 }

@@ -44,7 +44,7 @@ struct CheckpointRetentionTests {
         /// Rounds of a bank's snapshots.
         func bank(_ center: String) -> [Int] {
             Disk.names("\(run.banks)/\(center)").compactMap {
-                $0.contains("relocalization") ? nil : RunFolder.round(named: String($0.dropLast(3)))
+                $0.contains("relocalization") ? nil : RunPosition(named: String($0.dropLast(3)))?.round
             }
         }
     }
@@ -85,10 +85,11 @@ struct CheckpointRetentionTests {
         try example.folder.write("x", to: "working/a.h5")
         try example.folder.write("x", to: "banks/a/round-000003.h5.partial")
         let retention = CheckpointRetention(example.run, Configuration())
-        try retention.discard(after: 4)
+        let fourth = try Manifest.read(folder: example.run.checkpoint(4))
+        try retention.discard(after: fourth)
         #expect(example.run.rounds == [4, 3, 2, 1])
         #expect(
-            Disk.names(example.run.checkpoints) == ["latest"] + (1...4).map { RunFolder.name(round: $0) } + [
+            Disk.names(example.run.checkpoints) == ["latest"] + (1...4).map { RunPosition(round: $0).name } + [
                 "round-000005.damaged", "round-000006.damaged",
             ])
         #expect(try String(contentsOfFile: example.run.latest, encoding: .utf8) == "round-000004\n")
@@ -98,7 +99,35 @@ struct CheckpointRetentionTests {
         #expect(!Disk.exists(example.run.working))
         // Once more, with the same rounds damaged again.
         _ = try example.write(round: 5)
-        try retention.discard(after: 4)
+        try retention.discard(after: fourth)
         #expect(example.run.rounds == [4, 3, 2, 1])
+    }
+
+    @Test("a checkpoint in the middle of a round stays until there is a newer one; one that is pinned stays")
+    func middle() throws {
+        let example = try Example()
+        try example.run(rounds: 3, keep: 2, keepEvery: 0, history: 2)
+        var middle = try Manifest.read(folder: example.run.checkpoint(3))
+        middle.progress = RoundProgress()
+        middle.progress?.centers["a"] = .init()
+        middle.progress?.centers["a"]?.steps = 7
+        let bank = try example.folder.write("bank", to: RunFolder.bank(center: "a", round: 4))
+        middle.files[RunFolder.bank(center: "a", round: 4)] = try DurableFile.fingerprint(bank)
+        let folder = example.run.checkpoint(middle.position)
+        try DurableFile.makeFolder(folder)
+        try DurableFile.write(middle.encoded(), to: "\(folder)/\(Manifest.fileName)")
+        var configuration = Configuration()
+        configuration.checkpoint.keep = 2
+        let retention = CheckpointRetention(example.run, configuration)
+        try retention.prune(newest: middle)
+        #expect(example.run.positions.map(\.name) == ["round-000003.step-000007", "round-000003", "round-000002"])
+        // A bank that it names is no later one's.
+        try retention.discard(after: middle)
+        #expect(example.bank("a").contains(4))
+        let next = try example.write(round: 4)
+        try retention.prune(newest: next, pinned: RunPosition(round: 2))
+        #expect(example.run.positions.map(\.name) == ["round-000004", "round-000003", "round-000002"])
+        try retention.prune(newest: next)
+        #expect(example.run.rounds == [4, 3])
     }
 }

@@ -23,18 +23,37 @@ struct CheckpointWriterTests {
             rank = RankContext(environment.world)
         }
 
+        let disk = DiskQueue(limit: 1 << 20)
+
+        /// A store of this run's.
+        func store(
+            capacity: Int = 3, parts: [CenterState.Part] = CenterState.Part.allCases,
+            placement: Configuration.CRL.Placement = .client, baseline: Manifest? = nil
+        ) -> CenterStore {
+            ExampleCenters.store(
+                run, capacity: capacity, parts: parts, placement: placement, baseline: baseline, disk: disk)
+        }
+
         /// Trains all centers in a round and writes its checkpoint.
-        func write(round: Int, _ store: CenterStore, _ relocalizations: CenterStore? = nil) throws -> Manifest {
+        func train(round: Int, _ store: CenterStore, _ relocalizations: CenterStore? = nil) throws -> Manifest {
             for name in ExampleCenters.names {
                 for held in [store, relocalizations].compactMap({ $0 }) {
                     try ExampleCenters.train(name, round: round, in: held)
                 }
             }
-            let manifest = try CheckpointWriter(rank, folder: run, configuration: Configuration())
-                .write(round: round, store: store, relocalizations: relocalizations, model: model)
-            store.checkpointed(.init(manifest))
-            relocalizations?.checkpointed(.init(manifest))
-            return manifest
+            return try write(round: round, store, relocalizations)
+        }
+
+        /// Writes a checkpoint to its end.
+        func write(round: Int, _ store: CenterStore, _ relocalizations: CenterStore? = nil) throws -> Manifest {
+            let writer = CheckpointWriter(
+                rank, folder: run, configuration: Configuration(), disk: disk, store: store,
+                relocalizations: relocalizations, model: model)
+            var published: Manifest?
+            writer.published = { published = $0.manifest }
+            try writer.begin(RunPosition(round: round), centers: ExampleCenters.names)
+            try writer.finish()
+            return try #require(published)
         }
 
         /// What all centers' states are after a round in which one process held them.
@@ -59,62 +78,59 @@ struct CheckpointWriterTests {
             let example = try Example()
             let run = example.run
             // Kept at the root: a file of its own.
-            let clients = ExampleCenters.store(run, capacity: 1, parts: [.client], placement: .root)
-            let root = ExampleCenters.store(run, capacity: 1, parts: [.relocalization], placement: .root)
-            let first = try example.write(round: 1, clients, root)
+            let clients = example.store(capacity: 1, parts: [.client], placement: .root)
+            let root = example.store(capacity: 1, parts: [.relocalization], placement: .root)
+            let first = try example.train(round: 1, clients, root)
             #expect(first.damages(run: run).isEmpty)
-            let whole = ExampleCenters.store(run, capacity: 1, baseline: first)
+            #expect(first.files.keys.contains("checkpoints/round-000001/centers/a.relocalization.h5"))
+            let whole = example.store(capacity: 1, baseline: first)
             #expect(try example.contents(whole) == example.expected(round: 1))
 
             // Then with the centers, in a second checkpoint that does not need the first one's files.
-            let second = try example.write(round: 2, whole)
+            let second = try example.train(round: 2, whole)
             try DurableFile.remove(run.checkpoint(1))
             #expect(second.damages(run: run).isEmpty)
             #expect(second.files.keys.allSatisfy { !$0.contains("relocalization") })
 
-            // And back at the root.
-            let clientsAgain = ExampleCenters.store(run, parts: [.client], placement: .root, baseline: second)
-            let rootAgain = ExampleCenters.store(run, parts: [.relocalization], placement: .root, baseline: second)
-            for name in ExampleCenters.names {
-                _ = try (clientsAgain.state(of: name), rootAgain.state(of: name))
-            }
-            let third = try CheckpointWriter(example.rank, folder: run, configuration: Configuration())
-                .write(round: 3, store: clientsAgain, relocalizations: rootAgain, model: example.model)
+            // And back at the root, without training: files of the other arrangement are written anew.
+            let clientsAgain = example.store(parts: [.client], placement: .root, baseline: second)
+            let rootAgain = example.store(parts: [.relocalization], placement: .root, baseline: second)
+            let third = try example.write(round: 3, clientsAgain, rootAgain)
             #expect(third.damages(run: run).isEmpty)
-            #expect(
-                try example.contents(ExampleCenters.store(run, baseline: third)) == example.expected(round: 2))
+            #expect(try example.contents(example.store(baseline: third)) == example.expected(round: 2))
+            for store in [clientsAgain, rootAgain] {
+                for name in ExampleCenters.names { _ = try store.state(of: name) }
+            }
             #expect(run.rounds == [3, 2])
+            // As they are now, they can be shared.
+            let fourth = try example.write(
+                round: 4, example.store(parts: [.client], placement: .root, baseline: third),
+                example.store(parts: [.relocalization], placement: .root, baseline: third))
+            #expect(
+                try Disk.node("\(run.checkpoint(3))/centers/a.relocalization.h5")
+                    == Disk.node("\(run.checkpoint(4))/centers/a.relocalization.h5"))
+            #expect(fourth.damages(run: run).isEmpty)
+            #expect(try example.contents(example.store(baseline: fourth)) == example.expected(round: 2))
         }
     }
 
-    @Test("what cannot be written leaves the last checkpoint as it was, and can be tried again")
+    @Test("what cannot be written leaves the last checkpoint as it was")
     func failure() async {
         await #expect(processExitsWith: .success) { @MainActor in
             let example = try Example()
             let run = example.run
-            let store = ExampleCenters.store(run)
-            let first = try example.write(round: 1, store)
-            // A folder is where a center's file should be.
-            let blocked = ExampleCenters.store(run, baseline: first)
-            for name in ExampleCenters.names { try ExampleCenters.train(name, round: 2, in: blocked) }
+            let first = try example.train(round: 1, example.store())
+            // A file is where a bank's folder should be.
             try DurableFile.remove("\(run.banks)/b")
             try example.folder.write("not a folder", to: "banks/b")
-            let state = try blocked.state(of: "b")
-            state.bankRound = 1
-            let writer = CheckpointWriter(example.rank, folder: run, configuration: Configuration())
             let failure = #expect(throws: AgreedFailure.self) {
-                try writer.write(round: 2, store: blocked, relocalizations: nil, model: example.model)
+                try example.train(round: 2, example.store())
             }
             #expect(failure?.error?.subject == "a checkpoint in \(run.checkpoints)")
             #expect(failure?.error?.reason.contains("\(run.banks)/b") == true)
             #expect(run.rounds == [1])
             #expect(try String(contentsOfFile: run.latest, encoding: .utf8) == "round-000001\n")
-
-            try DurableFile.remove("\(run.banks)/b")
-            let second = try writer.write(round: 2, store: blocked, relocalizations: nil, model: example.model)
-            #expect(second.damages(run: run).isEmpty)
-            #expect(run.rounds == [2, 1])
-            #expect(Disk.names(run.checkpoints) == ["latest", "round-000001", "round-000002"])
+            #expect(try Manifest.read(folder: run.checkpoint(1)) == first)
         }
     }
 
@@ -124,8 +140,7 @@ struct CheckpointWriterTests {
             let example = try Example()
             let run = example.run
             try example.folder.write("left by somebody", to: "checkpoints/round-000001/rubbish")
-            try example.folder.write("left by a crash", to: "checkpoints/round-000001.partial/centers/z.h5")
-            let manifest = try example.write(round: 1, ExampleCenters.store(run))
+            let manifest = try example.train(round: 1, example.store())
             #expect(Disk.names(run.checkpoint(1)) == ["centers", "manifest.json", "server.h5"])
             #expect(Disk.names(run.checkpoint(1) + "/centers") == ["a.h5", "b.h5", "c.h5"])
             #expect(try Manifest.read(folder: run.checkpoint(1)).files == manifest.files)

@@ -5,10 +5,12 @@ import Testing
 struct RoundPlanTests {
     private static func plan(
         _ round: Int, volumes: [Int] = [Int](repeating: 4, count: 10), participation: Double = 1,
-        dropout: Double = 0, weighting: Configuration.Aggregation.Weights = .uniform, seed: UInt64 = 1
+        dropout: Double = 0, stragglers: Double = 0, weighting: Configuration.Aggregation.Weights = .uniform,
+        seed: UInt64 = 1
     ) -> RoundPlan {
         RoundPlan(
-            round: round, volumes: volumes, participation: participation, dropout: dropout, weighting: weighting,
+            round: round, volumes: volumes, participation: participation, dropout: dropout,
+            stragglers: stragglers, weighting: weighting,
             seed: seed)
     }
 
@@ -53,6 +55,20 @@ struct RoundPlanTests {
         let absent = plans.reduce(0) { $0 + $1.absent.count }
         // Of 4000, with a standard deviation of at most 29; one of eight stays whatever happens.
         #expect(abs(Double(absent) - min(4000 * probability, 3500)) < 150)
+    }
+
+    @Test("late centers train without a weight, at random by seed and round; one is in time", arguments: [0, 0.3, 1])
+    func stragglers(_ probability: Double) {
+        let plans = (1...500).map { Self.plan($0, dropout: 0.2, stragglers: probability) }
+        for (plan, punctual) in zip(plans, (1...500).map { Self.plan($0, dropout: 0.2) }) {
+            #expect(plan.centers == punctual.centers && plan.absent == punctual.absent)
+            #expect(plan.late.count < plan.centers.count && Set(plan.late).isSubset(of: plan.centers))
+            #expect(plan.late.allSatisfy { plan.weight(of: $0) == nil })
+            #expect(abs(plan.weights.reduce(0, +) - 1) < 1e-15)
+        }
+        let taking = plans.reduce(0) { $0 + $1.centers.count }
+        let late = plans.reduce(0) { $0 + $1.late.count }
+        #expect(abs(Double(late) - min(Double(taking) * probability, Double(taking - 500))) < 150)
     }
 
     @Test("weights add up to 1", arguments: Configuration.Aggregation.Weights.allCases, [0.2, 0.7, 1])

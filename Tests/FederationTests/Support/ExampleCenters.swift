@@ -2,6 +2,7 @@ import FedCRLD
 import Federation
 import Foundation
 import Tensors
+import Testing
 
 /// Three centers of different classes, the smallest networks there are.
 enum ExampleCenters {
@@ -14,33 +15,40 @@ enum ExampleCenters {
 
     static func store(
         _ folder: RunFolder, capacity: Int = 3, parts: [CenterState.Part] = CenterState.Part.allCases,
-        placement: Configuration.CRL.Placement = .client, baseline: Manifest? = nil, width: Int = 4
+        placement: Configuration.CRL.Placement = .client, baseline: Manifest? = nil, width: Int = 4,
+        disk: DiskQueue = DiskQueue(limit: 1 << 20)
     ) -> CenterStore {
         CenterStore(
             folder: folder,
             networks: Dictionary(uniqueKeysWithValues: names.map { ($0, network($0, width: width)) }), parts: parts,
-            placement: placement, seed: seed, capacity: capacity, baseline: baseline.map(CenterStore.Baseline.init))
+            placement: placement, seed: seed, capacity: capacity, baseline: baseline, disk: disk)
     }
 
     /// Trains a center in a round, as far as a store can tell.
     @discardableResult
     static func train(_ center: String, round: Int, in store: CenterStore) throws -> StateContents {
         let state = try store.state(of: center)
-        store.begin(round: round, state)
+        store.begin(state)
         StateContents.scramble(state, round: round)
-        try store.finish(center)
+        try store.finish(state, round: round)
         return StateContents(state)
     }
 
-    /// Writes the files of a checkpoint and tells the store.
-    static func checkpoint(_ store: CenterStore, round: Int, _ folder: RunFolder) throws -> Manifest {
-        try DurableFile.makeFolder(folder.checkpoint(round) + "/centers")
-        for center in names {
-            try store.write(center, round: round, to: "\(folder.checkpoint(round))/centers/\(center).h5")
-        }
-        let banks = Dictionary(uniqueKeysWithValues: names.map { ($0, store.trainedRound(of: $0)) })
-        let manifest = try Self.manifest(round: round, banks: banks, files: [:])
-        store.checkpointed(.init(manifest))
+    /// Writes a store's files of a checkpoint.
+    static func checkpoint(
+        _ store: CenterStore, _ position: RunPosition, _ folder: RunFolder, _ disk: DiskQueue,
+        progress: RoundProgress? = nil
+    ) throws -> Manifest {
+        let draft = CheckpointDraft(folder, position, progress: progress)
+        try DurableFile.makeFolder(draft.folder + "/centers")
+        try store.contribute(names, to: draft)
+        disk.submit { draft.complete() }
+        disk.drain()
+        if let failure = disk.failure { throw failure }
+        try DurableFile.replaceFolder(folder.checkpoint(position), by: draft.folder)
+        let report = try #require(draft.report)
+        var manifest = try Self.manifest(round: position.round, banks: report.banks, files: report.files)
+        manifest.progress = report.progress
         return manifest
     }
 

@@ -1,0 +1,89 @@
+import HDF5
+import Synchronization
+
+/// Where a center's state rests on disk.
+struct RestingPlace: Sendable {
+    /// The file of its networks and optimizers.
+    var path: String
+    /// The round in which it was last trained.
+    var trainedRound: Int
+    /// The file of its momentum bank, relative to the run's folder.
+    var bank: String
+    /// Whether a checkpoint can hold the file as it is.
+    var isShareable = true
+    /// Checksums that a manifest tells, by path.
+    var known: [String: DurableFile.Fingerprint] = [:]
+
+    /// Reads the state.
+    /// - Parameter run: the run's folder.
+    func read(into state: CenterState, run: RunFolder) throws {
+        let file = try HDF5File.open(at: path)
+        try StateFile.check(file, network: state.network)
+        state.trainedRound = try file.attribute("trained_round", of: "info")
+        state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
+        for (_, bank) in state.orderedParts { try StateFile.read(bank, .training, from: file) }
+        let snapshot = try HDF5File.open(at: "\(run.path)/\(bank)")
+        try StateFile.check(snapshot, network: state.network)
+        for (_, bank) in state.orderedParts { try StateFile.read(bank, .bank, from: snapshot) }
+    }
+}
+
+/// The checksums of files that were written, so that nobody reads them again to tell.
+final class Fingerprints: Sendable {
+    private let known = Mutex<[String: DurableFile.Fingerprint]>([:])
+
+    /// Notes what was written to a path.
+    func note(_ fingerprint: DurableFile.Fingerprint, of path: String) { known.withLock { $0[path] = fingerprint } }
+
+    /// The file is another's now, or will not be asked for.
+    func forget(_ path: String) { known.withLock { $0[path] = nil } }
+
+    /// The checksum of a file; of one that was not written here, by reading it.
+    func of(_ path: String) throws(FederationError) -> DurableFile.Fingerprint {
+        if let found = known.withLock({ $0[path] }) { return found }
+        return try DurableFile.fingerprint(path)
+    }
+}
+
+/// The files of a center's state, laid out in memory.
+extension CenterStore {
+    /// Whether the root keeps the relocalization of this store's centers.
+    private var relocalizationElsewhere: Bool { placement == .root && !parts.contains(.relocalization) }
+
+    /// A center's networks and optimizers and, in the middle of a round, its bank.
+    func file(of state: CenterState, _ path: String, withBank: Bool) throws -> StagedFile {
+        try StagedFile(path) { file in
+            try describe(state, kind: "center", round: state.trainedRound, in: file)
+            if withBank { try file.setAttribute("steps", of: "info", to: state.steps) }
+            for (_, bank) in state.orderedParts {
+                try StateFile.write(bank, .training, to: file)
+                if withBank { try StateFile.write(bank, .bank, to: file) }
+            }
+            guard relocalizationElsewhere else { return }
+            let other = Manifest.file(of: state.name, part: .relocalization).dropFirst("centers/".count)
+            for group in StateFile.relocalizationGroups + (withBank ? ["bank"] : []) {
+                try file.linkExternally(
+                    group + "/relocalization", toFile: String(other), object: "/\(group)/relocalization")
+            }
+        }
+    }
+
+    /// A bank's snapshot.
+    func snapshot(of state: CenterState, _ path: String) throws -> StagedFile {
+        try StagedFile(path) { file in
+            try describe(state, kind: "bank", round: state.trainedRound, in: file)
+            for (_, bank) in state.orderedParts { try StateFile.write(bank, .bank, to: file) }
+            guard relocalizationElsewhere else { return }
+            let other = "\(RunPosition(round: state.trainedRound).name).relocalization.h5"
+            try file.linkExternally("bank/relocalization", toFile: other, object: "/bank/relocalization")
+        }
+    }
+
+    private func describe(
+        _ state: CenterState, kind: String, round: Int, in file: borrowing HDF5File
+    ) throws(HDF5Error) {
+        try StateFile.write(
+            .init(kind: kind, round: round, seed: seed, network: state.network, center: state.name), to: file)
+        try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
+    }
+}

@@ -1,0 +1,130 @@
+import Dispatch
+import Foundation
+import HDF5
+
+/// Work on files, done one after the other by a thread of its own while the others compute.
+///
+/// What is written was staged in memory before. So that this memory is bounded, whoever stages more than the limit waits
+/// until some of it is written. After the first failure nothing more is written; it is kept for whoever asks.
+package final class DiskQueue: @unchecked Sendable {
+    private let queue = DispatchQueue(label: "fedcrld.disk", qos: .utility)
+    private let condition = NSCondition()
+    private let limit: Int
+    private var staged = 0
+    private var pending = 0
+    private var firstFailure: FederationError?
+
+    /// - Parameter limit: bytes in memory that may wait to be written. A single file may have more.
+    package init(limit: Int) { self.limit = limit }
+
+    /// What went wrong first; nil where all went well.
+    package var failure: FederationError? { condition.withLock { firstFailure } }
+
+    /// Bytes that wait to be written.
+    package var stagedBytes: Int { condition.withLock { staged } }
+
+    /// Queues work that writes.
+    /// - Parameter bytes: what it holds in memory until it is done. Waits for room.
+    package func submit(staging bytes: Int = 0, _ work: @escaping @Sendable () throws -> Void) {
+        condition.withLock {
+            while staged > 0, bytes > 0, staged + bytes > limit { condition.wait() }
+            staged += bytes
+            pending += 1
+        }
+        queue.async { [self] in
+            var ours: FederationError?
+            if failure == nil { do { try work() } catch { ours = FederationError(describing: error) } }
+            finish(bytes, ours)
+        }
+    }
+
+    /// Queues work that writes and has a result. A failure is the queue's, too.
+    func write<Value>(_ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
+        let reading = Reading<Value>()
+        condition.withLock { pending += 1 }
+        queue.async { [self] in
+            let result = Result<Value, any Error> {
+                if let failure { throw failure }
+                return try work()
+            }
+            var error: FederationError?
+            if case .failure(let failure) = result { error = FederationError(describing: failure) }
+            finish(0, error)
+            reading.set(result)
+        }
+        return reading
+    }
+
+    /// Queues work that reads what was written before. Its result, or its error, is the caller's.
+    func read<Value>(_ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
+        let reading = Reading<Value>()
+        condition.withLock { pending += 1 }
+        queue.async { [self] in
+            reading.set(Result { try work() })
+            finish(0, nil)
+        }
+        return reading
+    }
+
+    /// Waits until nothing is to be done any more.
+    package func drain() {
+        condition.withLock { while pending > 0 { condition.wait() } }
+    }
+
+    private func finish(_ bytes: Int, _ error: FederationError?) {
+        condition.withLock {
+            staged -= bytes
+            pending -= 1
+            firstFailure = firstFailure ?? error
+            condition.broadcast()
+        }
+    }
+}
+
+/// Something that is being read.
+final class Reading<Value>: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var result: Result<Value, any Error>?
+
+    fileprivate func set(_ result: Result<Value, any Error>) {
+        condition.withLock {
+            self.result = result
+            condition.broadcast()
+        }
+    }
+
+    /// Whether it is there.
+    var isReady: Bool { condition.withLock { result != nil } }
+
+    /// Waits for it.
+    func value() throws -> Value {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let result { return try result.get() }
+            condition.wait()
+        }
+    }
+}
+
+/// An HDF5 file that was laid out in memory and is to be written as a whole, by any thread.
+final class StagedFile: @unchecked Sendable {
+    private let file: HDF5File
+    private let path: String
+    /// Bytes in memory.
+    let size: Int
+
+    /// Lays out a file for `path`.
+    init(_ path: String, _ fill: (borrowing HDF5File) throws -> Void) throws {
+        self.path = path
+        let file = try HDF5File.createInMemory(path)
+        try fill(file)
+        size = try file.withImage(\.count)
+        self.file = file
+    }
+
+    /// Writes the file, flushed to the disk, in place of what was there.
+    func write() throws -> DurableFile.Fingerprint {
+        try file.withImage { bytes throws(FederationError) in try DurableFile.write(bytes, to: path) }
+    }
+}

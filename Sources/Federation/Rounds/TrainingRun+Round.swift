@@ -1,0 +1,205 @@
+import CardiacMR
+import FedCRLD
+import Foundation
+import MPI
+import Tensors
+
+/// A round: broadcast, local training, aggregation.
+extension TrainingRun {
+    /// How a round went on all ranks.
+    struct Ending {
+        /// Whether all centers have done their part, and the server's model is the average.
+        var isComplete: Bool
+        /// Whether the run is to stop.
+        var stops: Bool
+        /// How far this rank's centers are.
+        var progress: RoundProgress
+    }
+
+    /// Trains the round's centers and aggregates.
+    /// - Parameters:
+    ///   - before: what was done of the round before.
+    ///   - isCheckpointed: whether a checkpoint follows.
+    func train(_ round: Int, continuing before: RoundProgress, isCheckpointed: Bool) throws -> Ending {
+        let plan = RoundPlan(
+            round: round, volumes: volumes, participation: configuration.participation,
+            dropout: configuration.dropout, stragglers: configuration.stragglers,
+            weighting: configuration.aggregation.weights, seed: configuration.seed)
+        console.begin(round: round, steps: plan.centers.reduce(0) { $0 + steps(of: $1) }, done: before.steps)
+        let moves = try balance(plan)
+        try rank.communicate { ranks throws(MPIError) in try model.broadcast(ranks) }
+        // All ranks are here, so the files of centers that move are written.
+        for move in moves where move.to == rank.rank {
+            store.adopt(cohorts[move.center].center, trainedRound: trainedRounds[move.center])
+        }
+
+        var sums = model.emptySums()
+        var progress = RoundProgress()
+        var told: [String: RunConsole.CenterRound] = [:]
+        var isUnfinished = false
+        if let server, let relocalizations {
+            try serve(server, relocalizations, round, isCheckpointed: isCheckpointed)
+        } else {
+            let mine = plan.centers.filter { assignment.rankOf[$0] == rank.rank }
+            // Who is in memory comes first: the others take its place later.
+            let isHere = mine.map { store.isResident(cohorts[$0].center) }
+            let order = zip(mine, isHere).filter(\.1).map(\.0) + zip(mine, isHere).filter { !$0.1 }.map(\.0)
+            for (index, center) in order.enumerated() {
+                let name = cohorts[center].center
+                var part = before.centers[name] ?? RoundProgress.Center()
+                let next = index + 1 < order.count ? order[index + 1] : nil
+                if part.steps == steps(of: center) {
+                    try add(store.state(of: name), center, plan, to: &sums)
+                    told[name] = .init(losses: part.means)
+                } else if !notice.isRaised {
+                    told[name] = try train(center, plan, &part, &sums, next: next, isCheckpointed: isCheckpointed)
+                }
+                if part.steps > 0 { progress.centers[name] = part }
+                isUnfinished = isUnfinished || part.steps < steps(of: center)
+            }
+            if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
+        }
+        let (isAnyUnfinished, stops) = try agree(isUnfinished)
+        guard !isAnyUnfinished else { return Ending(isComplete: false, stops: true, progress: progress) }
+        if let relocalizations, !model.entries(.relocalization).isEmpty {
+            for center in plan.centers {
+                try relocalizations.withState(of: cohorts[center].center) { try add($0, center, plan, to: &sums) }
+            }
+        }
+        try rank.communicate { ranks throws(MPIError) in try model.aggregate(sums, ranks) }
+        for center in plan.centers { trainedRounds[center] = round }
+        let all = try console.end(round: round, plan: plan, cohorts: cohorts, centers: told)
+        for center in plan.centers {
+            // The newest measurement counts most: machines change during long runs.
+            guard let seconds = all[cohorts[center].center]?.secondsPerStep else { continue }
+            stepSeconds[center] = stepSeconds[center].map { 0.5 * $0 + 0.5 * seconds } ?? seconds
+        }
+        return Ending(isComplete: true, stops: stops, progress: progress)
+    }
+
+    /// Steps of a center in a round.
+    private func steps(of center: Int) -> Int { volumes[center] * configuration.localEpochs }
+
+    /// Whether a rank has not done all, and whether the run is to stop; the same on all ranks.
+    /// - Throws: on all ranks where one could not write.
+    private func agree(_ isUnfinished: Bool) throws -> (isAnyUnfinished: Bool, stops: Bool) {
+        var flags = [isUnfinished, notice.isRaised, checkpoints.hasFailed].map { Int64($0 ? 1 : 0) }
+        try rank.communicate { ranks throws(MPIError) in
+            try flags.withUnsafeMutableBufferPointer { flags throws(MPIError) in try ranks.allReduce(flags, .maximum) }
+        }
+        if flags[2] > 0 { try rank.clock.measure(.checkpoint) { try checkpoints.agree() } }
+        return (flags[0] > 0, flags[1] > 0)
+    }
+
+    /// Spreads the round's work over the ranks by the time that steps have taken. Returns the moves.
+    private func balance(_ plan: RoundPlan) throws -> [CenterAssignment.Move] {
+        guard centersMayMove, rank.size > 2 else { return [] }
+        var flat: [Int] = []
+        if rank.isRoot {
+            let known = stepSeconds.compactMap { $0 }
+            let usual = known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
+            let seconds = plan.centers.map { Double(steps(of: $0)) * (stepSeconds[$0] ?? usual) }
+            flat = assignment.moves(plan.centers, seconds: seconds).flatMap { [$0.center, $0.from, $0.to] }
+        }
+        let bytes = try rank.communicate { [flat] ranks throws(MPIError) in
+            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(flat)) ?? Data()) : nil)
+        }
+        flat = try JSONDecoder().decode([Int].self, from: Data(bytes))
+        let moves = stride(from: 0, to: flat.count, by: 3).map {
+            CenterAssignment.Move(center: flat[$0], from: flat[$0 + 1], to: flat[$0 + 2])
+        }
+        assignment.apply(moves)
+        let leaving = moves.filter { $0.from == rank.rank }.map { cohorts[$0.center].center }
+        if !leaving.isEmpty {
+            try rank.clock.measure(.checkpoint) {
+                try store.release(leaving)
+                disk.drain()
+            }
+        }
+        return moves
+    }
+
+    /// The root's part of a round with root placement.
+    private func serve(
+        _ server: RelocalizationServer, _ relocalizations: CenterStore, _ round: Int, isCheckpointed: Bool
+    ) throws {
+        try server.serve(
+            prepare: { _, state in
+                if state.steps == 0 { model.load(into: state) }
+                relocalizations.begin(state)
+            },
+            stepped: { center, state in
+                state.steps += 1
+                if state.steps == steps(of: center) {
+                    try rank.clock.measure(.checkpoint) {
+                        try relocalizations.finish(state, round: round, isCheckpointed: isCheckpointed)
+                    }
+                }
+                console.stepped()
+                try look()
+                try rank.communicator.attend()
+            })
+    }
+
+    /// A center's part of a round, on the rank that hosts it.
+    private func train(
+        _ center: Int, _ plan: RoundPlan, _ part: inout RoundProgress.Center,
+        _ sums: inout [CenterState.Part: ExactSum], next: Int?, isCheckpointed: Bool
+    ) throws -> RunConsole.CenterRound {
+        let cohort = cohorts[center]
+        rank.communicator.context = "center \(cohort.center), round \(plan.round)"
+        let state = try rank.clock.measure(.checkpoint) { try store.state(of: cohort.center) }
+        if state.steps == 0 { model.load(into: state) }
+        store.begin(state)
+        let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
+        try rank.clock.measure(.compute) {
+            let samples = try data.trainingSamples(cohort)
+            if let next {
+                store.prefetch(cohorts[next].center)
+                data.prefetch(cohorts[next])
+            }
+            notice.beginStep()
+            try LocalTraining(center: cohort.center, configuration).run(
+                round: plan.round, samples: samples, state: state, relocalization: service(center, state),
+                progress: &part
+            ) { losses in
+                state.steps += 1
+                notice.endStep()
+                console.stepped(losses)
+                try look()
+                try rank.communicator.attend()
+                notice.beginStep()
+                return !notice.isRaised
+            }
+        }
+        let seconds = monotonicSeconds() - start - (rank.communicator.waitSeconds - waited)
+        if part.steps == steps(of: center) {
+            try rank.clock.measure(.checkpoint) {
+                try store.finish(state, round: plan.round, isCheckpointed: isCheckpointed)
+            }
+            try add(state, center, plan, to: &sums)
+        }
+        return .init(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
+    }
+
+    private func add(
+        _ state: CenterState, _ center: Int, _ plan: RoundPlan, to sums: inout [CenterState.Part: ExactSum]
+    ) throws {
+        guard let weight = plan.weight(of: center) else { return }
+        for (part, bank) in state.orderedParts {
+            try sums[part]?.add(bank.network, weight: weight, center: cohorts[center].center)
+        }
+    }
+
+    /// A center's contrastive re-localization, here or on the root.
+    func service(_ center: Int, _ state: CenterState) -> any RelocalizationService {
+        guard state.parts[.relocalization] != nil else { return RemoteRelocalization(rank, center: center) }
+        return LocalRelocalization(
+            state.network.relocalization, state.part(.relocalization), configuration.stepSettings)
+    }
+}
+
+extension RoundProgress.Center {
+    /// The mean losses of the steps that are done.
+    fileprivate var means: [Double] { losses.map { $0 / Double(max(1, steps)) } }
+}
