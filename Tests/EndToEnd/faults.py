@@ -9,10 +9,11 @@ import shutil
 import signal
 import struct
 import subprocess
+from pathlib import Path
 
-from lib.program import FEDCRLD, is_alive, run, wait_until
+from lib.program import FEDCRLD, Job, is_alive, launcher, run, wait_until
 from lib.runs import (
-    centers, expect_same_bits, expect_sound, images, resume, rounds, simulate, start, train)
+    centers, expect_same_bits, expect_sound, images, resume, rounds, simulate, start, train, training)
 from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
 
 
@@ -52,6 +53,40 @@ def _(folder):
     end = rounds(out)[-1] + 1
     resume(out, f"rounds={end}", ranks=2).succeeded()
     expect_equal(rounds(out)[-1], end, "the last round")
+
+
+CHECKS = Path(FEDCRLD).parent / "RankChecks"
+for what, words in [
+    ("sleep", ["rank 1 did not come", "ranks 0 and 2", "sum onto the root", "round 3"]),
+    ("mismatch", ["rank 1 is at collective 2", "wait for all ranks", "ranks 0 and 2", "sum onto the root"]),
+    ("compared", ["different collectives", 'rank 0 at collective 1, "sum onto the root"', 'rank 1 at collective 1, "broadcast"']),
+    ("payload", ["different collectives", "of 800 bytes", "of 400 bytes"]),
+]:
+
+    @test(f"ranks that never meet ({what}) end within seconds, with a message that names rank and operation")
+    def _(folder, what=what, words=words):
+        if not CHECKS.exists():
+            raise Skip(f"there is no {CHECKS}")
+        result = run(*launcher(3), CHECKS, "--misbehave", what)
+        expect(result.status != 0, f"{result}")
+        said = [line for line in (result.out + result.err).splitlines() if line.startswith("rank ")]
+        expect(len(said) == 1 and all(word in said[0] for word in words), f"{result}")
+        expect(result.seconds < 30, f"it took {result.seconds:.0f} s")
+
+
+for placement in ("root", "client"):
+
+    @test(f"a rank that hangs is named after the ranks' patience, and the run goes on; CRL at the {placement}")
+    def _(folder, placement=placement):
+        out = folder / "run"
+        command = [*training(data(), out, "rounds=1000", f"crl.placement={placement}", ranks=3), "--patience", "0.05"]
+        with Job(*command) as job:
+            wait_until(lambda: rounds(out), "a checkpoint")
+            os.kill(job.ranks()[-1], signal.SIGSTOP)
+            result = job.wait(30)
+        expect(result.status != 0 and "rank 2 did not come in 3 s and did not answer" in result.err, f"{result}")
+        expect_sound(out)
+        resume(out, f"rounds={rounds(out)[-1] + 1}", ranks=2).succeeded()
 
 
 for where, subject, ranks in [("a client rank", "train", 3), ("the only rank", "train", 1), ("a client rank", "test", 4)]:

@@ -19,9 +19,12 @@ alarm(600)
 func runChecks() throws -> Bool {
     let environment = try MPIEnvironment()
     let words = CommandLine.arguments.dropFirst()
+    if words.first == "--misbehave", let what = words.last.flatMap(Misbehaviour.init(rawValue:)) {
+        what.run(on: environment.world)
+    }
     let checks = [
         collectiveChecks(), pieceChecks(), chunkChecks(), accountingChecks(), federationAggregationChecks(),
-        federationRelocalizationChecks(),
+        federationRelocalizationChecks(), mailChecks(),
     ].flatMap { $0 }
         .filter { check in words.isEmpty || words.contains { check.behaviour.contains($0) } }
     let passed = try run(checks, on: environment.world)
