@@ -3,11 +3,14 @@
 import functools
 import json
 import os
+import re
+import shutil
+import zlib
 
-from lib.program import fedcrld
+from lib.program import fedcrld, run
 from lib.runs import (
-    checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, resume, rounds, simulate, train)
-from lib.suite import expect, main, shared_folder, test
+    checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, resume, resuming, rounds, simulate, train, within)
+from lib.suite import expect, expect_equal, main, shared_folder, test
 
 
 @functools.cache
@@ -34,32 +37,68 @@ def flip(path):
     path.write_bytes(content)
 
 
-CHECKPOINT = "checkpoints/round-000002"
-CENTER = "center-2-philips-bssfp"
-for title, damage, file in [
-    ("a truncated file of a center", truncate, f"{CHECKPOINT}/centers/{CENTER}.h5"),
-    ("an empty file of a center", lambda path: os.truncate(path, 0), f"{CHECKPOINT}/centers/{CENTER}.h5"),
-    ("a missing file of a center", os.unlink, f"{CHECKPOINT}/centers/{CENTER}.h5"),
-    ("a flipped bit in a center's file", flip, f"{CHECKPOINT}/centers/{CENTER}.h5"),
-    ("a flipped bit in the server's file", flip, f"{CHECKPOINT}/server.h5"),
-    ("a flipped bit in a momentum bank", flip, f"banks/{CENTER}/round-000002.h5"),
-    ("a flipped bit in a momentum bank's part of the root", flip, f"banks/{CENTER}/round-000002.relocalization.h5"),
-    ("a truncated manifest", truncate, f"{CHECKPOINT}/manifest.json"),
-]:
+@functools.cache
+def pair():
+    """A run of two rounds of two centers, whose every file is damaged in turn, and the names of these files."""
+    folder = shared_folder() / "pair"
+    folder.mkdir()
+    out = folder / "run"
+    train(simulate(folder, centers=2), out, "rounds=2", ranks=3).succeeded()
+    manifest = "checkpoints/round-000002/manifest.json"
+    return out, [manifest, *json.loads((out / manifest).read_text())["files"]]
 
-    @test(f"{title} is named by verify and by train --resume, which goes on from the round before")
-    def _(folder, damage=damage, file=file):
-        out = copy(intact(), folder / "run")
-        damage(out / file)
-        found = fedcrld("verify", out).ended_with(1).out
-        expect(f"{out}/{file}" in found, found)
-        expect("round-000001: complete" in found, found)
-        result = resume(out, ranks=2).succeeded()
-        passed_over = [line for line in result.err.splitlines() if "passed over" in line]
-        expect(len(passed_over) == 1 and f"{out}/{file}" in passed_over[0], f"{result}")
-        expect_same_bits(out, intact())
-        expect_rounds(out, [1, 2])
-        expect_sound(out)
+
+KINDS = ["manifest.json", "server.h5", "centers/NAME.h5", "centers/NAME.relocalization.h5", "banks/NAME/round-000002.h5",
+    "banks/NAME/round-000002.relocalization.h5"]
+for title, damage in [
+    ("a truncated", truncate), ("an empty", lambda path: os.truncate(path, 0)), ("a missing", os.unlink),
+    ("a flipped bit in a", flip),
+]:
+    for kind in KINDS:
+        if title in ("an empty", "a missing") and kind not in KINDS[2:3]:
+            continue
+
+        @test(f"{title} {kind} is named by verify and by train --resume, which goes on from the round before")
+        def _(folder, damage=damage, kind=kind):
+            whole, files = pair()
+            found = [file for file in files if re.fullmatch(kind.replace("NAME", "[^/]*?"), re.sub("checkpoints/[^/]*/", "", file))]
+            found = [file for file in found if ".relocalization" in kind or ".relocalization" not in file]
+            expect_equal(len(found), 2 if "NAME" in kind else 1, f"the number of files like {kind} among {files}")
+            for number, file in enumerate(found):
+                out = copy(whole, folder / f"run-{number}")
+                damage(out / file)
+                said = fedcrld("verify", out).ended_with(1).out
+                expect(f"{out}/{file}" in said, said)
+                expect("round-000001: complete" in said, said)
+                result = resume(out).succeeded()
+                passed_over = [line for line in result.err.splitlines() if "passed over" in line]
+                expect(len(passed_over) == 1 and f"{out}/{file}" in passed_over[0], f"{result}")
+                expect_same_bits(out, whole)
+                expect_rounds(out, [1, 2])
+                expect_sound(out)
+
+
+@test("every file of a checkpoint in the middle of a round is watched over; a damaged one gives way to the round's end")
+def _(folder):
+    whole, _ = pair()
+    stopped = copy(whole, folder / "stopped")
+    run(*resuming(stopped, "rounds=3", ranks=3), "--max-hours", "1e-6").ended_with(75)
+    (position,) = within(stopped)
+    name = f"round-{position[0]:06}.step-{position[1]:06}"
+    manifest = f"checkpoints/{name}/manifest.json"
+    for file in [manifest, *json.loads((stopped / manifest).read_text())["files"]]:
+        out = copy(stopped, folder / "damaged")
+        flip(out / file)
+        said = fedcrld("verify", out).ended_with(1).out
+        expect(f"{out}/{file}" in said and f"{name}: DAMAGED" in said, said)
+        shutil.rmtree(out)
+    out = copy(stopped, folder / "damaged")
+    flip(out / f"checkpoints/{name}/server.h5")
+    expect("passed over" in resume(out).succeeded().err, "nothing was passed over")
+    end = folder / "end"
+    copy(whole, end)
+    resume(end, "rounds=3").succeeded()
+    expect_same_bits(out, end)
 
 
 @test("a damaged checkpoint is never kept in place of a sound one")
@@ -85,11 +124,12 @@ def _(folder):
 def _(folder):
     out = copy(intact(), folder / "run")
     file = checkpoint(out, 2) / "manifest.json"
-    content = json.loads(file.read_text())
-    content["formatVersion"] += 1
-    file.write_text(json.dumps(content))
+    version = json.loads(file.read_text())["formatVersion"] + 1
+    text = re.sub('"formatVersion" : [0-9]+', f'"formatVersion" : {version}', file.read_text())
+    blank = re.sub('"checksum" : "[^"]*"', '"checksum" : "00000000"', text)
+    file.write_text(blank.replace('"checksum" : "00000000"', f'"checksum" : "{zlib.crc32(blank.encode()):08x}"'))
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*")}
-    resume(out, ranks=2).failed_with(1, str(file), f"format version is {content['formatVersion']}", "newer")
+    resume(out, ranks=2).failed_with(1, str(file), f"format version is {version}", "newer")
     fedcrld("evaluate", "--run", out).failed_with(1, str(file), "newer")
     expect({path: path.stat().st_mtime_ns for path in out.rglob("*.*")} == before, "the run was changed")
 

@@ -40,7 +40,8 @@ func mailChecks() -> [RankCheck] {
             try world.barrier()
             expect(heard == (world.rank == world.size - 1 ? 0 : 1), "heard \(heard)")
         },
-        check("a rank that computes longer than the others' patience is no reason for alarm while it attends") { world in
+        check("a rank that computes longer than the others' patience is no reason for alarm while it attends") {
+            world in
             guard world.size > 1 else { return }
             world.patience = 0.4
             defer { world.patience = nil }

@@ -163,8 +163,8 @@ package final class CheckpointWriter {
     /// The root makes the checkpoint visible.
     private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> Reading<Manifest> {
         let manifest = Manifest(
-            formatVersion: StateFile.formatVersion, program: Program.name, round: current.position.round,
-            configuration: configuration.fingerprint, placement: configuration.crl.placement.rawValue,
+            round: current.position.round, configuration: configuration.fingerprint,
+            placement: configuration.crl.placement.rawValue,
             banks: report.banks, progress: report.progress, files: report.files)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
         return disk.write {

@@ -19,6 +19,24 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
     package var files: [String: DurableFile.Fingerprint]
+    /// The CRC-32 of this file's own bytes, with zeros in its place.
+    private var checksum: String? = unknownChecksum
+
+    /// The contents of a checkpoint.
+    package init(
+        formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
+        placement: String, banks: [String: Int], progress: RoundProgress? = nil,
+        files: [String: DurableFile.Fingerprint]
+    ) {
+        self.formatVersion = formatVersion
+        self.program = program
+        self.round = round
+        self.configuration = configuration
+        self.placement = placement
+        self.banks = banks
+        self.progress = progress
+        self.files = files
+    }
 
     /// The point of the run that it holds.
     package var position: RunPosition { RunPosition(round: round, steps: progress?.steps ?? 0) }
@@ -45,8 +63,31 @@ package struct Manifest: Codable, Sendable, Equatable {
     package func encoded() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .useDefaultKeys
-        return try encoder.encode(self) + [UInt8(ascii: "\n")]
+        var manifest = self
+        manifest.checksum = Self.unknownChecksum
+        var text = try encoder.encode(manifest) + [UInt8(ascii: "\n")]
+        guard let place = Self.checksumPlace(in: text) else { preconditionFailure("the checksum has a place") }
+        text.replaceSubrange(place, with: DurableFile.crc32(of: Array(text)).utf8)
+        return text
+    }
+
+    private static let unknownChecksum = "00000000"
+
+    /// Where the digits of the checksum are in a manifest's text.
+    private static func checksumPlace(in text: Data) -> Range<Data.Index>? {
+        guard let key = text.range(of: Data("\"checksum\" : \"".utf8)), key.upperBound + 8 <= text.endIndex else {
+            return nil
+        }
+        return key.upperBound..<key.upperBound + 8
+    }
+
+    /// Whether the text is as it was written: it has its own checksum.
+    private static func isSound(_ text: Data) -> Bool {
+        guard let place = checksumPlace(in: text) else { return false }
+        let expected = String(decoding: text[place], as: UTF8.self)
+        var bytes = text
+        bytes.replaceSubrange(place, with: unknownChecksum.utf8)
+        return DurableFile.crc32(of: Array(bytes)) == expected
     }
 
     /// The version alone, which must be known before anything else can be read.
@@ -60,7 +101,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         let path = "\(folder)/\(fileName)"
         guard let data = try? Data(contentsOf: URL(filePath: path)),
             let version = try? JSONDecoder().decode(Version.self, from: data).formatVersion,
-            version > StateFile.formatVersion
+            version > StateFile.formatVersion, isSound(data)
         else { return nil }
         return FederationError(
             attempted: "read", subject: path,
@@ -72,14 +113,26 @@ package struct Manifest: Codable, Sendable, Equatable {
     package static func read(folder: String) throws(FederationError) -> Manifest {
         if let refusal = refusal(folder: folder) { throw refusal }
         let path = "\(folder)/\(fileName)"
-        do {
-            return try JSONDecoder().decode(Manifest.self, from: Data(contentsOf: URL(filePath: path)))
-        } catch {
+        func unusable(_ reason: String) -> FederationError {
+            FederationError(
+                attempted: "read", subject: path, reason: reason, remedy: "use another checkpoint of the run")
+        }
+        let text: Data
+        do { text = try Data(contentsOf: URL(filePath: path)) } catch {
             let exists = FileManager.default.fileExists(atPath: path)
-            throw FederationError(
-                attempted: "read", subject: path,
-                reason: exists ? "it is damaged (\(type(of: error)))" : "there is no such file",
-                remedy: "use another checkpoint of the run")
+            throw unusable(exists ? "it cannot be read" : "there is no such file")
+        }
+        // The first format had no checksum.
+        guard isSound(text) || (try? JSONDecoder().decode(Version.self, from: text).formatVersion) == 1 else {
+            throw unusable("it is damaged (its own checksum is another)")
+        }
+        do {
+            var manifest = try JSONDecoder().decode(Manifest.self, from: text)
+            // It is the file's, and changes with what is written next.
+            manifest.checksum = unknownChecksum
+            return manifest
+        } catch {
+            throw unusable("it is damaged (\(type(of: error)))")
         }
     }
 

@@ -18,11 +18,11 @@ SETTINGS = [
 ]
 
 
-def simulate(folder):
+def simulate(folder, centers=CENTERS):
     """Simulates the centers' data in `folder`/data and returns that folder."""
     data = Path(folder) / "data"
     fedcrld(
-        "simulate", "--out", data, "--subjects", 2, "--size", "3x32x32", "--centers", CENTERS).succeeded()
+        "simulate", "--out", data, "--subjects", 2, "--size", "3x32x32", "--centers", centers).succeeded()
     return data
 
 

@@ -68,6 +68,33 @@ struct ManifestTests {
         #expect(found.map(\.count).max() == (3 + ranks - 1) / ranks)
     }
 
+    @Test("knows of every flipped bit in itself, the version's too")
+    func ownChecksum() throws {
+        let example = try Example()
+        let path = "\(example.checkpoint)/\(Manifest.fileName)"
+        let text = try Data(contentsOf: URL(filePath: path))
+        for place in text.indices {
+            var damaged = text
+            damaged[place] ^= UInt8(1 << (place % 8))
+            try damaged.write(to: URL(filePath: path))
+            let error = #expect(throws: FederationError.self) { try Manifest.read(folder: example.checkpoint) }
+            #expect(error?.reason.hasPrefix("it is damaged") == true, "byte \(place)")
+            #expect(Manifest.refusal(folder: example.checkpoint) == nil)
+        }
+        try text.write(to: URL(filePath: path))
+        #expect(try Manifest.read(folder: example.checkpoint) == example.manifest)
+    }
+
+    @Test("of the first format, which had no checksum, is read")
+    func firstFormat() throws {
+        let example = try Example()
+        let first = try ExampleCenters.manifest(round: 4, banks: ["a": 4], files: [:], version: 1)
+        let text = String(decoding: try first.encoded(), as: UTF8.self)
+            .replacing(/"checksum" : "[0-9a-f]*",/, with: "")
+        try DurableFile.write(text.utf8, to: "\(example.checkpoint)/\(Manifest.fileName)")
+        #expect(try Manifest.read(folder: example.checkpoint).banks == ["a": 4])
+    }
+
     @Test("of a newer format is refused")
     func newer() throws {
         let example = try Example()

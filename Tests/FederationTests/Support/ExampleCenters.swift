@@ -56,12 +56,8 @@ enum ExampleCenters {
         round: Int, banks: [String: Int], files: [String: DurableFile.Fingerprint],
         version: Int = StateFile.formatVersion
     ) throws -> Manifest {
-        let list = String(decoding: try JSONEncoder().encode(files), as: UTF8.self)
-        let rounds = String(decoding: try JSONEncoder().encode(banks), as: UTF8.self)
-        let text = """
-            {"formatVersion": \(version), "program": "fedcrld test", "round": \(round), "configuration": "0", \
-            "placement": "client", "banks": \(rounds), "files": \(list)}
-            """
-        return try JSONDecoder().decode(Manifest.self, from: Data(text.utf8))
+        Manifest(
+            formatVersion: version, program: "fedcrld test", round: round, configuration: "0", placement: "client",
+            banks: banks, files: files)
     }
 }
