@@ -79,6 +79,10 @@ static inline int CMPI_Ireduce(
     CMPI_Request *request) {
     return MPI_Ireduce(send, receive, count, type.value, op.value, root, comm.value, &request->value);
 }
+static inline int CMPI_Reduce(
+    const void *send, void *receive, int count, CMPI_Datatype type, CMPI_Op op, int root, CMPI_Comm comm) {
+    return MPI_Reduce(send, receive, count, type.value, op.value, root, comm.value);
+}
 static inline int CMPI_Iallreduce(
     const void *send, void *receive, int count, CMPI_Datatype type, CMPI_Op op, CMPI_Comm comm,
     CMPI_Request *request) {

@@ -36,6 +36,20 @@ extension Communicator {
         }
     }
 
+    /// One call of MPI_Reduce, as a program in C would make it: what ``reduceSum(_:root:)`` is measured against.
+    /// - Parameters:
+    ///   - values: fewer than 2³¹, the same number on all ranks.
+    ///   - sums: on the root, where they go; as many.
+    package func plainReduceSum(
+        _ values: UnsafeBufferPointer<UInt64>, into sums: UnsafeMutableBufferPointer<UInt64>?, root: Int
+    ) throws(MPIError) {
+        requireRank(root)
+        try check(
+            CMPI_Reduce(
+                values.baseAddress, sums?.baseAddress, Int32(values.count), CMPI_UINT64_T(), CMPI_SUM(), Int32(root),
+                handle), "sum onto the root in one call")
+    }
+
     /// Combines the values of all ranks, element by element, in place on all of them.
     /// - Parameter values: any number of elements, the same on all ranks.
     package func allReduce<Element: MPIScalar>(

@@ -14,7 +14,8 @@ func federationAggregationChecks() -> [RankCheck] {
                 for shift in 0..<world.size {
                     let model = federation.model()
                     let hosted = federation.centers.indices.filter { ($0 + shift) % world.size == world.rank }
-                    try model.aggregate(federation.sums(of: hosted.reversed()), world)
+                    var sums = try federation.sums(of: hosted.reversed())
+                    try model.aggregate(&sums, world)
                     guard world.rank == 0 else { continue }
                     let expected = federation.model()
                     for (part, sum) in alone { sum.write(to: expected.values(part)) }
@@ -27,7 +28,8 @@ func federationAggregationChecks() -> [RankCheck] {
             let federation = try ExampleFederation(prefixes: ["global_encoder"])
             let model = federation.model()
             let hosted = federation.centers.indices.filter { $0 % world.size == world.rank }
-            try model.aggregate(federation.sums(of: hosted), world)
+            var sums = try federation.sums(of: hosted)
+            try model.aggregate(&sums, world)
             guard world.rank == 0 else { return }
             for entry in model.entries(.client) {
                 for index in entry.range {

@@ -166,13 +166,3 @@ private struct StepProfile {
             """
     }
 }
-
-/// The memory of this process.
-enum ProcessMemory {
-    /// The largest resident size so far.
-    static var peakMebibytes: Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss >> 10
-    }
-}

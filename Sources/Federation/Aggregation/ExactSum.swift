@@ -13,7 +13,7 @@ package struct ExactSum {
     /// One sum for each value of the entries, one entry after the other.
     package private(set) var sums: [UInt64]
 
-    private static let unit = 0x1p40
+    private static let unitsPerOne = 0x1p40
     private static let bound: Float = 0x1p15
 
     /// A sum of zeros over those entries of `layout` whose names begin with one of `parts`.
@@ -22,23 +22,30 @@ package struct ExactSum {
         sums = [UInt64](repeating: 0, count: entries.reduce(0) { $0 + $1.count })
     }
 
+    /// Makes all sums zero again.
+    package mutating func reset() {
+        sums.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+    }
+
     /// Adds ω · `parameters`.
     /// - Throws: where a value is not finite or not below 2¹⁵ in magnitude: names center and parameter.
     package mutating func add(_ parameters: Tensor, weight: Double, center: String) throws(FederationError) {
         var position = 0
         for entry in entries {
-            for index in entry.range {
-                let value = parameters.base[index]
-                guard value.magnitude < Self.bound else {
-                    throw FederationError(
-                        attempted: "aggregate", subject: "\(entry.name) of center \(center)",
-                        reason: "it holds \(value), and only finite values below 2^15 can be summed",
-                        remedy: "lower learning_rate, or check the center's images")
-                }
-                let contribution = (weight * Double(value) * Self.unit).rounded(.toNearestOrEven)
-                sums[position] &+= UInt64(bitPattern: Int64(contribution))
-                position &+= 1
+            let values = UnsafeBufferPointer(start: parameters.base + entry.offset, count: entry.count)
+            let isFine = sums.withUnsafeMutableBufferPointer { sums in
+                FixedPoint.add(
+                    values, weight: weight, unitsPerOne: Self.unitsPerOne, bound: Self.bound,
+                    to: UnsafeMutableBufferPointer(rebasing: sums[position..<position + entry.count]))
             }
+            guard isFine else {
+                let value = values.first { !($0.magnitude < Self.bound) } ?? .nan
+                throw FederationError(
+                    attempted: "aggregate", subject: "\(entry.name) of center \(center)",
+                    reason: "it holds \(value), and only finite values below 2^15 can be summed",
+                    remedy: "lower learning_rate, or check the center's images")
+            }
+            position += entry.count
         }
     }
 
@@ -53,10 +60,13 @@ package struct ExactSum {
     package func write(to parameters: Tensor) {
         var position = 0
         for entry in entries {
-            for index in entry.range {
-                parameters.base[index] = Float(Double(Int64(bitPattern: sums[position])) / Self.unit)
-                position &+= 1
+            sums.withUnsafeBufferPointer { sums in
+                FixedPoint.convert(
+                    UnsafeBufferPointer(rebasing: sums[position..<position + entry.count]),
+                    unitsPerOne: Self.unitsPerOne,
+                    to: UnsafeMutableBufferPointer(start: parameters.base + entry.offset, count: entry.count))
             }
+            position += entry.count
         }
     }
 }

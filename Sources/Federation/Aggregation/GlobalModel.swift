@@ -81,14 +81,14 @@ package final class GlobalModel {
             })
     }
 
-    /// Adds up the ranks' sums on the root, where they become the model.
+    /// Adds up the ranks' sums on the root, where they become the model. The sums have no meaning afterwards.
     package func aggregate(
-        _ sums: [CenterState.Part: ExactSum], _ communicator: Communicator
+        _ sums: inout [CenterState.Part: ExactSum], _ communicator: Communicator
     ) throws(MPIError) {
         for part in CenterState.Part.allCases {
-            guard var sum = sums[part], !sum.entries.isEmpty else { continue }
-            try sum.withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
-            if communicator.rank == 0 { sum.write(to: values(part)) }
+            guard let entries = sums[part]?.entries, !entries.isEmpty else { continue }
+            try sums[part]?.withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
+            if communicator.rank == 0 { sums[part]?.write(to: values(part)) }
         }
     }
 

@@ -32,6 +32,8 @@ package struct RunOptions: Sendable {
     package var maxHours: Double?
     /// `--scratch`: a folder, such as a node's own disk, for the states of centers that are not in memory.
     package var scratch: String?
+    /// Whether it shows no progress and prints no tables.
+    package var isQuiet = false
 
     /// No limit, and the run's own folder.
     package init() {}
@@ -58,8 +60,9 @@ package struct RunStart {
     package func prepare(_ request: RunRequest) throws -> TrainingRun {
         var decision = Decision()
         var failure: FederationError?
+        var known: [Cohort]?
         if rank.isRoot {
-            do { decision = try decide(request) } catch {
+            do { (decision, known) = try decide(request) } catch {
                 failure = FederationError(describing: error)
                 decision.failure = "\(error)"
                 decision.isMisconfigured = failure?.kind == .configuration
@@ -81,7 +84,7 @@ package struct RunStart {
         let configuration = try Configuration.parse(yaml: decision.configuration, name: "the run's configuration")
         let folder = RunFolder(decision.folder)
         try ComputeThreads.configure(configuration.threads, rank)
-        let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
+        let cohorts = try known ?? Cohort.loadAll(data: configuration.data ?? "")
         let checkpoint =
             decision.resumes
             ? try CheckpointReader(rank, folder: folder).newest(report: RunConsole.warn)
@@ -102,7 +105,7 @@ package struct RunStart {
 
     // MARK: On the root
 
-    private func decide(_ request: RunRequest) throws -> Decision {
+    private func decide(_ request: RunRequest) throws -> (Decision, [Cohort]) {
         var decision = Decision()
         let configuration: Configuration
         if let resume = request.resume {
@@ -132,15 +135,16 @@ package struct RunStart {
             _ = try Preprocessing(configuration.preprocessingSettings)
             _ = try Augmentation(configuration.augmentationSettings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
+        let networks = configuration.networks(of: cohorts)
         try GlobalModel.check(
-            configuration.aggregation.parts, networks: cohorts.map { configuration.network(classes: $0.classes.count) })
+            configuration.aggregation.parts, networks: cohorts.compactMap { networks[$0.center] })
         if !decision.resumes {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)
             try DurableFile.makeFolder(folder.banks)
         }
         decision.configuration = configuration.yaml
-        return decision
+        return (decision, cohorts)
     }
 
     private func resumed(_ path: String, _ request: RunRequest) throws -> Configuration {

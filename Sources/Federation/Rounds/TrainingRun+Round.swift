@@ -33,7 +33,7 @@ extension TrainingRun {
             store.adopt(cohorts[move.center].center, trainedRound: trainedRounds[move.center])
         }
 
-        var sums = model.emptySums()
+        for part in sums.keys { sums[part]?.reset() }
         var progress = RoundProgress()
         var told: [String: RunConsole.CenterRound] = [:]
         var isUnfinished = false
@@ -49,10 +49,10 @@ extension TrainingRun {
                 var part = before.centers[name] ?? RoundProgress.Center()
                 let next = index + 1 < order.count ? order[index + 1] : nil
                 if part.steps == steps(of: center) {
-                    try add(store.state(of: name), center, plan, to: &sums)
+                    try add(store.state(of: name), center, plan)
                     told[name] = .init(losses: part.means)
                 } else if !notice.isRaised {
-                    told[name] = try train(center, plan, &part, &sums, next: next, isCheckpointed: isCheckpointed)
+                    told[name] = try train(center, plan, &part, next: next, isCheckpointed: isCheckpointed)
                 }
                 if part.steps > 0 { progress.centers[name] = part }
                 isUnfinished = isUnfinished || part.steps < steps(of: center)
@@ -63,10 +63,10 @@ extension TrainingRun {
         guard !isAnyUnfinished else { return Ending(isComplete: false, stops: true, progress: progress) }
         if let relocalizations, !model.entries(.relocalization).isEmpty {
             for center in plan.centers {
-                try relocalizations.withState(of: cohorts[center].center) { try add($0, center, plan, to: &sums) }
+                try relocalizations.withState(of: cohorts[center].center) { try add($0, center, plan) }
             }
         }
-        try rank.communicate { ranks throws(MPIError) in try model.aggregate(sums, ranks) }
+        try rank.communicate { ranks throws(MPIError) in try model.aggregate(&sums, ranks) }
         for center in plan.centers { trainedRounds[center] = round }
         let all = try console.end(round: round, plan: plan, cohorts: cohorts, centers: told)
         for center in plan.centers {
@@ -143,8 +143,7 @@ extension TrainingRun {
 
     /// A center's part of a round, on the rank that hosts it.
     private func train(
-        _ center: Int, _ plan: RoundPlan, _ part: inout RoundProgress.Center,
-        _ sums: inout [CenterState.Part: ExactSum], next: Int?, isCheckpointed: Bool
+        _ center: Int, _ plan: RoundPlan, _ part: inout RoundProgress.Center, next: Int?, isCheckpointed: Bool
     ) throws -> RunConsole.CenterRound {
         let cohort = cohorts[center]
         rank.communicator.context = "center \(cohort.center), round \(plan.round)"
@@ -177,14 +176,13 @@ extension TrainingRun {
             try rank.clock.measure(.checkpoint) {
                 try store.finish(state, round: plan.round, isCheckpointed: isCheckpointed)
             }
-            try add(state, center, plan, to: &sums)
+            try add(state, center, plan)
         }
         return .init(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
     }
 
-    private func add(
-        _ state: CenterState, _ center: Int, _ plan: RoundPlan, to sums: inout [CenterState.Part: ExactSum]
-    ) throws {
+    /// Adds a center's parameters to this rank's part of the average.
+    private func add(_ state: CenterState, _ center: Int, _ plan: RoundPlan) throws {
         guard let weight = plan.weight(of: center) else { return }
         for (part, bank) in state.orderedParts {
             try sums[part]?.add(bank.network, weight: weight, center: cohorts[center].center)

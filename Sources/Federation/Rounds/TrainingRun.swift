@@ -31,6 +31,8 @@ package final class TrainingRun {
     var assignment: CenterAssignment
     /// The round in which each center was last trained, whoever hosts it.
     var trainedRounds: [Int]
+    /// This rank's part of the average of a round; its memory serves all rounds.
+    var sums: [CenterState.Part: ExactSum]
     /// On the root, the measured seconds of a center's step; nil before the first.
     var stepSeconds: [Double?]
     private let firstRound: Int
@@ -59,20 +61,15 @@ package final class TrainingRun {
         notice = StopNotice(rank, hours: options.maxHours)
         centersMayMove = configuration.balance && options.scratch == nil
 
-        // Centers of as many classes share the description of their network.
-        let byClasses = Dictionary(
-            Set(cohorts.map(\.classes.count)).map { ($0, configuration.network(classes: $0)) }, uniquingKeysWith: { $1 }
-        )
-        var networks: [String: ClientNetwork] = [:]
-        for cohort in cohorts { networks[cohort.center] = byClasses[cohort.classes.count] }
+        let networks = configuration.networks(of: cohorts)
         model = GlobalModel(
-            networks: Array(byClasses.sorted { $0.key < $1.key }.map(\.value)),
-            prefixes: configuration.aggregation.parts,
+            networks: cohorts.compactMap { networks[$0.center] }, prefixes: configuration.aggregation.parts,
             seed: configuration.seed)
+        sums = model.emptySums()
 
         let remote = configuration.crl.placement == .root && rank.size > 1
         let capacity = configuration.residentCenters
-        let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(byClasses.values)))
+        let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(networks.values)))
         self.disk = disk
         func makeStore(_ parts: [CenterState.Part], _ capacity: Int) -> CenterStore {
             CenterStore(
@@ -92,7 +89,9 @@ package final class TrainingRun {
             relocalizations = nil
             server = nil
         }
-        console = try RunConsole(rank: rank, configuration: configuration, folder: folder, finished: firstRound - 1)
+        console = try RunConsole(
+            rank: rank, configuration: configuration, folder: folder, finished: firstRound - 1,
+            isQuiet: options.isQuiet)
         checkpoints = CheckpointWriter(
             rank, folder: folder, configuration: configuration, disk: disk, store: store,
             relocalizations: relocalizations, model: model, pinned: checkpoint?.position)

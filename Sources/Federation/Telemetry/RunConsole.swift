@@ -13,6 +13,7 @@ final class RunConsole {
     private let events: EventWriter?
     private var roundStart = monotonicSeconds()
     private var stepsLeft = 0
+    private let isQuiet: Bool
 
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
 
@@ -25,11 +26,18 @@ final class RunConsole {
         FileHandle.standardError.write(Data("fedcrld: warning: \(message)\n".utf8))
     }
 
-    /// - Parameter finished: rounds that were done before this process began.
-    init(rank: RankContext, configuration: Configuration, folder: RunFolder, finished: Int) throws {
+    /// - Parameters:
+    ///   - finished: rounds that were done before this process began.
+    ///   - isQuiet: whether only files are written.
+    init(rank: RankContext, configuration: Configuration, folder: RunFolder, finished: Int, isQuiet: Bool) throws {
         self.rank = rank
         self.folder = folder
-        progress = rank.isRoot ? ProgressReporter(rounds: configuration.rounds, finished: finished) : nil
+        self.isQuiet = isQuiet
+        progress =
+            rank.isRoot
+            ? ProgressReporter(
+                rounds: configuration.rounds, finished: finished,
+                style: isQuiet ? .none : Terminal.progressStyle()) : nil
         metrics = rank.isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
         events =
             rank.isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
@@ -125,6 +133,7 @@ final class RunConsole {
         let means = scores.compactMap { score in score.mean.map { (tag: "test_dice/\(score.center)", value: $0) } }
         try events?.append(round: round, means + (mean.map { [("mean/test_dice", $0)] } ?? []))
         let text = mean.map { String(format: "%.3f", $0) } ?? "unknown, no center has test cases"
+        guard !isQuiet else { return }
         guard isLast else {
             progress.note("round \(round): mean foreground test Dice \(text)")
             return
@@ -143,11 +152,12 @@ final class RunConsole {
 
     func finish(round: Int, phases: [[Double]]?) throws {
         guard let phases, let metrics else { return }
-        print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
-        print(TextTable.phases(ranks: phases).rendered(style), terminator: "")
         try metrics.append(
             kind: "phases", round: round, ["ranks": .list(phases.map { .list($0.map { .number($0) }) })])
-        print("\nrun: \(folder.path)")
         try metrics.synchronize()
+        guard !isQuiet else { return }
+        print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
+        print(TextTable.phases(ranks: phases).rendered(style), terminator: "")
+        print("\nrun: \(folder.path)")
     }
 }

@@ -1,0 +1,97 @@
+import ArgumentParser
+import FedCRLD
+import Federation
+import Foundation
+import MPI
+import Tensors
+
+/// `fedcrld bench aggregate`: the server's average against a bare MPI_Reduce.
+struct BenchAggregate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "aggregate", abstract: "Time the aggregation of a model against one MPI_Reduce of the same bytes.",
+        discussion: """
+            Of one global encoder: what a rank's parameters become as integers, their sum on the root, and the sum as \
+            parameters again; and the sum alone. In turn, of several repeats the fastest.
+
+              mpirun -n 2 fedcrld bench aggregate --width 24
+            """)
+
+    @Option(help: "Base width of the network; 24 makes 23 MiB of integers.")
+    var width = 24
+    @Option(help: "Repeats.")
+    var repeats = 20
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard width > 0, width % 4 == 0 else { throw ValidationError("--width \(width) is not a multiple of 4") }
+        guard repeats > 0 else { throw ValidationError("--repeats \(repeats) is less than 1") }
+    }
+
+    func run() throws {
+        try MPIJob.run { rank in
+            try ComputeThreads.configure(1, rank)
+            let network = ClientNetwork(width: width, classes: 4)
+            let model = GlobalModel(networks: [network], prefixes: ["global_encoder"], seed: 1)
+            let parameters = network.layout.initialValues(seed: 1)
+            // As in a run, the memory of a round serves the next.
+            var exact = model.emptySums()
+            let count = exact[.client]?.sums.count ?? 0
+            var values = [UInt64](repeating: 1, count: count)
+            var sums = [UInt64](repeating: 0, count: rank.isRoot ? count : 0)
+            var seconds = (plain: [Double](), sum: [Double](), whole: [Double]())
+            func time(_ body: () throws -> Void) throws -> Double {
+                // All start together, and the root, which has the result, ends last.
+                try rank.communicator.barrier()
+                let start = monotonicSeconds()
+                try body()
+                return monotonicSeconds() - start
+            }
+            for _ in 0...repeats {
+                seconds.plain.append(
+                    try time {
+                        try values.withUnsafeBufferPointer { values in
+                            try sums.withUnsafeMutableBufferPointer { sums in
+                                try rank.communicator.plainReduceSum(values, into: rank.isRoot ? sums : nil, root: 0)
+                            }
+                        }
+                    })
+                seconds.sum.append(
+                    try time {
+                        try values.withUnsafeMutableBufferPointer { try rank.communicator.reduceSum($0, root: 0) }
+                    })
+                seconds.whole.append(
+                    try time {
+                        exact[.client]?.reset()
+                        try exact[.client]?.add(parameters, weight: 1 / Double(rank.size), center: "bench")
+                        try model.aggregate(&exact, rank.communicator)
+                    })
+            }
+            if rank.isRoot { report(seconds, bytes: 8 * count, ranks: rank.size) }
+            return 0
+        }
+    }
+
+    private func report(_ seconds: (plain: [Double], sum: [Double], whole: [Double]), bytes: Int, ranks: Int) {
+        // The first warms up.
+        let best = { (values: [Double]) in values.dropFirst().min() ?? 0 }
+        let (plain, sum, whole) = (best(seconds.plain), best(seconds.sum), best(seconds.whole))
+        guard !json else {
+            return Console.json([
+                "ranks": .integer(ranks), "bytes": .integer(bytes), "plain_seconds": .number(plain),
+                "sum_seconds": .number(sum), "aggregate_seconds": .number(whole),
+                "sum_ratio": .number(sum / plain), "aggregate_ratio": .number(whole / plain),
+            ])
+        }
+        func line(_ name: String, _ seconds: Double) -> String {
+            String(format: "%@ %6.1f ms, %.2f of the call", name, 1e3 * seconds, seconds / plain)
+        }
+        print(
+            """
+            \(ranks) ranks, \(String(format: "%.1f", Double(bytes) / 0x1p20)) MiB, best of \(repeats)
+            \(line("one MPI_Reduce", plain))
+            \(line("sum           ", sum))
+            \(line("aggregation   ", whole))
+            """)
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Federation
+import Foundation
+
+/// `fedcrld bench scale`: time and memory by the number of centers.
+struct BenchScale: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scale", abstract: "Measure time and memory of a round by the number of centers.",
+        discussion: """
+            For each number of centers, trains phantoms for some rounds in which as many take part, on the ranks that it is \
+            started with: rounds should take as long, and ranks need as much memory, however many centers there are.
+
+              mpirun -n 3 fedcrld bench scale --centers 10 100 1000
+            """)
+
+    @OptionGroup var options: BenchRunOptions
+    @Option(parsing: .upToNextOption, help: "Numbers of centers.")
+    var centers = [10, 100, 1000]
+    @Option(help: "Centers that take part in a round; 0: all.")
+    var participants = 10
+    @Option(help: "Rounds.")
+    var rounds = 4
+    @Option(help: "Base width of the network.")
+    var width = 4
+
+    func validate() throws {
+        guard centers.allSatisfy({ $0 > 0 }), participants >= 0 else {
+            throw ValidationError("--centers and --participants are numbers of centers")
+        }
+    }
+
+    func run() throws {
+        try MPIJob.run { rank in
+            var rows: [(centers: Int, figures: BenchRun.Figures)] = []
+            for count in centers {
+                let run = try BenchRun(rank, in: options.folder)
+                let part = participants == 0 ? 1 : min(1, Double(participants) / Double(count))
+                let settings =
+                    [
+                        "rounds=\(rounds)", "width=\(width)", "size=32x32", "participation=\(part)", "evaluate_every=0",
+                        "crl.placement=client", "balance=true", "resident_centers=2", "checkpoint.every=1",
+                    ] + options.settings
+                let figures = try run.figures(
+                    centers: count, subjects: 2, size: VolumeExtent(depth: 3, height: 32, width: 32), preset: "tiny",
+                    settings: settings)
+                if let figures { rows.append((count, figures)) }
+            }
+            if rank.isRoot { report(rows, ranks: rank.size) }
+            return 0
+        }
+    }
+
+    private func report(_ rows: [(centers: Int, figures: BenchRun.Figures)], ranks: Int) {
+        let client = { (figures: BenchRun.Figures) in figures.memory.dropFirst(ranks > 1 ? 1 : 0).max() ?? 0 }
+        guard !options.json else {
+            return Console.json([
+                "ranks": .integer(ranks), "participants": .integer(participants),
+                "runs": .list(
+                    rows.map {
+                        [
+                            "centers": .integer($0.centers), "round_seconds": .number(median($0.figures.roundSeconds)),
+                            "checkpoint_seconds": .number(median($0.figures.checkpoints.map(\.seconds))),
+                            "server_mib": .integer($0.figures.memory[0]), "client_mib": .integer(client($0.figures)),
+                        ]
+                    }),
+            ])
+        }
+        var table = TextTable(columns: [
+            .init("centers"), .init("s per round"), .init("checkpoint s"), .init("server MiB"), .init("client MiB"),
+        ])
+        for row in rows {
+            table.append([
+                String(row.centers), String(format: "%.2f", median(row.figures.roundSeconds)),
+                String(format: "%.2f", median(row.figures.checkpoints.map(\.seconds))),
+                String(row.figures.memory[0]), String(client(row.figures)),
+            ])
+        }
+        print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+    }
+}
