@@ -25,7 +25,8 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, Import.self, Train.self, Evaluate.self, Predict.self, Score.self, Report.self, Inspect.self,
+            Simulate.self, Import.self, Check.self, Train.self, Evaluate.self, Predict.self, Score.self, Report.self,
+            Inspect.self,
             Verify.self,
             Rollback.self, Bench.self,
         ])

@@ -88,11 +88,13 @@ package struct HDF5File: ~Copyable {
             _ = try attempt.check(H5Fflush(identifier, H5F_SCOPE_GLOBAL))
             var start: UnsafeMutableRawPointer?
             _ = try attempt.check(H5Fget_vfd_handle(identifier, access.memory, &start))
-            var size: hsize_t = 0
-            _ = try attempt.check(H5Fget_filesize(identifier, &size))
+            // Without a place for the image, its size: the memory has some more, which H5Fget_filesize would count.
+            let size = H5Fget_file_image(identifier, nil, 0)
             // What the driver gives is the address of its pointer to the memory.
-            let memory = start?.load(as: UnsafeRawPointer?.self)
-            return UnsafeRawBufferPointer(start: memory, count: memory == nil ? 0 : Int(size))
+            guard size >= 0, let memory = start?.load(as: UnsafeRawPointer?.self) else {
+                throw attempt.failure("the library does not give its image", remedy: "this is a defect")
+            }
+            return UnsafeRawBufferPointer(start: memory, count: size)
         }
         return try body(image)
     }

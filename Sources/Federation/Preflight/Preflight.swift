@@ -1,0 +1,133 @@
+import CardiacMR
+import FedCRLD
+import Foundation
+import MPI
+import Tensors
+
+/// Looks, on all ranks, at all that a run depends on before it is started: ranks and cores, libraries, the file system,
+/// the data and the memory.
+package struct Preflight {
+    private let rank: RankContext
+    private let libraryVersion: String
+
+    /// - Parameter libraryVersion: the MPI library's.
+    package init(_ rank: RankContext, libraryVersion: String) {
+        self.rank = rank
+        self.libraryVersion = libraryVersion
+    }
+
+    /// Looks at a run as it is asked for. On all ranks.
+    /// - Returns: on the root what was found; nil elsewhere.
+    /// - Throws: on all ranks where the configuration or the list of centers is wrong.
+    package func run(_ request: RunRequest, tryingStep: Bool) throws -> PreflightReport? {
+        let configuration = try configuration(request)
+        try ComputeThreads.configure(configuration.threads, rank)
+        let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
+        let volumes = cohorts.map { $0.cases(in: .train).count }
+        let assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
+        var facts = RankFacts(rank)
+        let base = RankFacts.residentBytes
+        let hosted = assignment.centers(of: rank.rank)
+        facts.centers = hosted.count
+        facts.volumes = hosted.reduce(0) { $0 + volumes[$1] }
+        let deepest = look(at: hosted.map { cohorts[$0] }, &facts)
+        var trial: TrialStep?
+        if tryingStep, facts.problems.isEmpty, let (cohort, item) = deepest {
+            do { trial = try TrialStep(configuration, cohort, item) } catch {
+                facts.problems.append(FederationError(describing: error).description)
+            }
+        }
+        facts.stepSeconds = trial?.seconds
+        facts.stepVolume = trial?.extent ?? ""
+        let networks = configuration.networks(of: cohorts)
+        let need = MemoryEstimate(
+            configuration, networks: Array(networks.values), ranks: rank.size, isRoot: rank.isRoot,
+            centers: hosted.count,
+            largestCenter: hosted.map { volumes[$0] }.max() ?? 0, trial: trial)
+        facts.neededMebibytes = (base + need.bytes) >> 20
+        if let scratch = request.options.scratch {
+            do { _ = try FileSystemProbe(scratch, bytes: 1 << 20) } catch { facts.scratchProblem = error.description }
+        }
+        let gathered = try rank.communicate { [facts] ranks throws(MPIError) in
+            try ranks.gatherBytes(Array((try? JSONEncoder().encode(facts)) ?? Data()))
+        }
+        guard let gathered else { return nil }
+        let all = try gathered.map { try JSONDecoder().decode(RankFacts.self, from: Data($0)) }
+        let folder = request.resume ?? request.out ?? "."
+        let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
+        return PreflightReport(
+            ranks: all, libraryVersion: libraryVersion, configuration: configuration, volumes: volumes,
+            assignment: assignment, networks: cohorts.compactMap { networks[$0.center] }, probe: probe, folder: folder)
+    }
+
+    /// The configuration that the root resolves, on all ranks.
+    private func configuration(_ request: RunRequest) throws -> Configuration {
+        var failure: FederationError?
+        var text = ""
+        if rank.isRoot {
+            do {
+                text = try resolve(request).yaml
+                _ = try Cohort.loadAll(data: resolve(request).data ?? "")
+            } catch { failure = FederationError(describing: error) }
+        }
+        let isWrong = try rank.communicate { [failure] ranks throws(MPIError) in
+            try ranks.allReduce(Int64(failure.map { Int($0.exitStatus) } ?? 0), .maximum)
+        }
+        guard isWrong == 0 else {
+            let kind: FederationError.Kind = isWrong == 2 ? .configuration : .failure
+            throw AgreedFailure(
+                onRoot: rank,
+                failure ?? FederationError(kind: kind, attempted: "", subject: "", reason: "", remedy: ""))
+        }
+        let bytes = try rank.communicate { [text] ranks throws(MPIError) in
+            try ranks.broadcastBytes(rank.isRoot ? Array(text.utf8) : nil)
+        }
+        return try Configuration.parse(yaml: String(decoding: bytes, as: UTF8.self), name: "the configuration")
+    }
+
+    private func resolve(_ request: RunRequest) throws(FederationError) -> Configuration {
+        guard let resume = request.resume else {
+            let configuration = try Configuration.resolve(
+                preset: request.preset, file: request.file, settings: request.settings, data: request.data)
+            guard configuration.data != nil else {
+                throw FederationError(
+                    kind: .configuration, attempted: "check", subject: "a run without data",
+                    reason: "no cohorts are named", remedy: "give --data, made by `fedcrld simulate` or `import`")
+            }
+            return configuration
+        }
+        let file = RunFolder(resume).configuration
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw FederationError(
+                kind: .configuration, attempted: "check", subject: resume, reason: "there is no file \(file)",
+                remedy: "give the folder of a run (--out of `fedcrld train`)")
+        }
+        var configuration = try Configuration.parse(yaml: text, name: file).applying(settings: request.settings)
+        if let data = request.data { configuration.data = data }
+        return configuration
+    }
+
+    /// Opens the images of some centers, their headers at least. Returns the training case with most slices.
+    private func look(at cohorts: [Cohort], _ facts: inout RankFacts) -> (Cohort, Case)? {
+        var deepest: (depth: Int, Cohort, Case)?
+        for cohort in cohorts {
+            let training = Set(cohort.cases(in: .train).map(\.name))
+            for item in cohort.cases {
+                for file in [item.image, item.label] {
+                    let path = cohort.path(of: file)
+                    do {
+                        let header = try NIfTI.header(of: path)
+                        facts.images += 1
+                        let depth = header.grid.size.z
+                        if training.contains(item.name), file == item.image, depth > deepest?.depth ?? 0 {
+                            deepest = (depth, cohort, item)
+                        }
+                    } catch {
+                        facts.problems.append("center \(cohort.center): \(error)")
+                    }
+                }
+            }
+        }
+        return deepest.map { ($0.1, $0.2) }
+    }
+}
