@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# What train.sbatch and resume.sbatch have in common. Sourced by them, in a job, in the folder that sbatch was called in.
+# What the jobs in this folder have in common. Sourced by them, in a job, in the folder that sbatch was called in.
 #
 # Settings, as environment variables of sbatch:
 #   FEDCRLD   the program                                     (.build/release/fedcrld)
 #   LAUNCHER  the command that starts it on every rank, such as "srun --mpi=pmix", "srun --mpi=pmi2" or "mpirun"
 #             (srun --mpi=pmix where this Slurm has it, or else mpirun). The MPI library must have been built for it;
 #             mpirun, from the same MPI library as the program's, is always right.
-#   REQUEUES  how often a job that its time limit stops puts itself back into the queue to go on (20; 0: never)
+#   REQUEUES  how often a job that is stopped before its last round puts itself back into the queue (20; 0: never)
+#   SCRATCH   a folder on each node's own disk for the centers that are not in memory, such as /tmp or $TMPDIR (none)
 
 set -euo pipefail
 
@@ -36,6 +37,7 @@ fi
 case ${launcher[0]##*/} in
 srun) launcher+=(--cpus-per-task "$threads" --kill-on-bad-exit=1) ;;
 mpirun | mpiexec)
+  # Inside an allocation it knows the nodes by itself: no hostfile.
   launcher+=(-n "$SLURM_NTASKS")
   # Each rank gets as many cores as it has threads, where the system lets processes be bound.
   if "${launcher[0]}" --version 2>/dev/null | grep -q 'Open MPI'; then
@@ -44,25 +46,50 @@ mpirun | mpiexec)
   ;;
 esac
 
+# on_all_ranks COMMAND OPTIONS…: sets the array `command` to fedcrld COMMAND on every rank, with as many threads as it has
+# cores.
+on_all_ranks() { command=("${launcher[@]}" "$fedcrld" "$1" --set "threads=$threads" "${@:2}"); }
+
+# make_data FOLDER: simulated centers, unless they are there. A folder that is there is whole.
+make_data() {
+  [[ ! -e $1 ]] || return 0
+  rm -rf "$1.partial"
+  mkdir -p "$(dirname "$1")"
+  "$fedcrld" simulate --out "$1.partial" --centers 6 --subjects 14 </dev/null
+  mv "$1.partial" "$1"
+}
+
+# resumable RUN: whether a requeued job finds the run that it had begun. One without a checkpoint is put aside.
+resumable() {
+  ((${SLURM_RESTART_COUNT:-0} > 0)) || return 1
+  [[ ! -e $1/checkpoints/latest ]] || return 0
+  [[ ! -e $1 ]] || mv "$1" "$1.abandoned-$SLURM_RESTART_COUNT"
+  return 1
+}
+
 # run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
-# on to the ranks, which then finish their round, write a checkpoint and end with status 75; the job then requeues itself.
-# They end so, too, when srun passes scancel's SIGTERM on, within Slurm's KillWait (mpirun gives them no time, and the run
-# goes on from its last checkpoint), but a job that was cancelled stays so.
+# on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as they do when --max-hours
+# are over. The job then puts itself back into the queue, from this script, which runs once. With any other status it does
+# not: 0 is the end, and what failed would fail again.
+# Ranks end in good order, too, when srun passes scancel's SIGTERM on, within Slurm's KillWait (mpirun gives them no time,
+# and the run goes on from its last checkpoint), but a job that was cancelled stays so.
 run_training() {
-  local run=$1 status=0 training signalled=
+  local run=$1 status=0 training cancelled=
   shift
-  echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $SLURM_NTASKS ranks of $threads threads:" \
-    "${launcher[*]} $fedcrld train $*"
-  "${launcher[@]}" "$fedcrld" train --set "threads=$threads" "$@" </dev/null &
+  [[ -z ${SCRATCH:-} ]] || set -- "$@" --scratch "$SCRATCH"
+  on_all_ranks train "$@"
+  echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $SLURM_NTASKS ranks of $threads threads: ${command[*]}"
+  "${command[@]}" </dev/null &
   training=$!
-  trap 'signalled=1; kill -USR1 "$training" 2>/dev/null' USR1
+  trap 'kill -USR1 "$training" 2>/dev/null' USR1
+  trap 'cancelled=1' TERM
   # A signal ends a wait with a status of its own, not the training.
   while kill -0 "$training" 2>/dev/null; do wait "$training" || true; done
   wait "$training" || status=$?
-  trap - USR1
+  trap - USR1 TERM
   echo "$(date '+%F %T') fedcrld ended with status $status"
   if ((status == 75)); then
-    if [[ -n $signalled ]] && ((${SLURM_RESTART_COUNT:-0} < ${REQUEUES:-20})) && scontrol requeue "$SLURM_JOB_ID"; then
+    if [[ -z $cancelled ]] && ((${SLURM_RESTART_COUNT:-0} < ${REQUEUES:-20})) && scontrol requeue "$SLURM_JOB_ID"; then
       echo "the run is not finished; the job is back in the queue to continue it"
       # Slurm ends this script soon.
       exit 0

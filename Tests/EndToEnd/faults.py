@@ -11,7 +11,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from lib.program import FEDCRLD, Job, is_alive, launcher, run, wait_until
+from lib.program import FEDCRLD, Job, fedcrld, is_alive, launcher, run, wait_until
 from lib.runs import (
     centers, expect_same_bits, expect_sound, images, resume, rounds, simulate, start, train, training)
 from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
@@ -209,6 +209,21 @@ def _(folder):
     before = sorted(finished().rglob("*"))
     train(data(), finished(), ranks=3).failed_with(2, str(finished()), "already holds one", "--resume")
     expect(sorted(finished().rglob("*")) == before, "the run was changed")
+
+
+@test("a second job on a run is refused while the first lives, and nothing is changed")
+def _(folder):
+    out = folder / "run"
+    with start(data(), out, "rounds=1000", ranks=2) as job:
+        wait_until(lambda: rounds(out), "a checkpoint")
+        for ranks in (1, 3):
+            resume(out, ranks=ranks).failed_with(2, str(out), "another job does: process")
+        fedcrld("rollback", "--run", out, "--center", centers(data())[0], "--to", 1).failed_with(2, "another job does")
+        expect(is_alive(job.pid), "the first job has ended")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+    expect(not (out / "running").exists(), "it is still marked as running")
+    resume(out, f"rounds={rounds(out)[-1] + 2}").succeeded()
 
 
 @test("resuming a folder that is no run is refused")

@@ -7,9 +7,13 @@ import HDF5
 /// optimizers start anew: their moments belong to the steps that are taken back. All other centers stay as they are.
 package struct Rollback {
     private let run: RunAccess
+    private let lease: RunLease
 
     /// A rollback in a run's newest checkpoint.
     package init(_ path: String) throws(FederationError) {
+        // Where there is no run, nothing is written.
+        if !FileManager.default.fileExists(atPath: RunFolder(path).configuration) { _ = try RunAccess(path) }
+        lease = try RunLease(RunFolder(path))
         try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
         run = try RunAccess(path)
         if let newest = run.folder.positions.first, newest > run.manifest.position {

@@ -9,6 +9,7 @@ import Foundation
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete round
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
+///     RUN/running                               who writes into the run now
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
 package struct RunFolder: Sendable, Equatable {
     /// The folder.

@@ -61,8 +61,11 @@ package struct RunStart {
         var decision = Decision()
         var failure: FederationError?
         var known: [Cohort]?
+        var lease: RunLease?
         if rank.isRoot {
-            do { (decision, known) = try decide(request) } catch {
+            do {
+                (decision, known) = try decide(request, &lease)
+            } catch {
                 failure = FederationError(describing: error)
                 decision.failure = "\(error)"
                 decision.isMisconfigured = failure?.kind == .configuration
@@ -98,18 +101,18 @@ package struct RunStart {
         }
         let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
-            initial: request.initial, options: request.options)
+            initial: request.initial, options: request.options, lease: lease)
         if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
         return run
     }
 
     // MARK: On the root
 
-    private func decide(_ request: RunRequest) throws -> (Decision, [Cohort]) {
+    private func decide(_ request: RunRequest, _ lease: inout RunLease?) throws -> (Decision, [Cohort]) {
         var decision = Decision()
         let configuration: Configuration
         if let resume = request.resume {
-            configuration = try resumed(resume, request)
+            configuration = try resumed(resume, request, &lease)
             decision.folder = resume
             decision.resumes = true
         } else {
@@ -142,12 +145,15 @@ package struct RunStart {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)
             try DurableFile.makeFolder(folder.banks)
+            lease = try RunLease(folder)
         }
         decision.configuration = configuration.yaml
         return (decision, cohorts)
     }
 
-    private func resumed(_ path: String, _ request: RunRequest) throws -> Configuration {
+    private func resumed(
+        _ path: String, _ request: RunRequest, _ lease: inout RunLease?
+    ) throws -> Configuration {
         for (option, value) in [
             ("--out", request.out), ("--preset", request.preset), ("--config", request.file),
             ("--initial", request.initial),
@@ -161,6 +167,7 @@ package struct RunStart {
             throw Self.usage(
                 "resume", path, "there is no file \(file)", "give the folder of a run (--out of `fedcrld train`)")
         }
+        lease = try RunLease(RunFolder(path))
         try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
         let old = try Configuration.parse(yaml: text, name: file)
         var new = try old.applying(settings: request.settings)

@@ -35,6 +35,7 @@ package final class TrainingRun {
     var sums: [CenterState.Part: ExactSum]
     /// On the root, the measured seconds of a center's step; nil before the first.
     var stepSeconds: [Double?]
+    private let lease: RunLease?
     private let firstRound: Int
     /// What was done of the first round before this process began.
     private let firstProgress: RoundProgress?
@@ -44,10 +45,12 @@ package final class TrainingRun {
     ///   - cohorts: all centers', by name; the same on all ranks. Images are opened by the ranks that host them.
     ///   - checkpoint: the one to continue from; nil for a new run.
     ///   - initial: a checkpoint's folder, of any run of the same width, whose server model a new run starts from.
+    ///   - lease: on the root, the right to write into the folder.
     package init(
         rank: RankContext, configuration: Configuration, folder: RunFolder, cohorts: [Cohort], checkpoint: Manifest?,
-        initial: String? = nil, options: RunOptions = RunOptions()
+        initial: String? = nil, options: RunOptions = RunOptions(), lease: RunLease? = nil
     ) throws {
+        self.lease = lease
         self.rank = rank
         self.configuration = configuration
         self.folder = folder
@@ -183,6 +186,7 @@ package final class TrainingRun {
         // Another run from here needs no checkpoint beyond those that are kept.
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         guard rank.isRoot else { return }
+        defer { lease?.release() }
         try DurableFile.remove(folder.working)
         if let newest = folder.positions.first, let manifest = try? Manifest.read(folder: folder.checkpoint(newest)) {
             try CheckpointRetention(folder, configuration).prune(newest: manifest)
