@@ -16,34 +16,15 @@ struct Check: ParsableCommand {
             Exit status 1 where something is a problem; warnings are none.
             """)
 
-    @Option(help: .init("The folder of cohorts, one folder per center.", valueName: "folder"))
-    var data: String?
-    @Option(help: .init("The folder that the run is to have; its file system is tried out.", valueName: "folder"))
-    var out: String?
-    @Option(help: .init("The folder of a run to continue.", valueName: "folder"))
-    var resume: String?
-    @Option(help: .init("Where settings start from: tiny, small (the default) or paper.", valueName: "name"))
-    var preset: String?
-    @Option(help: .init("A YAML file of settings.", valueName: "file"))
-    var config: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: .init("A setting, over preset and file. May be repeated.", valueName: "key=value"))
-    var settings: [String] = []
-    @Option(help: .init("A folder on the node's own disk, as for train.", valueName: "folder"))
-    var scratch: String?
-    @Flag(inversion: .prefixedNo, help: "Take a step, to know its time and memory.")
-    var step = true
+    @OptionGroup var arguments: RunArguments
+    @Flag(name: .customLong("no-step"), help: "Take no step: its time and memory are not known then.")
+    var isWithoutStep = false
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
-        var request = RunRequest()
-        (request.data, request.out, request.resume) = (data, out, resume)
-        (request.preset, request.file, request.settings) = (preset, config, settings)
-        request.options.scratch = scratch
         try MPIJob.run { rank, version in
-            let report = try Preflight(rank, libraryVersion: version).run(request, tryingStep: step)
+            let report = try Preflight(rank, libraryVersion: version).run(arguments.request, tryingStep: !isWithoutStep)
             if let report {
                 if json {
                     Console.json(report.metrics)

@@ -25,24 +25,7 @@ struct Train: ParsableCommand {
             \(Configuration.helpText(width: 79))
             """)
 
-    @Option(
-        help: .init(
-            "The folder of cohorts, one folder per center. With --resume only where it has moved.", valueName: "folder")
-    )
-    var data: String?
-    @Option(help: .init("The folder of the new run.", valueName: "folder"))
-    var out: String?
-    @Option(
-        help: .init("The folder of a run to continue from its newest complete checkpoint.", valueName: "folder"))
-    var resume: String?
-    @Option(help: .init("Where settings start from: tiny, small (the default) or paper.", valueName: "name"))
-    var preset: String?
-    @Option(help: .init("A YAML file of settings.", valueName: "file"))
-    var config: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: .init("A setting, over preset and file. May be repeated.", valueName: "key=value"))
-    var settings: [String] = []
+    @OptionGroup var arguments: RunArguments
     @Option(
         help: .init(
             "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.",
@@ -54,11 +37,6 @@ struct Train: ParsableCommand {
             "End in good order, with status 75, before so many hours are over.",
             valueName: "hours"))
     var maxHours: Double?
-    @Option(
-        help: .init(
-            "A folder on the node's own disk, such as $TMPDIR, for the centers that are not in memory. Without it they rest in the run's folder, and may move between ranks.",
-            valueName: "folder"))
-    var scratch: String?
     @Option(
         help: .init(
             "Minutes without a sign of life from a rank, which shows one at every step, until the job is ended with a message that names it; 0: never.",
@@ -77,16 +55,15 @@ struct Train: ParsableCommand {
     }
 
     func run() throws {
-        var request = RunRequest()
-        (request.data, request.out, request.resume) = (data, out, resume)
-        (request.preset, request.file, request.settings) = (preset, config, settings)
+        var request = arguments.request
         request.initial = initial
-        (request.options.maxHours, request.options.scratch) = (maxHours, scratch)
+        request.options.maxHours = maxHours
         StopRequest.listen()
         try MPIJob.run { rank in
-            rank.communicator.patience = patience > 0 ? 60 * patience : nil
             rank.communicator.comparesCollectives = checkCollectives
             let training = try RunStart(rank).prepare(request)
+            // Checking the sums of all files, as a start does, may take any time without a sign of life.
+            rank.communicator.patience = patience > 0 ? 60 * patience : nil
             guard case .stopped(let position) = try training.run() else { return 0 }
             if rank.isRoot {
                 Console.error(

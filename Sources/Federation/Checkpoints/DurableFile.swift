@@ -127,11 +127,18 @@ package enum DurableFile {
         try synchronize(other)
     }
 
-    /// Makes a folder and those above it.
+    /// Makes a folder and those above it, for good; fine where it is there.
     package static func makeFolder(_ path: String) throws(FederationError) {
+        var missing: [String] = []
+        var folder = path
+        while !folder.isEmpty, folder != "/", !FileManager.default.fileExists(atPath: folder) {
+            missing.append(folder)
+            folder = (folder as NSString).deletingLastPathComponent
+        }
         do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
             throw failure("make the folder", path, error: error)
         }
+        for folder in missing { try synchronize((folder as NSString).deletingLastPathComponent) }
     }
 
     /// Removes a file or a folder with all it holds; fine where there is none.

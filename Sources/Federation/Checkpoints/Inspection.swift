@@ -13,25 +13,32 @@ package struct Inspection {
         self.metrics = metrics
     }
 
-    /// A run: its configuration's main points, its checkpoints and the banks' history.
+    /// A run: its configuration's main points, its checkpoints and the banks' history. Of a checkpoint that cannot be
+    /// read it says why.
     package init(run path: String) throws {
-        let run = try RunAccess(path, inRound: true)
-        let configuration = run.configuration
+        let run = RunFolder(path)
+        let configuration = try RunAccess.configuration(of: run)
         let settings = ["preset", "data", "rounds", "width", "size", "learning_rate", "seed", "crl.placement"]
             .map { ($0, configuration.value(of: $0) ?? "") }
         text += "run \(path)\n"
         for (key, value) in settings { text += "  \(key): \(value)\n" }
         var checkpoints: [MetricsValue] = []
-        for position in run.folder.positions {
-            let manifest = try Manifest.read(folder: run.folder.checkpoint(position))
-            checkpoints.append(Self.summary(manifest))
-            text +=
-                "checkpoint of \(position.description): \(manifest.banks.count) centers, \(manifest.files.count) files, "
-            text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
+        if run.positions.isEmpty { text += "no complete checkpoint\n" }
+        for position in run.positions {
+            text += "checkpoint of \(position.description): "
+            do {
+                let manifest = try Manifest.read(folder: run.checkpoint(position))
+                checkpoints.append(Self.summary(manifest))
+                text += "\(manifest.banks.count) centers, \(manifest.files.count) files, "
+                text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
+            } catch {
+                checkpoints.append(["round": .integer(position.round), "error": .text(error.description)])
+                text += "\(error.description)\n"
+            }
         }
-        for center in run.centers {
-            let snapshots =
-                (try? FileManager.default.contentsOfDirectory(atPath: "\(run.folder.banks)/\(center)")) ?? []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: run.banks)) ?? []
+        for center in names.sorted() {
+            let snapshots = (try? FileManager.default.contentsOfDirectory(atPath: "\(run.banks)/\(center)")) ?? []
             let rounds = Set(snapshots.compactMap(CheckpointRetention.round(ofSnapshot:))).sorted()
             text += "bank of \(center): rounds \(rounds.map(String.init).joined(separator: ", "))\n"
         }

@@ -16,11 +16,7 @@ package struct RunAccess {
     /// - Parameter inRound: whether that may be one in the middle of a round.
     package init(_ path: String, round: Int? = nil, inRound: Bool = false) throws(FederationError) {
         folder = RunFolder(path)
-        guard let text = try? String(contentsOfFile: folder.configuration, encoding: .utf8) else {
-            throw Self.unreadable(
-                path, "there is no file \(folder.configuration)", "give the folder of a run (--out of `fedcrld train`)")
-        }
-        configuration = try Configuration.parse(yaml: text, name: folder.configuration)
+        configuration = try Self.configuration(of: folder)
         let positions = folder.positions.filter { inRound || $0.steps == 0 }
         guard let chosen = round.map({ RunPosition(round: $0) }) ?? positions.first else {
             throw Self.unreadable(
@@ -34,6 +30,16 @@ package struct RunAccess {
             throw Self.unreadable(path, "it has no checkpoint of round \(chosen.round)", "choose one of \(known)")
         }
         manifest = try Manifest.read(folder: folder.checkpoint(chosen))
+    }
+
+    /// The configuration of a run, whatever its checkpoints are.
+    static func configuration(of folder: RunFolder) throws(FederationError) -> Configuration {
+        guard let text = try? String(contentsOfFile: folder.configuration, encoding: .utf8) else {
+            throw unreadable(
+                folder.path, "there is no file \(folder.configuration)",
+                "give the folder of a run (--out of `fedcrld train`)")
+        }
+        return try Configuration.parse(yaml: text, name: folder.configuration)
     }
 
     /// The centers of the checkpoint, by name.

@@ -26,10 +26,18 @@ package final class RunLease {
             guard host == here.host else { return nil }
             if process == here.process { return false }
             guard kill(process, 0) == 0 || errno == EPERM else { return true }
-            // The number may be another program's by now.
-            let name = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
-            let own = try? String(contentsOfFile: "/proc/self/comm", encoding: .utf8)
-            return name != own
+            guard let other = Holder.status(of: "\(process)"), let own = Holder.status(of: "self") else { return nil }
+            // One that ended may wait for its parent to notice, and its number may be another program's by now.
+            return "ZX".contains(other.state) || other.name != own.name
+        }
+
+        /// Name and state of a process; nil where there is no table of them, or not this one.
+        private static func status(of process: String) -> (name: Substring, state: Character)? {
+            guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+                let start = text.firstIndex(of: "("), let end = text.lastIndex(of: ")"),
+                let state = text[end...].dropFirst(2).first
+            else { return nil }
+            return (text[start...end], state)
         }
     }
 

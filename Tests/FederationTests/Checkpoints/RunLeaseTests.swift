@@ -39,6 +39,21 @@ struct RunLeaseTests {
         #expect(Disk.names(folder.path).isEmpty)
     }
 
+    @Test("of a process that has ended, and whose parent has not noticed, is free")
+    func ended() throws {
+        let folder = try TemporaryFolder()
+        var child = pid_t()
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
+        defer { free(arguments[0]) }
+        try #require(posix_spawnp(&child, "true", nil, nil, &arguments, nil) == 0)
+        // Ended, and not waited for.
+        var information = siginfo_t()
+        waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT)
+        try Self.write(process: child, to: folder)
+        try RunLease(RunFolder(folder.path)).release()
+        waitpid(child, nil, 0)
+    }
+
     @Test("of another machine is respected while the file is touched")
     func otherMachine() async throws {
         let folder = try TemporaryFolder()
