@@ -68,6 +68,8 @@ struct Verify: ParsableCommand {
                 let bytes = manifest.files.values.reduce(0) { $0 + $1.size }
                 detail = ", \(manifest.files.count) files, \(bytes >> 10) KiB"
             } catch {
+                // A job that runs may have removed it meanwhile.
+                guard FileManager.default.fileExists(atPath: folder) else { continue }
                 damages = [error.description]
             }
             print("\(folder): \(damages.isEmpty ? "complete\(detail)" : "DAMAGED")")

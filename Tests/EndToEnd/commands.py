@@ -132,6 +132,35 @@ def _(folder):
     expect_equal(weight["shape"], [4, 1, 1, 3, 3], "the shape of the first convolution's weight")
 
 
+@test("bench aggregate --json compares with one MPI_Reduce")
+def _(folder):
+    for ranks in (1, 3):
+        found = parsed(mpirun(ranks, "bench", "aggregate", "--width", 4, "--repeats", 3, "--json"))
+        expect_equal(found["ranks"], ranks, "the number of ranks")
+        expect(found["bytes"] > 100_000 and found["aggregate_seconds"] > 0, str(found))
+        expect_equal(found["sum_ratio"], found["sum_seconds"] / found["plain_seconds"], "the ratio")
+
+
+@test("bench scale --json tells time and memory by the number of centers, and leaves nothing")
+def _(folder):
+    found = parsed(
+        mpirun(3, "bench", "scale", "--centers", 2, 5, "--participants", 2, "--rounds", 2, "--folder", folder, "--json"))
+    expect_equal([run["centers"] for run in found["runs"]], [2, 5], "the numbers of centers")
+    for run in found["runs"]:
+        expect(run["round_seconds"] > 0 and 20 < run["server_mib"] < run["client_mib"], str(run))
+    expect(not list(folder.iterdir()), f"left behind: {list(folder.iterdir())}")
+
+
+@test("bench checkpoint --json tells how long training waited, and leaves nothing")
+def _(folder):
+    found = parsed(
+        mpirun(
+            2, "bench", "checkpoint", "--preset", "tiny", "--centers", 2, "--subjects", 2, "--size", "3x32x32",
+            "--set", "width=4", "--set", "size=32x32", "--rounds", 2, "--folder", folder, "--json"))
+    expect(0 <= found["wait_share"] < 1 and found["checkpoint_bytes"] > 1e6, str(found))
+    expect(not list(folder.iterdir()), f"left behind: {list(folder.iterdir())}")
+
+
 @test("bench step --json tells seconds and memory")
 def _(folder):
     content = parsed(fedcrld(

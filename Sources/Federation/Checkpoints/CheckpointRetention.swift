@@ -23,7 +23,7 @@ package struct CheckpointRetention {
         kept.insert(newest.position)
         if let pinned { kept.insert(pinned) }
         for position in positions where !kept.contains(position) {
-            try DurableFile.remove(folder.checkpoint(position))
+            try remove(position)
         }
         var needed: Set<String> = Set(newest.files.keys)
         for position in kept where position != newest.position {
@@ -51,7 +51,7 @@ package struct CheckpointRetention {
                 try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
             }
         }
-        for name in names(folder.checkpoints) where name.hasSuffix(".partial") {
+        for name in names(folder.checkpoints) where name.hasSuffix(".partial") || name.hasSuffix(Self.removedSuffix) {
             try DurableFile.remove("\(folder.checkpoints)/\(name)")
         }
         for later in folder.positions where later > position {
@@ -62,6 +62,16 @@ package struct CheckpointRetention {
         try DurableFile.write((position.name + "\n").utf8, to: folder.latest)
         try DurableFile.remove(folder.working)
     }
+
+    /// Removes a checkpoint: first its name, so that a crash leaves none that is there in part.
+    private func remove(_ position: RunPosition) throws(FederationError) {
+        let aside = folder.checkpoint(position) + Self.removedSuffix
+        try DurableFile.remove(aside)
+        try DurableFile.rename(folder.checkpoint(position), to: aside)
+        try DurableFile.remove(aside)
+    }
+
+    private static let removedSuffix = ".removed"
 
     private func prune(bank center: String, needed: Set<String>) throws(FederationError) {
         let snapshots = names("\(folder.banks)/\(center)")

@@ -82,6 +82,7 @@ struct CheckpointRetentionTests {
         let example = try Example()
         try example.run(rounds: 6, keep: 6, keepEvery: 0, history: 6)
         try example.folder.write("x", to: "checkpoints/round-000007.partial/server.h5")
+        try example.folder.write("x", to: "checkpoints/round-000001.removed/server.h5")
         try example.folder.write("x", to: "working/a.h5")
         try example.folder.write("x", to: "banks/a/round-000003.h5.partial")
         let retention = CheckpointRetention(example.run, Configuration())
