@@ -71,8 +71,9 @@ resumable() {
 # on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as they do when --max-hours
 # are over. The job then puts itself back into the queue, from this script, which runs once. With any other status it does
 # not: 0 is the end, and what failed would fail again.
-# Ranks end in good order, too, when srun passes scancel's SIGTERM on, within Slurm's KillWait (mpirun gives them no time,
-# and the run goes on from its last checkpoint), but a job that was cancelled stays so.
+# Ranks end in good order, too, when a job is cancelled, within Slurm's KillWait (under mpirun, which passes SIGTERM on as
+# SIGKILL, they may not come to it, and the run goes on from its last checkpoint), but a job that was cancelled stays so.
+# `scancel --signal=TERM --batch JOB` gives them the time that they need.
 run_training() {
   local run=$1 status=0 training cancelled=
   shift
@@ -82,7 +83,7 @@ run_training() {
   "${command[@]}" </dev/null &
   training=$!
   trap 'kill -USR1 "$training" 2>/dev/null' USR1
-  trap 'cancelled=1' TERM
+  trap 'cancelled=1; kill -USR1 "$training" 2>/dev/null' TERM
   # A signal ends a wait with a status of its own, not the training.
   while kill -0 "$training" 2>/dev/null; do wait "$training" || true; done
   wait "$training" || status=$?

@@ -66,8 +66,9 @@ package struct Preflight {
         var text = ""
         if rank.isRoot {
             do {
-                text = try resolve(request).yaml
-                _ = try Cohort.loadAll(data: resolve(request).data ?? "")
+                let configuration = try resolve(request)
+                _ = try Cohort.loadAll(data: configuration.data ?? "")
+                text = configuration.yaml
             } catch { failure = FederationError(describing: error) }
         }
         let isWrong = try rank.communicate { [failure] ranks throws(MPIError) in
@@ -96,13 +97,7 @@ package struct Preflight {
             }
             return configuration
         }
-        let file = RunFolder(resume).configuration
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw FederationError(
-                kind: .configuration, attempted: "check", subject: resume, reason: "there is no file \(file)",
-                remedy: "give the folder of a run (--out of `fedcrld train`)")
-        }
-        var configuration = try Configuration.parse(yaml: text, name: file).applying(settings: request.settings)
+        var configuration = try RunAccess.configuration(of: RunFolder(resume)).applying(settings: request.settings)
         if let data = request.data { configuration.data = data }
         return configuration
     }
