@@ -22,14 +22,21 @@ struct BackOff {
     private let purpose: Purpose
     private let start = BackOff.seconds()
     private var looks = 0
+    private var lastBreak = BackOff.seconds()
 
     init(for purpose: Purpose) { self.purpose = purpose }
 
     /// Seconds since the start.
     var elapsed: Double { BackOff.seconds() - start }
 
-    /// Whether the wait is longer than most: time to see to something else.
-    var isLong: Bool { looks > 64 }
+    /// Whether it is time to see to something else: once a millisecond, in waits that are longer than most.
+    mutating func isTimeForOthers() -> Bool {
+        guard looks > 64 else { return false }
+        let now = BackOff.seconds()
+        guard now - lastBreak >= 1e-3 else { return false }
+        lastBreak = now
+        return true
+    }
 
     /// Pauses the thread for what the wait so far calls for.
     mutating func pause() {

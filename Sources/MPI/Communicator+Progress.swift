@@ -85,7 +85,7 @@ extension Communicator {
             try check(CMPI_Test(&request, &done), operation)
             if done != 0 { return }
             backOff.pause()
-            guard backOff.isLong else { continue }
+            guard backOff.isTimeForOthers() else { continue }
             try whileWaiting()
             try attend()
             try look(&watch, operation)

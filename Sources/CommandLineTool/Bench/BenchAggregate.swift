@@ -10,8 +10,9 @@ struct BenchAggregate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "aggregate", abstract: "Time the aggregation of a model against one MPI_Reduce of the same bytes.",
         discussion: """
-            Of one global encoder: what a rank's parameters become as integers, their sum on the root, and the sum as \
-            parameters again; and the sum alone. In turn, of several repeats the fastest.
+            Of one global encoder: the sum of the ranks' integers on the root; the whole aggregation at a round's end, which \
+            makes parameters of the sum, too; and what a rank does for each of its centers before, when the center has ended \
+            its part of the round. In turn, of several repeats the fastest.
 
               mpirun -n 2 fedcrld bench aggregate --width 24
             """)
@@ -39,7 +40,7 @@ struct BenchAggregate: ParsableCommand {
             let count = exact[.client]?.sums.count ?? 0
             var values = [UInt64](repeating: 1, count: count)
             var sums = [UInt64](repeating: 0, count: rank.isRoot ? count : 0)
-            var seconds = (plain: [Double](), sum: [Double](), whole: [Double]())
+            var seconds = Seconds()
             func time(_ body: () throws -> Void) throws -> Double {
                 // All start together, and the root, which has the result, ends last.
                 try rank.communicator.barrier()
@@ -60,26 +61,35 @@ struct BenchAggregate: ParsableCommand {
                     try time {
                         try values.withUnsafeMutableBufferPointer { try rank.communicator.reduceSum($0, root: 0) }
                     })
-                seconds.whole.append(
+                seconds.center.append(
                     try time {
-                        exact[.client]?.reset()
                         try exact[.client]?.add(parameters, weight: 1 / Double(rank.size), center: "bench")
-                        try model.aggregate(&exact, rank.communicator)
                     })
+                seconds.whole.append(try time { try model.aggregate(&exact, rank.communicator) })
+                exact[.client]?.reset()
             }
             if rank.isRoot { report(seconds, bytes: 8 * count, ranks: rank.size) }
             return 0
         }
     }
 
-    private func report(_ seconds: (plain: [Double], sum: [Double], whole: [Double]), bytes: Int, ranks: Int) {
+    /// What was measured, of each repeat.
+    private struct Seconds {
+        var plain: [Double] = []
+        var sum: [Double] = []
+        var whole: [Double] = []
+        var center: [Double] = []
+    }
+
+    private func report(_ seconds: Seconds, bytes: Int, ranks: Int) {
         // The first warms up.
         let best = { (values: [Double]) in values.dropFirst().min() ?? 0 }
         let (plain, sum, whole) = (best(seconds.plain), best(seconds.sum), best(seconds.whole))
+        let center = best(seconds.center)
         guard !json else {
             return Console.json([
                 "ranks": .integer(ranks), "bytes": .integer(bytes), "plain_seconds": .number(plain),
-                "sum_seconds": .number(sum), "aggregate_seconds": .number(whole),
+                "sum_seconds": .number(sum), "aggregate_seconds": .number(whole), "center_seconds": .number(center),
                 "sum_ratio": .number(sum / plain), "aggregate_ratio": .number(whole / plain),
             ])
         }
@@ -92,6 +102,7 @@ struct BenchAggregate: ParsableCommand {
             \(line("one MPI_Reduce", plain))
             \(line("sum           ", sum))
             \(line("aggregation   ", whole))
+            \(line("a center's add", center))
             """)
     }
 }
