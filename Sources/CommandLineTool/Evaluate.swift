@@ -53,7 +53,7 @@ struct Evaluate: ParsableCommand {
             try CenterData(access.configuration, capacity: 1) { Console.error("warning: \($0)") })
         var scores: [CenterScore] = []
         for cohort in cohorts {
-            let state = try access.state(of: cohort.center)
+            let state = try access.state(of: cohort.center, classes: cohort.classes.count)
             scores.append(
                 try evaluation.score(
                     cohort, split: split, state: state, relocalization: access.relocalization(of: state),

@@ -28,7 +28,7 @@ package struct RunReport {
         var scores: [CenterScore] = []
         var overlays: [(String, [Overlay])] = []
         for cohort in cohorts {
-            let state = try access.state(of: cohort.center)
+            let state = try access.state(of: cohort.center, classes: cohort.classes.count)
             let relocalization = access.relocalization(of: state)
             let score = try evaluation.score(
                 cohort, split: split, state: state, relocalization: relocalization, measuring: true)

@@ -132,6 +132,23 @@ def _(folder):
     expect_equal(weight["shape"], [4, 1, 1, 3, 3], "the shape of the first convolution's weight")
 
 
+@test("centers that were never trained have no file, and are evaluated, reported and predicted as the seed makes them")
+def _(folder):
+    out = folder / "run"
+    train(data(), out, "rounds=1", "participation=0.17", ranks=2).succeeded()
+    files = {entry.name.split(".")[0] for entry in (checkpoint(out, 1) / "centers").iterdir()}
+    expect_equal(len(files), 1, f"the centers with files, {files}")
+    found = parsed(fedcrld("evaluate", "--run", out, "--json"))
+    expect_equal(sorted(found["centers"]), sorted(centers(data())), "the evaluated centers")
+    fedcrld("report", out).succeeded()
+    untrained = next(center for center in centers(data()) if center not in files)
+    image, labels = images(data(), untrained, "test")[0], folder / "labels.nii.gz"
+    fedcrld("predict", "--run", out, "--center", untrained, "--input", image, "--output", labels).succeeded()
+    expect(labels.exists(), "there is no prediction")
+    text = fedcrld("inspect", checkpoint(out, 1)).succeeded().out
+    expect_equal(text.count("not trained yet"), CENTERS - 1, f"the untrained centers of\n{text}")
+
+
 @test("bench aggregate --json compares with one MPI_Reduce")
 def _(folder):
     for ranks in (1, 3):

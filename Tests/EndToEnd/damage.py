@@ -110,6 +110,14 @@ def _(folder):
     expect_sound(out)
 
 
+@test("inspect tells of a run whose newest manifest is damaged what can be read")
+def _(folder):
+    out = copy(intact(), folder / "run")
+    truncate(checkpoint(out, 2) / "manifest.json")
+    text = fedcrld("inspect", out).succeeded().out
+    expect("checkpoint of round 2: cannot read" in text and "checkpoint of round 1: 6 centers" in text, text)
+
+
 @test("where every checkpoint is damaged, train --resume says so and changes nothing")
 def _(folder):
     out = copy(intact(), folder / "run")

@@ -51,12 +51,13 @@ package struct RunAccess {
     }
 
     /// The state of a center, whole.
-    package func state(of center: String) throws -> CenterState {
+    /// - Parameter classes: how many its cohort has, where that is known: for a center that was not trained yet.
+    package func state(of center: String, classes: Int? = nil) throws -> CenterState {
         guard manifest.banks[center] != nil else {
             throw Self.unreadable(
                 folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
         }
-        let network = configuration.network(classes: try classes(of: center))
+        let network = configuration.network(classes: try self.classes(of: center, known: classes))
         return try CenterStore(
             folder: folder, networks: [center: network], parts: CenterState.Part.allCases,
             placement: configuration.crl.placement, seed: configuration.seed, capacity: 1, baseline: manifest,
@@ -65,11 +66,12 @@ package struct RunAccess {
     }
 
     /// How many classes a center's network has; of one that was not trained yet the data tells.
-    private func classes(of center: String) throws -> Int {
+    private func classes(of center: String, known: Int?) throws -> Int {
         guard manifest.banks[center] == 0 else {
             let file = try HDF5File.open(at: file(of: center))
             return try file.attribute("classes", of: "info")
         }
+        if let known { return known }
         let cohort = try Cohort.loadAll(data: configuration.data ?? "").first { $0.center == center }
         guard let cohort else {
             throw Self.unreadable(
