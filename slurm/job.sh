@@ -67,6 +67,13 @@ resumable() {
   return 1
 }
 
+# resume_if_requeued RUN OPTIONS…: where a requeued job finds the run that it had begun, continues it and ends the job.
+resume_if_requeued() {
+  resumable "$1" || return 0
+  run_training "$1" --resume "$@"
+  exit
+}
+
 # run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
 # on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as they do when --max-hours
 # are over. The job then puts itself back into the queue, from this script, which runs once. With any other status it does

@@ -61,7 +61,7 @@ extension Communicator {
     package func attend() throws(MPIError) {
         guard size > 1 else { return }
         try forgetSent()
-        for question in try collect(.question) { try post(.answer, activity.encoded(context), to: question.rank) }
+        for question in try collect(.question) { try post(.answer, activity.encoded, to: question.rank) }
         for answer in try collect(.answer) { answers[answer.rank] = Activity(encoded: answer.bytes) }
     }
 

@@ -18,8 +18,6 @@ struct Activity: Equatable {
     var operation = ""
     /// Its payload; −1 where ranks may differ in it.
     var bytes = -1
-    /// What the run is about there.
-    var context = ""
 
     mutating func enter(_ operation: String, bytes: Int?) {
         sequence += 1
@@ -38,18 +36,14 @@ struct Activity: Equatable {
 
     // MARK: As a message
 
-    static let encodedCount = 256
+    static let encodedCount = 128
 
-    /// A record of fixed length: three numbers, and texts that are cut off where they are too long.
-    func encoded(_ context: String) -> [UInt8] {
+    /// A record of fixed length: three numbers, and the operation, which is cut off where it is too long.
+    var encoded: [UInt8] {
         var record: [UInt8] = []
         for number in [sequence, bytes] { withUnsafeBytes(of: Int64(number)) { record.append(contentsOf: $0) } }
-        record.append(stage.rawValue)
-        for (text, room) in [(operation, 100), (context, Self.encodedCount - 120)] {
-            let bytes = Array(text.utf8.prefix(room))
-            record.append(UInt8(bytes.count))
-            record += bytes + [UInt8](repeating: 0, count: room - bytes.count)
-        }
+        let text = operation.utf8.prefix(Self.encodedCount - record.count - 2)
+        record += [stage.rawValue, UInt8(text.count)] + text
         return record + [UInt8](repeating: 0, count: Self.encodedCount - record.count)
     }
 
@@ -60,12 +54,9 @@ struct Activity: Equatable {
         func number(_ place: Int) -> Int {
             record[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
         }
-        func text(_ place: Int) -> String {
-            String(decoding: record[(place + 1)...].prefix(Int(record[place])), as: UTF8.self)
-        }
         (sequence, bytes) = (number(0), number(8))
         stage = Stage(rawValue: record[16]) ?? .working
-        (operation, context) = (text(17), text(118))
+        operation = String(decoding: record[18...].prefix(Int(record[17])), as: UTF8.self)
     }
 }
 
@@ -138,7 +129,7 @@ extension Communicator {
     /// Waits until all ranks have arrived, and makes sure that they have come to the same collective.
     func compareActivities(_ operation: String) throws(MPIError) {
         let length = Activity.encodedCount
-        let own = activity.encoded(context)
+        let own = activity.encoded
         var all = [UInt8](repeating: 0, count: length * size)
         try own.withUnsafeBufferPointer { own throws(MPIError) in
             try all.withUnsafeMutableBufferPointer { all throws(MPIError) in

@@ -6,7 +6,7 @@ import CardiacMR
 /// influence on the result, only on how evenly the work is spread.
 package struct CenterAssignment: Sendable {
     /// A center that goes to another rank.
-    package struct Move: Sendable, Equatable {
+    package struct Move: Codable, Sendable, Equatable {
         /// Index of the center.
         package let center: Int
         /// Where it was and where it goes.

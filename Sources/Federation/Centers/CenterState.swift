@@ -51,6 +51,9 @@ package final class CenterState {
 }
 
 extension CenterState.Part {
+    /// The name of a file that holds this part, of a center or a round.
+    func fileName(_ stem: String) -> String { stem + (self == .relocalization ? ".relocalization.h5" : ".h5") }
+
     /// The layout of this part of a network.
     package func layout(of network: ClientNetwork) -> ParameterLayout {
         self == .client ? network.layout : network.relocalization.layout

@@ -24,7 +24,7 @@ package final class CenterStore {
     /// Centers in memory that are not as their files are.
     private var changed: Set<String> = []
     private var places: [String: RestingPlace] = [:]
-    private var upcoming: (center: String, state: Reading<CenterState>)?
+    private var upcoming: (center: String, state: DiskQueue.Reading<CenterState>)?
 
     /// - Parameters:
     ///   - folder: the run's.
@@ -64,7 +64,7 @@ package final class CenterStore {
         }
         let reading = upcoming.flatMap { $0.center == center ? $0.state : nil } ?? read(center)
         upcoming = nil
-        let state = try reading.value()
+        let state = try reading.value().get()
         resident.append(state)
         return state
     }
@@ -84,7 +84,7 @@ package final class CenterStore {
     /// Calls `body` with the state of a center, which stays where it is.
     package func withState<Result>(of center: String, _ body: (CenterState) throws -> Result) throws -> Result {
         if let state = resident.first(where: { $0.name == center }) { return try body(state) }
-        return try body(try read(center).value())
+        return try body(try read(center).value().get())
     }
 
     /// The round in which a center was last trained; 0 before the first.
@@ -150,14 +150,8 @@ package final class CenterStore {
     package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
         for center in centers {
             let name = Manifest.file(of: center, part: snapshotPart)
-            if let state = resident.first(where: { $0.name == center }), state.steps > 0 {
-                try stageUnderWay(state, name, draft)
-                continue
-            }
-            if let state = resident.first(where: { $0.name == center }) {
-                if changed.contains(center) || !(places[center]?.isShareable ?? true) { try stage(state) }
-            } else if let place = places[center], !place.isShareable {
-                let state = try read(center).value()
+            if changed.contains(center) || places[center]?.isShareable == false {
+                let state = try resident.first { $0.name == center } ?? read(center).value().get()
                 if state.steps > 0 {
                     try stageUnderWay(state, name, draft)
                     continue
@@ -231,15 +225,13 @@ package final class CenterStore {
         }
     }
 
-    private func read(_ center: String) -> Reading<CenterState> {
+    private func read(_ center: String) -> DiskQueue.Reading<CenterState> {
         guard let network = networks[center] else { preconditionFailure("\(center) is not one of this store's") }
         let (parts, seed, place, folder) = (parts, seed, places[center], folder)
         return disk.read {
-            try Parallel.inline {
-                let state = CenterState(name: center, network: network, parts: parts, seed: seed)
-                try place?.read(into: state, run: folder)
-                return state
-            }
+            let state = CenterState(name: center, network: network, parts: parts, seed: seed)
+            try place?.read(into: state, run: folder)
+            return state
         }
     }
 
@@ -265,6 +257,6 @@ package final class CenterStore {
     var snapshotPart: CenterState.Part { parts.contains(.client) ? .client : .relocalization }
 
     private func workingFile(_ center: String) -> String {
-        "\(working)/\(center)\(snapshotPart == .relocalization ? ".relocalization" : "").h5"
+        "\(working)/\(snapshotPart.fileName(center))"
     }
 }

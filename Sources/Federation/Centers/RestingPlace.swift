@@ -53,17 +53,17 @@ extension CenterStore {
     /// A center's networks and optimizers and, in the middle of a round, its bank.
     func file(of state: CenterState, _ path: String, withBank: Bool) throws -> StagedFile {
         try StagedFile(path) { file in
-            try describe(state, kind: "center", round: state.trainedRound, in: file)
+            try describe(state, kind: "center", in: file)
             if withBank { try file.setAttribute("steps", of: "info", to: state.steps) }
             for (_, bank) in state.orderedParts {
                 try StateFile.write(bank, .training, to: file)
                 if withBank { try StateFile.write(bank, .bank, to: file) }
             }
             guard relocalizationElsewhere else { return }
-            let other = Manifest.file(of: state.name, part: .relocalization).dropFirst("centers/".count)
+            let other = CenterState.Part.relocalization.fileName(state.name)
             for group in StateFile.relocalizationGroups + (withBank ? ["bank"] : []) {
                 try file.linkExternally(
-                    group + "/relocalization", toFile: String(other), object: "/\(group)/relocalization")
+                    group + "/relocalization", toFile: other, object: "/\(group)/relocalization")
             }
         }
     }
@@ -71,19 +71,18 @@ extension CenterStore {
     /// A bank's snapshot.
     func snapshot(of state: CenterState, _ path: String) throws -> StagedFile {
         try StagedFile(path) { file in
-            try describe(state, kind: "bank", round: state.trainedRound, in: file)
+            try describe(state, kind: "bank", in: file)
             for (_, bank) in state.orderedParts { try StateFile.write(bank, .bank, to: file) }
             guard relocalizationElsewhere else { return }
-            let other = "\(RunPosition(round: state.trainedRound).name).relocalization.h5"
+            let other = CenterState.Part.relocalization.fileName(RunPosition(round: state.trainedRound).name)
             try file.linkExternally("bank/relocalization", toFile: other, object: "/bank/relocalization")
         }
     }
 
-    private func describe(
-        _ state: CenterState, kind: String, round: Int, in file: borrowing HDF5File
-    ) throws(HDF5Error) {
+    private func describe(_ state: CenterState, kind: String, in file: borrowing HDF5File) throws(HDF5Error) {
         try StateFile.write(
-            .init(kind: kind, round: round, seed: seed, network: state.network, center: state.name), to: file)
+            .init(kind: kind, round: state.trainedRound, seed: seed, network: state.network, center: state.name),
+            to: file)
         try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
     }
 }

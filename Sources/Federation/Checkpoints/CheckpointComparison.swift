@@ -41,7 +41,7 @@ package struct CheckpointComparison {
 
         var server: String { path + "/server.h5" }
         func hasFile(_ name: String) -> Bool { manifest.files[manifest.file(of: name)] != nil }
-        func center(_ name: String) -> String { "\(path)/centers/\(name).h5" }
+        func center(_ name: String) -> String { "\(path)/\(Manifest.file(of: name))" }
         func bank(_ name: String) -> String {
             manifest.isUnderWay(name)
                 ? center(name) : "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.banks[name] ?? 0))"

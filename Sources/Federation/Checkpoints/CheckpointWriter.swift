@@ -24,7 +24,7 @@ package final class CheckpointWriter {
         let position: RunPosition
         let start = monotonicSeconds()
         var isReported = false
-        var publication: Reading<Manifest>?
+        var publication: DiskQueue.Reading<Manifest>?
     }
     private var underway: Underway?
     /// Whether a rank has told the root that it could not write.
@@ -109,7 +109,7 @@ package final class CheckpointWriter {
             guard publication.isReady else { return }
             underway = nil
             // A failure is the disk queue's, which all ranks hear of.
-            guard let manifest = try? publication.value() else { return }
+            guard let manifest = try? publication.value().get() else { return }
             published(Published(manifest: manifest, seconds: monotonicSeconds() - current.start))
         } else if let all = reports[current.position], all.count == rank.size {
             reports[current.position] = nil
@@ -161,7 +161,7 @@ package final class CheckpointWriter {
     }
 
     /// The root makes the checkpoint visible.
-    private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> Reading<Manifest> {
+    private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Reading<Manifest> {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
             placement: configuration.crl.placement.rawValue,

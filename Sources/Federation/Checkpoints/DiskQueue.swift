@@ -23,47 +23,41 @@ package final class DiskQueue: @unchecked Sendable {
     /// Bytes that wait to be written.
     package var stagedBytes: Int { condition.withLock { staged } }
 
+    /// Something that is being read or written.
+    typealias Reading<Value> = Ahead<Result<Value, any Error>>
+
     /// Queues work that writes.
     /// - Parameter bytes: what it holds in memory until it is done. Waits for room.
     package func submit(staging bytes: Int = 0, _ work: @escaping @Sendable () throws -> Void) {
+        _ = write(staging: bytes, work)
+    }
+
+    /// Queues work that writes and has a result. A failure is the queue's, too.
+    func write<Value>(staging bytes: Int = 0, _ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
         condition.withLock {
             while staged > 0, bytes > 0, staged + bytes > limit { condition.wait() }
             staged += bytes
             pending += 1
         }
-        queue.async { [self] in
-            var ours: FederationError?
-            if failure == nil { do { try work() } catch { ours = FederationError(describing: error) } }
-            finish(bytes, ours)
-        }
-    }
-
-    /// Queues work that writes and has a result. A failure is the queue's, too.
-    func write<Value>(_ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
-        let reading = Reading<Value>()
-        condition.withLock { pending += 1 }
-        queue.async { [self] in
+        return Ahead(on: queue) { [self] in
             let result = Result<Value, any Error> {
                 if let failure { throw failure }
                 return try work()
             }
             var error: FederationError?
             if case .failure(let failure) = result { error = FederationError(describing: failure) }
-            finish(0, error)
-            reading.set(result)
+            finish(bytes, error)
+            return result
         }
-        return reading
     }
 
     /// Queues work that reads what was written before. Its result, or its error, is the caller's.
     func read<Value>(_ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
-        let reading = Reading<Value>()
         condition.withLock { pending += 1 }
-        queue.async { [self] in
-            reading.set(Result { try work() })
-            finish(0, nil)
+        return Ahead(on: queue) { [self] in
+            defer { finish(0, nil) }
+            return Result { try work() }
         }
-        return reading
     }
 
     /// Waits until nothing is to be done any more.
@@ -77,32 +71,6 @@ package final class DiskQueue: @unchecked Sendable {
             pending -= 1
             firstFailure = firstFailure ?? error
             condition.broadcast()
-        }
-    }
-}
-
-/// Something that is being read.
-final class Reading<Value>: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var result: Result<Value, any Error>?
-
-    fileprivate func set(_ result: Result<Value, any Error>) {
-        condition.withLock {
-            self.result = result
-            condition.broadcast()
-        }
-    }
-
-    /// Whether it is there.
-    var isReady: Bool { condition.withLock { result != nil } }
-
-    /// Waits for it.
-    func value() throws -> Value {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if let result { return try result.get() }
-            condition.wait()
         }
     }
 }

@@ -53,7 +53,7 @@ package struct Manifest: Codable, Sendable, Equatable {
 
     /// A center's file in a checkpoint's folder.
     package static func file(of center: String, part: CenterState.Part = .client) -> String {
-        "centers/\(center)\(part == .relocalization ? ".relocalization" : "").h5"
+        "centers/\(part.fileName(center))"
     }
 
     /// The file's name in a checkpoint's folder.
@@ -99,19 +99,23 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// can be read.
     package static func refusal(folder: String) -> FederationError? {
         let path = "\(folder)/\(fileName)"
-        guard let data = try? Data(contentsOf: URL(filePath: path)),
-            let version = try? JSONDecoder().decode(Version.self, from: data).formatVersion,
-            version > StateFile.formatVersion, isSound(data)
-        else { return nil }
+        return FileManager.default.contents(atPath: path).flatMap { refusal(of: $0, at: path) }
+    }
+
+    private static func refusal(of text: Data, at path: String) -> FederationError? {
+        guard let version = version(of: text), version > StateFile.formatVersion, isSound(text) else { return nil }
         return FederationError(
             attempted: "read", subject: path,
             reason: "its format version is \(version), this program knows \(StateFile.formatVersion)",
             remedy: "use the program that wrote it, or a newer one")
     }
 
+    private static func version(of text: Data) -> Int? {
+        try? JSONDecoder().decode(Version.self, from: text).formatVersion
+    }
+
     /// Reads the manifest of a checkpoint's folder.
     package static func read(folder: String) throws(FederationError) -> Manifest {
-        if let refusal = refusal(folder: folder) { throw refusal }
         let path = "\(folder)/\(fileName)"
         func unusable(_ reason: String) -> FederationError {
             FederationError(
@@ -122,8 +126,9 @@ package struct Manifest: Codable, Sendable, Equatable {
             let exists = FileManager.default.fileExists(atPath: path)
             throw unusable(exists ? "it cannot be read" : "there is no such file")
         }
+        if let refusal = refusal(of: text, at: path) { throw refusal }
         // The first format had no checksum.
-        guard isSound(text) || (try? JSONDecoder().decode(Version.self, from: text).formatVersion) == 1 else {
+        guard isSound(text) || version(of: text) == 1 else {
             throw unusable("it is damaged (its own checksum is another)")
         }
         do {

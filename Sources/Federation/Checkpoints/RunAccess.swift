@@ -33,11 +33,14 @@ package struct RunAccess {
     }
 
     /// The configuration of a run, whatever its checkpoints are.
-    static func configuration(of folder: RunFolder) throws(FederationError) -> Configuration {
+    static func configuration(
+        of folder: RunFolder, attempted: String = "read the run"
+    ) throws(FederationError) -> Configuration {
         guard let text = try? String(contentsOfFile: folder.configuration, encoding: .utf8) else {
-            throw unreadable(
-                folder.path, "there is no file \(folder.configuration)",
-                "give the folder of a run (--out of `fedcrld train`)")
+            throw FederationError(
+                kind: .configuration, attempted: attempted, subject: folder.path,
+                reason: "there is no file \(folder.configuration)",
+                remedy: "give the folder of a run (--out of `fedcrld train`)")
         }
         return try Configuration.parse(yaml: text, name: folder.configuration)
     }

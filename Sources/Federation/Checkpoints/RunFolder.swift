@@ -51,7 +51,7 @@ package struct RunFolder: Sendable, Equatable {
 
     /// A center's momentum bank at a round's end, relative to the run's folder.
     package static func bank(center: String, round: Int, part: CenterState.Part = .client) -> String {
-        "banks/\(center)/\(RunPosition(round: round).name)\(part == .relocalization ? ".relocalization" : "").h5"
+        "banks/\(center)/\(part.fileName(RunPosition(round: round).name))"
     }
 
     /// The points of the run that have a folder of a complete checkpoint, newest first.

@@ -21,7 +21,7 @@ package enum StateFile {
     package struct Information: Sendable {
         /// "center", "server" or "bank".
         package var kind: String
-        /// Rounds that were complete when the file was written.
+        /// The round that its content is of: a center's last training, the server's last average.
         package var round: Int
         /// The center, where the file is one's.
         package var center: String?

@@ -57,7 +57,7 @@ package struct Preflight {
         let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
         return PreflightReport(
             ranks: all, libraryVersion: libraryVersion, configuration: configuration, volumes: volumes,
-            assignment: assignment, networks: cohorts.compactMap { networks[$0.center] }, probe: probe, folder: folder)
+            networks: cohorts.compactMap { networks[$0.center] }, probe: probe, folder: folder)
     }
 
     /// The configuration that the root resolves, on all ranks.

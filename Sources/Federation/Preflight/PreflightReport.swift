@@ -29,7 +29,7 @@ package struct PreflightReport {
 
     init(
         ranks: [RankFacts], libraryVersion: String, configuration: Configuration, volumes: [Int],
-        assignment: CenterAssignment, networks: [ClientNetwork], probe: Result<FileSystemProbe, FederationError>,
+        networks: [ClientNetwork], probe: Result<FileSystemProbe, FederationError>,
         folder: String
     ) {
         self.ranks = ranks
@@ -41,7 +41,7 @@ package struct PreflightReport {
         let bytes = networks.reduce(0) { $0 + MemoryEstimate.state($1) }
         lookAtDisk(probe, configuration, bytes: bytes, folder: folder)
         lookAtMemory(nodes)
-        lookAtTime(configuration, volumes, assignment)
+        lookAtTime(configuration)
     }
 
     private mutating func note(_ subject: String, _ text: String, _ verdict: Verdict = .fine) {
@@ -147,7 +147,7 @@ package struct PreflightReport {
         }
     }
 
-    private mutating func lookAtTime(_ configuration: Configuration, _ volumes: [Int], _ assignment: CenterAssignment) {
+    private mutating func lookAtTime(_ configuration: Configuration) {
         let times = ranks.compactMap { rank -> Double? in
             rank.stepSeconds.map { $0 * Double(rank.volumes * configuration.localEpochs) * configuration.participation }
         }

@@ -1,25 +1,34 @@
 import Dispatch
-import Synchronization
+import Foundation
 import Tensors
 
-/// A value that a thread of its own prepares while the caller does something else.
-final class Ahead<Value: Sendable>: Sendable {
-    private let result = Mutex<Value?>(nil)
-    private let isReady = DispatchSemaphore(value: 0)
+/// A value that another thread prepares while the caller does something else.
+final class Ahead<Value>: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var result: Value?
 
     /// Starts `work`. It must not depend on what the caller does meanwhile; its loops are run by its own thread.
-    init(_ work: @escaping @Sendable () -> Value) {
-        DispatchQueue.global().async {
+    /// - Parameter queue: runs it, behind what it has to do already.
+    init(on queue: DispatchQueue = .global(), _ work: @escaping @Sendable () -> Value) {
+        queue.async { [self] in
             let value = Parallel.inline(work)
-            self.result.withLock { $0 = value }
-            self.isReady.signal()
+            condition.withLock {
+                result = value
+                condition.broadcast()
+            }
         }
     }
 
-    /// Waits for the value. To be called once.
+    /// Whether it is there.
+    var isReady: Bool { condition.withLock { result != nil } }
+
+    /// Waits for the value.
     func value() -> Value {
-        isReady.wait()
-        guard let value = result.withLock({ $0 }) else { preconditionFailure("a value that is ready is there") }
-        return value
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let result { return result }
+            condition.wait()
+        }
     }
 }

@@ -28,8 +28,10 @@ package struct RunRequest: Sendable {
 
 /// How a run runs in this job; of no influence on its result.
 package struct RunOptions: Sendable {
-    /// `--max-hours`: a limit of time from the start of the process.
+    /// `--max-hours`: a limit of time from ``start``.
     package var maxHours: Double?
+    /// When it was asked for, in monotonic seconds: before MPI has started and a checkpoint has been checked.
+    package let start = monotonicSeconds()
     /// `--scratch`: a folder, such as a node's own disk, for the states of centers that are not in memory.
     package var scratch: String?
     /// Whether it shows no progress and prints no tables.
@@ -162,14 +164,9 @@ package struct RunStart {
                 "resume with", option, "a resumed run has its folder and its configuration",
                 "leave it out; --set changes what may change")
         }
-        let file = RunFolder(path).configuration
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw Self.usage(
-                "resume", path, "there is no file \(file)", "give the folder of a run (--out of `fedcrld train`)")
-        }
+        let old = try RunAccess.configuration(of: RunFolder(path), attempted: "resume")
         lease = try RunLease(RunFolder(path))
         try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
-        let old = try Configuration.parse(yaml: text, name: file)
         var new = try old.applying(settings: request.settings)
         if let data = request.data { new.data = data }
         _ = try new.changes(resuming: old)

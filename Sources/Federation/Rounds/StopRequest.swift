@@ -37,11 +37,11 @@ package final class StopNotice {
     /// Whether it is to stop, as far as this rank knows.
     package private(set) var isRaised = false
 
-    /// - Parameter hours: the run's limit of time from now; nil: none.
-    package init(_ rank: RankContext, hours: Double?) {
+    /// - Parameter options: the run's, with its limit of time.
+    package init(_ rank: RankContext, _ options: RunOptions) {
         self.rank = rank
-        self.hours = hours ?? .infinity
-        deadline = hours.map { monotonicSeconds() + 3600 * $0 } ?? .infinity
+        hours = options.maxHours ?? .infinity
+        deadline = options.start + 3600 * hours
     }
 
     /// A step begins.

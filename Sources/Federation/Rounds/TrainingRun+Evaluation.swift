@@ -16,10 +16,7 @@ extension TrainingRun {
                     scores.append(
                         try Evaluation(data).score(
                             cohorts[center], split: split, state: state, relocalization: service(center, state)
-                        ) {
-                            try look()
-                            try rank.communicator.attend()
-                        })
+                        ) { try tend() })
                 }
                 if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
             }

@@ -94,20 +94,17 @@ extension TrainingRun {
     /// Spreads the round's work over the ranks by the time that steps have taken. Returns the moves.
     private func balance(_ plan: RoundPlan) throws -> [CenterAssignment.Move] {
         guard centersMayMove, rank.size > 2 else { return [] }
-        var flat: [Int] = []
+        var moves: [CenterAssignment.Move] = []
         if rank.isRoot {
             let known = stepSeconds.compactMap { $0 }
             let usual = known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
             let seconds = plan.centers.map { Double(steps(of: $0)) * (stepSeconds[$0] ?? usual) }
-            flat = assignment.moves(plan.centers, seconds: seconds).flatMap { [$0.center, $0.from, $0.to] }
+            moves = assignment.moves(plan.centers, seconds: seconds)
         }
-        let bytes = try rank.communicate { [flat] ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(flat)) ?? Data()) : nil)
+        let bytes = try rank.communicate { [moves] ranks throws(MPIError) in
+            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(moves)) ?? Data()) : nil)
         }
-        flat = try JSONDecoder().decode([Int].self, from: Data(bytes))
-        let moves = stride(from: 0, to: flat.count, by: 3).map {
-            CenterAssignment.Move(center: flat[$0], from: flat[$0 + 1], to: flat[$0 + 2])
-        }
+        moves = try JSONDecoder().decode([CenterAssignment.Move].self, from: Data(bytes))
         assignment.apply(moves)
         let leaving = moves.filter { $0.from == rank.rank }.map { cohorts[$0.center].center }
         if !leaving.isEmpty {
@@ -136,8 +133,7 @@ extension TrainingRun {
                     }
                 }
                 console.stepped()
-                try look()
-                try rank.communicator.attend()
+                try tend()
             })
     }
 
@@ -165,8 +161,7 @@ extension TrainingRun {
                 state.steps += 1
                 notice.endStep()
                 console.stepped(losses)
-                try look()
-                try rank.communicator.attend()
+                try tend()
                 notice.beginStep()
                 return !notice.isRaised
             }

@@ -61,7 +61,7 @@ package final class TrainingRun {
         stepSeconds = cohorts.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
-        notice = StopNotice(rank, hours: options.maxHours)
+        notice = StopNotice(rank, options)
         centersMayMove = configuration.balance && options.scratch == nil
 
         let networks = configuration.networks(of: cohorts)
@@ -157,6 +157,12 @@ package final class TrainingRun {
         try checkpoints.advance()
         if checkpoints.hasFailed { try notice.raise() }
         try notice.look()
+    }
+
+    /// The same between two steps, where nobody else answers the ranks that wait.
+    func tend() throws(MPIError) {
+        try look()
+        try rank.communicator.attend()
     }
 
     /// Ends in the middle of a round.
