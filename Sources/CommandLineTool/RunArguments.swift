@@ -23,7 +23,7 @@ struct RunArguments: ParsableArguments {
     var settings: [String] = []
     @Option(
         help: .init(
-            "A folder on the node's own disk, such as $TMPDIR, for the centers that are not in memory. Without it they rest in the run's folder, and may move between ranks.",
+            "A folder on the node's own disk, such as $TMPDIR, for the centers that are not in memory. Without it they rest in the run's folder, and may move between ranks with balance=true.",
             valueName: "folder"))
     var scratch: String?
 

@@ -27,6 +27,8 @@ package final class CheckpointWriter {
         var publication: DiskQueue.Reading<Manifest>?
     }
     private var underway: Underway?
+    /// The newest checkpoint that is complete or under way; the same on all ranks.
+    package private(set) var newest: RunPosition?
     /// Whether a rank has told the root that it could not write.
     private var hasRemoteFailure = false
     /// What ranks have told the root, by position.
@@ -58,6 +60,7 @@ package final class CheckpointWriter {
         self.relocalizations = relocalizations
         self.model = model
         self.pinned = pinned
+        newest = pinned
     }
 
     /// Begins a checkpoint on all ranks. Waits for the one before, and for room to stage.
@@ -65,7 +68,9 @@ package final class CheckpointWriter {
     ///   - centers: those that this rank computes for now.
     ///   - progress: in the middle of a round, how far they are.
     package func begin(_ position: RunPosition, centers: [String], progress: RoundProgress? = nil) throws {
+        precondition(newest != position, "ranks may still write into a checkpoint that they have begun")
         try wait()
+        newest = position
         let draft = CheckpointDraft(folder, position, progress: progress)
         disk.submit { try DurableFile.makeFolder("\(draft.folder)/centers") }
         if rank.isRoot { try stageServer(position, draft) }

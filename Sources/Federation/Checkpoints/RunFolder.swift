@@ -4,10 +4,10 @@ import Foundation
 ///
 ///     RUN/config.yaml  metrics.jsonl
 ///     RUN/tensorboard/events.out.tfevents.…
-///     RUN/checkpoints/round-000012/{server.h5, centers/<name>.h5, manifest.json}
+///     RUN/checkpoints/round-000012/{server.h5, centers/<name>[.relocalization].h5, manifest.json}
 ///     RUN/checkpoints/round-000012.step-000034/ the same in the middle of round 13, where a run was stopped
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
-///     RUN/checkpoints/latest                    name of the newest complete round
+///     RUN/checkpoints/latest                    name of the newest complete checkpoint
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
 ///     RUN/running                               who writes into the run now
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
@@ -28,7 +28,7 @@ package struct RunFolder: Sendable, Equatable {
     package var tensorBoard: String { path + "/tensorboard" }
     /// The folder of checkpoints.
     package var checkpoints: String { path + "/checkpoints" }
-    /// Names the newest complete round, for people and scripts. The program looks at the folders themselves.
+    /// Names the newest complete checkpoint, for people and scripts. The program looks at the folders themselves.
     package var latest: String { checkpoints + "/latest" }
     /// The folder of momentum banks.
     package var banks: String { path + "/banks" }

@@ -171,8 +171,12 @@ package final class TrainingRun {
             try ranks.allReduce(Int64(progress.steps), .sum)
         }
         let position = RunPosition(round: round - 1, steps: Int(steps))
-        try rank.clock.measure(.checkpoint) {
-            try checkpoints.begin(position, centers: hosted, progress: steps > 0 ? progress : nil)
+        // Where no rank has made a step, the last checkpoint is of this position: written twice, one would take the other's
+        // files.
+        if checkpoints.newest != position {
+            try rank.clock.measure(.checkpoint) {
+                try checkpoints.begin(position, centers: hosted, progress: steps > 0 ? progress : nil)
+            }
         }
         return try stop(at: position)
     }
