@@ -33,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
     ],
     targets: [
         .systemLibrary(
@@ -46,25 +47,38 @@ let package = Package(
             name: "CPNG", pkgConfig: choice("PNG_PKGCONFIG", "libpng"), providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: choice("ZLIB_PKGCONFIG", "zlib"), providers: [.apt(["zlib1g-dev"])]),
 
+        // What only the compiler and this file know of a build.
+        .target(
+            name: "CBuild",
+            cSettings: [
+                .define("FEDCRLD_COMMIT", to: "\"\(choice("COMMIT", "unknown"))\""),
+                .define("FEDCRLD_MARCH", to: "\"\(processor)\""),
+            ]),
+        .target(
+            name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict),
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
         .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: kernels + strict),
         .target(name: "NeuralNetwork", dependencies: ["Tensors"], swiftSettings: strict),
         // Optimized in debug builds too: a phantom is rendered voxel by voxel.
         .target(
-            name: "CardiacMR", dependencies: ["CZlib", "Tensors"], swiftSettings: [.unsafeFlags(["-O"])] + strict),
+            name: "CardiacMR", dependencies: ["CZlib", "Files", "Tensors"],
+            swiftSettings: [.unsafeFlags(["-O"])] + strict),
         .target(name: "FedCRLD", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
         .target(
             name: "Federation",
             dependencies: [
-                "CardiacMR", "CZlib", "FedCRLD", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
+                "CardiacMR", "CBuild", "CZlib", "FedCRLD", "Files", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Telemetry/TensorBoard/event.proto"], swiftSettings: strict),
-        .target(name: "Reports", dependencies: ["CardiacMR", "CPNG", "FedCRLD", "Federation"], swiftSettings: strict),
+        .target(
+            name: "Reports", dependencies: ["CardiacMR", "CPNG", "FedCRLD", "Federation", "Files"],
+            swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Reports", "Tensors",
+                "CardiacMR", "FedCRLD", "Federation", "Files", "HDF5", "MPI", "NeuralNetwork", "Reports", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -72,16 +86,23 @@ let package = Package(
         .executableTarget(
             name: "RankChecks", dependencies: ["FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
             path: "Tests/RankChecks", swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: strict),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "NeuralNetworkTests", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
-        .testTarget(name: "CardiacMRTests", dependencies: ["CardiacMR", "CZlib", "Tensors"], swiftSettings: strict),
         .testTarget(
-            name: "FedCRLDTests", dependencies: ["FedCRLD", "HDF5", "NeuralNetwork", "Tensors"], swiftSettings: strict),
+            name: "CardiacMRTests", dependencies: ["CardiacMR", "CZlib", "Files", "Tensors", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FedCRLDTests", dependencies: ["FedCRLD", "HDF5", "NeuralNetwork", "Tensors", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "FederationTests",
-            dependencies: ["CardiacMR", "FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
+            dependencies: [
+                "CardiacMR", "FedCRLD", "Federation", "Files", "HDF5", "MPI", "NeuralNetwork", "Tensors", "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -23,10 +23,14 @@ fedcrld=${FEDCRLD:-.build/release/fedcrld}
 
 # The ranks have threads of their own; OpenBLAS and OpenMP would add theirs.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+# A job that was submitted with --export=NONE would give its ranks nothing of what is set here.
+export SLURM_EXPORT_ENV=ALL
 # Inside an allocation root is as good as anyone; Open MPI asks to be told so.
 if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 
 threads=${SLURM_CPUS_PER_TASK:-1}
+# Slurm sets SLURM_NTASKS only where the job asked for tasks; else it starts so many on each node.
+tasks=${SLURM_NTASKS:-$((${SLURM_NNODES:-1} * ${SLURM_NTASKS_PER_NODE:-1}))}
 if [[ -n ${LAUNCHER:-} ]]; then
   read -ra launcher <<<"$LAUNCHER"
 elif srun --mpi=list 2>&1 | grep -qw pmix; then
@@ -35,10 +39,10 @@ else
   launcher=(mpirun)
 fi
 case ${launcher[0]##*/} in
-srun) launcher+=(--cpus-per-task "$threads" --kill-on-bad-exit=1) ;;
+srun) launcher+=(--ntasks "$tasks" --cpus-per-task "$threads" --kill-on-bad-exit=1) ;;
 mpirun | mpiexec)
   # Inside an allocation it knows the nodes by itself: no hostfile.
-  launcher+=(-n "$SLURM_NTASKS")
+  launcher+=(-n "$tasks")
   # Each rank gets as many cores as it has threads, where the system lets processes be bound.
   if "${launcher[0]}" --version 2>/dev/null | grep -q 'Open MPI'; then
     launcher+=(--map-by "slot:PE=$threads" --bind-to core:if-supported)
@@ -86,7 +90,7 @@ run_training() {
   shift
   [[ -z ${SCRATCH:-} ]] || set -- "$@" --scratch "$SCRATCH"
   on_all_ranks train "$@"
-  echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $SLURM_NTASKS ranks of $threads threads: ${command[*]}"
+  echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $tasks ranks of $threads threads: ${command[*]}"
   "${command[@]}" </dev/null &
   training=$!
   trap 'kill -USR1 "$training" 2>/dev/null' USR1

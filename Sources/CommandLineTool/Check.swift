@@ -27,9 +27,9 @@ struct Check: ParsableCommand {
             let report = try Preflight(rank, libraryVersion: version).run(arguments.request, tryingStep: !isWithoutStep)
             if let report {
                 if json {
-                    Console.json(report.metrics)
+                    try Console.json(report.metrics)
                 } else {
-                    print(report.text(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+                    try Console.print(report.text(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
                 }
             }
             let problems = try rank.communicate { ranks throws(MPIError) in

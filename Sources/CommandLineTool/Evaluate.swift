@@ -14,7 +14,8 @@ struct Evaluate: ParsableCommand {
             correlation. --out writes every case as CSV and JSON, --json prints it.
 
             Dice is 1 where both segmentations are empty ("absent") and 0 where one is ("missed"); neither has a distance. \
-            HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means.
+            HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means. A case that \
+            cannot be used is listed ("left_out") and costs the others nothing.
             """)
 
     @Option(name: .customLong("run"), help: .init("The folder of the run.", valueName: "folder"))
@@ -40,39 +41,58 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let access = try RunAccess(folder, round: checkpoint)
-        let cohorts = try Cohort.loadAll(data: data ?? access.configuration.data ?? "")
-            .filter { center == nil || $0.center == center }
+        let (scores, round): ([CenterScore], Int) = try RunAccess.reading(folder, round: checkpoint) { access in
+            (try self.scores(access), access.manifest.round)
+        }
+        let object: MetricsValue = [
+            "round": .integer(round), "split": .text(split.rawValue),
+            "mean_dice": meanDice(scores.map(\.means)).map(MetricsValue.number) ?? .null,
+            "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
+        ]
+        if let out { try EvaluationFiles.write(scores, json: object, to: out) }
+        if json { return try Console.json(object) }
+        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
+        let missing = scores.reduce(0) { $0 + $1.leftOut.count }
+        let leftOut =
+            missing == 0
+            ? ""
+            : "\nLeft out, because they could not be used: \(missing)\n"
+                + scores.flatMap { score in
+                    score.leftOut.sorted { $0.key < $1.key }.map { "  \($0.key) of \(score.center): \($0.value)\n" }
+                }.joined()
+        try Console.print(
+            """
+            Dice after round \(round), \(split.rawValue) split, on native grids
+
+            \(TextTable.dice(scores.map(\.row)).rendered(style))
+            Per class, mean ± standard deviation over the cases
+
+            \(TextTable.classSummaries(scores).rendered(style))
+            Heart function, prediction − truth
+
+            \(TextTable.function(scores).rendered(style))\(leftOut)
+            """, terminator: "")
+    }
+
+    private func scores(_ access: RunAccess) throws -> [CenterScore] {
+        let all = try access.cohorts(data: data)
+        if let out {
+            try Output.refuseInputs(
+                EvaluationFiles.names.map { "\(out)/\($0)" }, inputs: access.files + all.flatMap(\.files))
+        }
+        let cohorts = all.filter { center == nil || $0.center == center }
         guard !cohorts.isEmpty else {
             throw FederationError(
                 kind: .configuration, attempted: "evaluate", subject: "center \(center ?? "")",
                 reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))"
             )
         }
-        let evaluation = Evaluation(
-            try CenterData(access.configuration, capacity: 1) { Console.error("warning: \($0)") })
-        var scores: [CenterScore] = []
-        for cohort in cohorts {
+        let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1, warn: Messages.warn))
+        return try cohorts.map { cohort in
             let state = try access.state(of: cohort.center, classes: cohort.classes.count)
-            scores.append(
-                try evaluation.score(
-                    cohort, split: split, state: state, relocalization: access.relocalization(of: state),
-                    measuring: true))
+            return try evaluation.score(
+                cohort, split: split, state: state, relocalization: access.relocalization(of: state), measuring: true)
         }
-        let object: MetricsValue = [
-            "round": .integer(access.manifest.round), "split": .text(split.rawValue),
-            "mean_dice": meanDice(scores).map(MetricsValue.number) ?? .null,
-            "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
-        ]
-        if let out { try EvaluationFiles.write(scores, json: object, to: out) }
-        if json { return Console.json(object) }
-        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
-        print("Dice after round \(access.manifest.round), \(split.rawValue) split, on native grids\n")
-        print(TextTable.dice(scores.map(\.row)).rendered(style))
-        print("Per class, mean ± standard deviation over the cases\n")
-        print(TextTable.classSummaries(scores).rendered(style))
-        print("Heart function, prediction − truth\n")
-        print(TextTable.function(scores).rendered(style), terminator: "")
     }
 }
 

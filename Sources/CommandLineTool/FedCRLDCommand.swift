@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardiacMR
 import Federation
+import Files
 import Foundation
 import HDF5
 import MPI
@@ -33,7 +34,16 @@ struct FedCRLDCommand: ParsableCommand {
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.
     static func main() {
+        StandardStreams.prepare()
+        FileAccess.owner.apply()
         do {
+            if let argument = CommandLineCheck.argumentInOtherEncoding() {
+                throw ValidationError(
+                    "the argument \(argument) is not UTF-8; rename the file or folder, or give a link to it")
+            }
+            if let complaint = CommandLineCheck.complaint(Array(CommandLine.arguments.dropFirst())) {
+                throw ValidationError(complaint)
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch let status as ExitCode {
@@ -50,26 +60,16 @@ struct FedCRLDCommand: ParsableCommand {
         switch exitCode(for: error) {
         // Asking for help is an error, too, thrown by a command that stands for it.
         case .success:
-            if !isSilent { print(fullMessage(for: error)) }
+            guard !isSilent else { return 0 }
+            do { try Console.print(fullMessage(for: error)) } catch { return report(error) }
             return 0
         case .validationFailure:
-            if !isSilent { FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8)) }
+            if !isSilent { StandardError.write(fullMessage(for: error) + "\n") }
             return 2
         default:
             let failure = FederationError(describing: error)
-            if !isSilent { Console.error(failure.description) }
+            if !isSilent { Messages.error(failure.description) }
             return failure.exitStatus
         }
     }
-}
-
-/// What the program says beside its results.
-enum Console {
-    /// Writes a line to standard error.
-    static func error(_ message: String) {
-        FileHandle.standardError.write(Data("fedcrld: \(message)\n".utf8))
-    }
-
-    /// Writes one JSON object to standard output.
-    static func json(_ value: MetricsValue) { print(value.json) }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardiacMR
 import Federation
+import Files
 
 /// `fedcrld import`: a public data set as cohorts.
 struct Import: ParsableCommand {
@@ -32,14 +33,17 @@ struct Import: ParsableCommand {
     var splits: String?
     @Option(help: .init("Seed of the splits.", valueName: "number"))
     var seed: UInt64 = 1
+    @Option(help: "Who may read the files that are made: owner, group, or umask (whoever the umask lets).")
+    var access = FileAccess.owner
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
+        access.apply()
         var work = try DataSetImport(dataSet, source: source, seed: seed, reference: files, splitTable: splits)
         try work.write(to: out)
         if json {
-            Console.json([
+            try Console.json([
                 "out": .text(out),
                 "centers": .list(
                     work.cohorts.map { cohort in
@@ -64,18 +68,19 @@ struct Import: ParsableCommand {
         }
         for cohort in work.cohorts {
             let subjects = Split.allCases.map { "\(cohort.splits[$0]?.count ?? 0) \($0.rawValue)" }
-            print(
+            try Console.print(
                 "\(out)/\(cohort.center): \(cohort.cases.count) cases of \(Set(cohort.cases.map(\.subject)).count) subjects "
                     + "(\(subjects.joined(separator: ", "))), \(cohort.vendor)")
         }
         for kind in ImportProblem.Kind.allCases {
             let problems = work.problems.filter { $0.kind == kind }
             guard !problems.isEmpty else { continue }
-            print("\n\(kind.rawValue): \(problems.count)")
-            for problem in problems { print("  \(problem.subject): \(problem.detail)") }
+            try Console.print("\n\(kind.rawValue): \(problems.count)")
+            for problem in problems { try Console.print("  \(problem.subject): \(problem.detail)") }
         }
     }
 }
 
 extension DataSet: ExpressibleByArgument {}
+extension FileAccess: ExpressibleByArgument {}
 extension DataSetImport.Reference: ExpressibleByArgument {}

@@ -36,6 +36,6 @@ struct Inspect: ParsableCommand {
         } else {
             inspection = try Inspection(run: path)
         }
-        if json { Console.json(inspection.metrics) } else { print(inspection.text, terminator: "") }
+        if json { try Console.json(inspection.metrics) } else { try Console.print(inspection.text, terminator: "") }
     }
 }

@@ -18,14 +18,14 @@ enum MPIJob {
         do {
             status = try body(rank, environment.libraryVersion)
         } catch let failure as AgreedFailure {
-            if let error = failure.error { Console.error(error.description) }
+            if let error = failure.error { Messages.error(error.description) }
             try environment.finalize()
             throw ExitCode(failure.exitStatus)
         } catch {
             let failure = FederationError(describing: error)
             guard rank.size > 1 else { throw failure }
             let place = rank.communicator.context
-            Console.error("rank \(rank.rank)\(place.isEmpty ? "" : " (\(place))"): \(failure.description)")
+            Messages.error("rank \(rank.rank)\(place.isEmpty ? "" : " (\(place))"): \(failure.description)")
             rank.communicator.abort(status: Int(failure.exitStatus))
         }
         try environment.finalize()

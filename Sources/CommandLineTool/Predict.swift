@@ -11,8 +11,8 @@ struct Predict: ParsableCommand {
         abstract: "Segment images with a center's network, each in its own grid.",
         discussion: """
             The output's labels are the center's classes in their order, 0 the background; size, voxels and position are the \
-            image's own. Of a 4-D image every frame is segmented, or the one that --frame names. Of a folder every image in it \
-            is, into a folder of the same names.
+            image's own, as its header says them. Of a 4-D image every frame is segmented, or the one that --frame names. Of a \
+            folder every image in it is, into a folder of the same names; what is no image is said and skipped.
 
               fedcrld predict --run run --center NAME --input scan.nii.gz --output segmentation.nii.gz
               fedcrld predict --run run --center NAME --input scans --output segmentations
@@ -42,7 +42,7 @@ struct Predict: ParsableCommand {
     var threads = 0
 
     func validate() throws {
-        guard isFolder(input) || Self.isImage(output) else {
+        guard isFolder(input) || ImageName.isWritable(output) else {
             throw ValidationError("--output \(output) does not end in .nii or .nii.gz")
         }
         if let frame, frame < 0 { throw ValidationError("--frame \(frame) is less than 0; frames count from 0") }
@@ -51,41 +51,67 @@ struct Predict: ParsableCommand {
         }
     }
 
+    /// An image and where its segmentation goes.
+    private typealias Task = (image: String, output: String)
+
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let access = try RunAccess(folder, round: checkpoint)
-        let state = try access.state(of: center)
+        let tasks = try isFolder(input) ? tasks(in: input) : [(input, output)]
+        let (access, state) = try RunAccess.reading(folder, round: checkpoint) { access in
+            try Output.refuseInputs(
+                tasks.map(\.output) + (probabilities.map { [$0] } ?? []),
+                inputs: tasks.flatMap { ImageName.files(of: $0.image) } + access.files)
+            return (access, try access.state(of: center))
+        }
+        access.configuration.access.apply()
+        if access.configuration.discreet, let cohorts = try? access.cohorts() { Messages.conceal(cohorts) }
         let preprocessing = try Preprocessing(access.configuration.preprocessingSettings)
-        func segment(_ image: String, to output: String) throws {
-            try self.segment(image, to: output, access, state, preprocessing)
+        func segment(_ task: Task) throws {
+            try self.segment(task.image, to: task.output, access, state, preprocessing)
         }
-        guard isFolder(input) else { return try segment(input, to: output) }
-        let names = try FileManager.default.contentsOfDirectory(atPath: input).filter(Self.isImage).sorted()
-        guard !names.isEmpty else {
-            throw FederationError(
-                attempted: "segment", subject: input, reason: "no file in it ends in .nii or .nii.gz",
-                remedy: "give an image or a folder of images")
-        }
-        try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-        // One bad image does not cost the others.
-        var failures: [any Error] = []
-        for name in names {
-            do {
-                try segment("\(input)/\(name)", to: "\(output)/\(name)")
-                print("\(output)/\(name)")
-            } catch {
-                failures.append(error)
-                Console.error("warning: \(FederationError(describing: error))")
+        guard isFolder(input) else { return try segment(tasks[0]) }
+        try Output.makeFolder(output)
+        // One bad image does not cost the others, and neither does a list that nobody can read.
+        var failures = 0
+        var unprinted: (any Error)?
+        for task in tasks {
+            do { try segment(task) } catch {
+                failures += 1
+                Messages.warn(FederationError(describing: error).description)
+                continue
             }
+            do { try Console.print(task.output) } catch { unprinted = error }
         }
-        if !failures.isEmpty {
+        if failures > 0 {
             throw FederationError(
-                attempted: "segment", subject: "\(failures.count) of \(names.count) images in \(input)",
+                attempted: "segment", subject: "\(failures) of \(tasks.count) images in \(input)",
                 reason: "see the warnings above", remedy: "repair these images or take them out of the folder")
         }
+        if let unprinted { throw unprinted }
     }
 
-    private static func isImage(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
+    /// The images of a folder. What is none is said.
+    private func tasks(in folder: String) throws -> [Task] {
+        var tasks: [Task] = []
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        let voxelsOfPairs = Set(names.compactMap(ImageName.voxels(ofHeader:)))
+        for name in names where !voxelsOfPairs.contains(name) {
+            if let reason = ImageName.reasonToSkip(name) {
+                Messages.warn("\(folder)/\(name) is skipped: \(reason)")
+            } else if isFolder("\(folder)/\(name)") {
+                Messages.warn("\(folder)/\(name) is skipped: it is a folder")
+            } else {
+                let written = ImageName.isWritable(name) ? name : ImageName.stem(of: name) + ".nii.gz"
+                tasks.append(("\(folder)/\(name)", "\(output)/\(written)"))
+            }
+        }
+        guard !tasks.isEmpty else {
+            throw FederationError(
+                attempted: "segment", subject: folder, reason: "no file in it ends in .nii, .nii.gz or .hdr",
+                remedy: "give an image or a folder of images")
+        }
+        return tasks
+    }
 
     private func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
@@ -104,7 +130,7 @@ struct Predict: ParsableCommand {
             let sample = try preprocessing.sample(
                 of: volume, labels: nil, classes: classes, center: center, subject: image, path: image)
             for warning in sample.warnings where warned.insert(warning).inserted {
-                Console.error("warning: \(warning)")
+                Messages.warn(warning)
             }
             let predicted = try state.network.predict(
                 sample.tensor, model: state.part(.client), relocalization: relocalization)
@@ -112,7 +138,7 @@ struct Predict: ParsableCommand {
             return sample.geometry.restore(probabilities: predicted.array, classes: classes)
         }
         guard header.frames > 1, frame == nil, probabilities == nil else {
-            return try NIfTI.write(labels(NIfTI.read(image, frame: frame ?? 0)), to: output)
+            return try NIfTI.write(labels(NIfTI.read(image, frame: frame ?? 0)), geometry: header.geometry, to: output)
         }
         var frames: [LabelVolume] = []
         var failure: (any Error)?
@@ -121,7 +147,7 @@ struct Predict: ParsableCommand {
             do { frames.append(try labels(volume)) } catch { failure = error }
         }
         if let failure { throw failure }
-        try NIfTI.write(frames, interval: header.frameInterval, to: output)
+        try NIfTI.write(frames, interval: header.frameInterval, geometry: header.geometry, to: output)
     }
 
     private func write(_ predicted: Tensor, _ sample: Sample, to path: String) throws {
@@ -134,9 +160,9 @@ struct Predict: ParsableCommand {
             }
         }
         let grid = [sample.size.depth, sample.size.height, sample.size.width]
-        let file = try HDF5File.create(at: path)
-        try file.write(sample.image, shape: grid, to: "image")
-        try file.write(planes, shape: [classes] + grid, to: "probabilities")
-        try file.close()
+        try StagedFile(path) { file in
+            try file.write(sample.image, shape: grid, to: "image")
+            try file.write(planes, shape: [classes] + grid, to: "probabilities")
+        }.write()
     }
 }

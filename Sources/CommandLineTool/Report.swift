@@ -31,11 +31,14 @@ struct Report: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let access = try RunAccess(folder, round: checkpoint)
-        let cohorts = try Cohort.loadAll(data: data ?? access.configuration.data ?? "")
-        let report = try RunReport(access, cohorts: cohorts, split: split) { Console.error("warning: \($0)") }
-        let path = out ?? "\(access.folder.path)/report.html"
-        try report.write(to: path)
-        print(path)
+        let path = try RunAccess.reading(folder, round: checkpoint) { access in
+            let cohorts = try access.cohorts(data: data)
+            let path = out ?? "\(access.folder.path)/report.html"
+            try Output.refuseInputs([path], inputs: access.files + cohorts.flatMap(\.files))
+            let report = try RunReport(access, cohorts: cohorts, split: split, warn: Messages.warn)
+            try report.write(to: path)
+            return path
+        }
+        try Console.print(path)
     }
 }

@@ -7,7 +7,8 @@ struct Rollback: ParsableCommand {
         abstract: "Put a center back to a snapshot of its momentum bank's history.",
         discussion: """
             The newest checkpoint is rewritten: the center's network and bank become the snapshot, its optimizers start \
-            anew. All other centers stay as they are. `fedcrld train --resume RUN` continues from there.
+            anew. All other centers stay as they are. In the middle of a round the center begins its part of it again. \
+            `fedcrld train --resume RUN` continues from there.
             """)
 
     @Option(
@@ -18,9 +19,17 @@ struct Rollback: ParsableCommand {
     var center: String
     @Option(help: .init("The round of the snapshot; `fedcrld inspect RUN` lists them.", valueName: "round"))
     var to: Int
+    @Flag(help: "Print one JSON object.")
+    var json = false
 
     func run() throws {
-        let round = try Federation.Rollback(folder).apply(center: center, to: to)
-        print("\(center) is back at round \(to) in the checkpoint of round \(round)")
+        let position = try Federation.Rollback(folder).apply(center: center, to: to)
+        if json {
+            return try Console.json([
+                "center": .text(center), "to": .integer(to), "round": .integer(position.round),
+                "steps": .integer(position.steps), "checkpoint": .text(RunFolder(folder).checkpoint(position)),
+            ])
+        }
+        try Console.print("\(center) is back at round \(to) in the checkpoint of \(position.description)")
     }
 }

@@ -9,7 +9,8 @@ struct Score: ParsableCommand {
         abstract: "Compare two segmentations of one image: Dice, distances, volumes.",
         discussion: """
             The files hold whole numbers from 0 to 255, 0 the background; every other number that one of them holds is a \
-            class. Distances are in mm, with the truth's voxel sizes.
+            class. Distances are in mm, on the truth's grid: a prediction whose axes run in another order or direction is \
+            put into the truth's.
 
               fedcrld score --prediction segmentation.nii.gz --truth manual.nii.gz
             """)
@@ -26,14 +27,20 @@ struct Score: ParsableCommand {
     var json = false
 
     func run() throws {
-        let ours = try labels(prediction, frame: frame)
+        var ours = try labels(prediction, frame: frame)
         let theirs = try labels(truth, frame: truthFrame)
-        guard ours.grid.size == theirs.grid.size else {
+        guard let alignment = GridAlignment(ours.grid, on: theirs.grid) else {
             func text(_ size: SIMD3<Int>) -> String { "\(size.x) × \(size.y) × \(size.z)" }
             throw FederationError(
                 attempted: "compare", subject: "\(prediction) with \(truth)",
                 reason: "they have \(text(ours.grid.size)) and \(text(theirs.grid.size)) voxels",
                 remedy: "give two segmentations of one image")
+        }
+        ours = LabelVolume(grid: theirs.grid, labels: alignment.reordered(ours.labels))
+        if !alignment.isAgreed {
+            Messages.warn(
+                "\(prediction) and \(truth) say that they lie in different places; they are compared voxel by voxel, "
+                    + "with the truth's voxel sizes")
         }
         let largest = max(ours.labels.max() ?? 0, theirs.labels.max() ?? 0)
         let counts = SegmentationCounts(
@@ -49,7 +56,7 @@ struct Score: ParsableCommand {
         }
         if json {
             func number(_ value: Double?) -> MetricsValue { value.map(MetricsValue.number) ?? .null }
-            return Console.json([
+            return try Console.json([
                 "classes": .list(
                     rows.map {
                         [
@@ -74,7 +81,7 @@ struct Score: ParsableCommand {
                 text(row.measures.trueVolume, 2),
             ])
         }
-        print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+        try Console.print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
     }
 
     /// A segmentation file's labels.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardiacMR
 import Federation
+import Files
 import Foundation
 import Tensors
 
@@ -35,10 +36,13 @@ struct Simulate: ParsableCommand {
     var size = VolumeExtent(depth: 10, height: 128, width: 128)
     @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
+    @Option(help: "Who may read the files that are made: owner, group, or umask (whoever the umask lets).")
+    var access = FileAccess.owner
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
+        access.apply()
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let settings = PhantomSettings(
             centers: centers, subjects: subjects, heterogeneity: heterogeneity, seed: seed, depth: size.depth,
@@ -49,7 +53,7 @@ struct Simulate: ParsableCommand {
         }
         let cohorts = try simulator.write(to: out)
         if json {
-            Console.json([
+            try Console.json([
                 "out": .text(out),
                 "centers": .list(
                     cohorts.map { ["center": .text($0.center), "cases": .integer($0.cases.count)] }),
@@ -57,7 +61,7 @@ struct Simulate: ParsableCommand {
             return
         }
         for cohort in cohorts {
-            print(
+            try Console.print(
                 "\(out)/\(cohort.center): \(cohort.cases.count) volumes, \(cohort.vendor) \(cohort.sequence), "
                     + "\(cohort.classes.dropFirst().joined(separator: ", "))")
         }

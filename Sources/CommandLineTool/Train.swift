@@ -42,6 +42,10 @@ struct Train: ParsableCommand {
             "Minutes without a sign of life from a rank, which shows one at every step, until the job is ended with a message that names it; 0: never.",
             valueName: "minutes"))
     var patience = 30.0
+    @Flag(
+        name: .customLong("accept-changed-data"),
+        help: "With --resume: go on although images or labels are not what they were when the run began.")
+    var acceptsChangedData = false
     @Flag(help: "Compare what the ranks are about to do before each collective: finds defects, costs time.")
     var checkCollectives = false
 
@@ -57,6 +61,7 @@ struct Train: ParsableCommand {
     func run() throws {
         var request = arguments.request
         request.initial = initial
+        request.acceptsChangedData = acceptsChangedData
         request.options.maxHours = maxHours
         StopRequest.listen()
         try MPIJob.run { rank in
@@ -66,7 +71,7 @@ struct Train: ParsableCommand {
             rank.communicator.patience = patience > 0 ? 60 * patience : nil
             guard case .stopped(let position) = try training.run() else { return 0 }
             if rank.isRoot {
-                Console.error(
+                Messages.error(
                     "stopped after \(position.description) of \(training.configuration.rounds) rounds, as a signal or the "
                         + "limit of time asked; continue with fedcrld train --resume \(training.folder.path)")
             }

@@ -25,6 +25,8 @@ struct Verify: ParsableCommand {
             "Two runs (their newest checkpoints) or checkpoint folders whose datasets are compared bit by bit.",
             valueName: "path"))
     var compare: [String] = []
+    @Flag(help: "Print one JSON object.")
+    var json = false
 
     func validate() throws {
         guard (path == nil) != compare.isEmpty, compare.isEmpty || compare.count == 2 else {
@@ -38,44 +40,44 @@ struct Verify: ParsableCommand {
 
     private func compare(_ first: String, _ second: String) throws {
         let comparison = try CheckpointComparison(first, second)
-        guard comparison.differences.isEmpty else {
-            for difference in comparison.differences.prefix(20) { print(difference) }
-            if comparison.differences.count > 20 { print("and \(comparison.differences.count - 20) more") }
-            throw ExitCode.failure
+        let differences = comparison.differences
+        if json {
+            try Console.json([
+                "identical": .bool(differences.isEmpty), "compared": .integer(comparison.compared),
+                "differences": .list(differences.map { .text($0) }),
+            ])
+        } else if differences.isEmpty {
+            try Console.print("identical: \(comparison.compared) datasets, bit for bit")
+        } else {
+            let more = differences.count > 20 ? ["and \(differences.count - 20) more"] : []
+            try Console.print((differences.prefix(20) + more).joined(separator: "\n"))
         }
-        print("identical: \(comparison.compared) datasets, bit for bit")
+        if !differences.isEmpty { throw ExitCode.failure }
     }
 
     private func check(_ path: String) throws {
-        let isCheckpoint = FileManager.default.fileExists(atPath: "\(path)/\(Manifest.fileName)")
-        let checkpoint = path.hasSuffix("/") ? String(path.dropLast()) : path
-        let run = RunFolder(
-            isCheckpoint
-                ? ((checkpoint as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path)
-        let folders = isCheckpoint ? [checkpoint] : run.positions.sorted().map { run.checkpoint($0) }
-        guard !folders.isEmpty else {
-            throw FederationError(
-                attempted: "verify", subject: path, reason: "it has no complete checkpoint",
-                remedy: "give the folder of a run or of a checkpoint")
+        let looks = try CheckpointLook.all(path)
+        let damaged = looks.contains { !$0.damages.isEmpty }
+        if json {
+            try Console.json([
+                "sound": .bool(!damaged),
+                "checkpoints": .list(
+                    looks.map { look in
+                        [
+                            "folder": .text(look.folder), "sound": .bool(look.damages.isEmpty),
+                            "files": .integer(look.files), "bytes": .integer(look.bytes),
+                            "damages": .list(look.damages.map { .text($0) }),
+                        ]
+                    }),
+            ])
+        } else {
+            try Console.print(
+                looks.flatMap { look in
+                    let detail = "complete, \(look.files) files, \(look.bytes >> 10) KiB"
+                    return ["\(look.folder): \(look.damages.isEmpty ? detail : "DAMAGED")"]
+                        + look.damages.map { "  \($0)" }
+                }.joined(separator: "\n"))
         }
-        var damaged = 0
-        for folder in folders {
-            let damages: [String]
-            var detail = ""
-            do {
-                let manifest = try Manifest.read(folder: folder)
-                damages = manifest.damages(run: run)
-                let bytes = manifest.files.values.reduce(0) { $0 + $1.size }
-                detail = ", \(manifest.files.count) files, \(bytes >> 10) KiB"
-            } catch {
-                // A job that runs may have removed it meanwhile.
-                guard FileManager.default.fileExists(atPath: folder) else { continue }
-                damages = [error.description]
-            }
-            print("\(folder): \(damages.isEmpty ? "complete\(detail)" : "DAMAGED")")
-            for damage in damages { print("  \(damage)") }
-            if !damages.isEmpty { damaged += 1 }
-        }
-        if damaged > 0 { throw ExitCode.failure }
+        if damaged { throw ExitCode.failure }
     }
 }

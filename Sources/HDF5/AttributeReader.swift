@@ -13,7 +13,7 @@ struct AttributeReader: ~Copyable {
         let type = try Handle(H5Aget_type(attribute), attempt)
         let space = try Handle(H5Aget_space(attribute), attempt)
         let shape = try extent(of: space.identifier, attempt)
-        guard let count = elementCount(of: shape), count <= 1 << 24 else {
+        guard let count = elementCount(of: shape), count <= 1 << 22 else {
             throw attempt.failure("its shape \(shape) is too large", remedy: "check the file with h5dump -A")
         }
         self.attribute = attribute
@@ -23,6 +23,9 @@ struct AttributeReader: ~Copyable {
         self.isScalar = shape.isEmpty
         self.count = count
     }
+
+    /// The most bytes of text that an attribute may have.
+    private static let longestText = 1 << 24
 
     /// The value, converted to the types of this machine.
     func value() throws(HDF5Error) -> HDF5Attribute {
@@ -78,6 +81,11 @@ struct AttributeReader: ~Copyable {
     private func fixedLengthTexts() throws(HDF5Error) -> [String] {
         let length = H5Tget_size(type.identifier)
         guard count > 0, length > 0 else { return [String](repeating: "", count: count) }
+        let (bytesOfAll, overflow) = count.multipliedReportingOverflow(by: length)
+        guard !overflow, bytesOfAll <= Self.longestText else {
+            throw attempt.failure(
+                "it claims \(count) texts of \(length) bytes", remedy: "check the file with h5dump -A")
+        }
         var bytes = [UInt8](repeating: 0, count: count * length)
         try attempt.check(H5Aread(attribute, type.identifier, &bytes))
         let padded = H5Tget_strpad(type.identifier) == H5T_STR_SPACEPAD

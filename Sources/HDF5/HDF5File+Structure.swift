@@ -43,26 +43,39 @@ extension HDF5File {
 
     /// Paths of all datasets in a group and the groups below it, sorted, without leading slash. Soft and external links
     /// are followed.
-    /// - Throws: when a link leads nowhere, or groups nest deeper than 64 (which is a cycle).
+    /// - Throws: when a link leads nowhere, groups nest deeper than 64 (which is a cycle), or there are more than
+    ///   65536 objects (which takes links that lead to one group again and again).
     package func datasets(under path: String = "/") throws(HDF5Error) -> [String] {
         var found: [String] = []
-        try collectDatasets(under: ObjectPath(path).absolute, depth: 0, into: &found)
+        var visits = 0
+        try collectDatasets(under: ObjectPath(path).absolute, depth: 0, &visits, into: &found)
         return found.map { String($0.dropFirst()) }
     }
 
-    private func collectDatasets(under path: String, depth: Int, into found: inout [String]) throws(HDF5Error) {
+    /// The most objects that are listed: a network has some hundreds.
+    private static let maximumVisits = 1 << 16
+
+    private func collectDatasets(
+        under path: String, depth: Int, _ visits: inout Int, into found: inout [String]
+    ) throws(HDF5Error) {
         let attempt = attempt("list", "group", path)
         guard depth <= Self.maximumDepth else {
             throw attempt.failure("groups nest deeper than \(Self.maximumDepth)", remedy: "look for a cycle of links")
         }
         for name in try children(of: path) {
+            visits += 1
+            guard visits <= Self.maximumVisits else {
+                throw attempt.failure(
+                    "it holds more than \(Self.maximumVisits) objects, counted by their paths",
+                    remedy: "look for links that lead to the same groups (h5dump -n)")
+            }
             let child = path == "/" ? "/" + name : path + "/" + name
             let type = try Library.locked { access throws(HDF5Error) in
                 let object = try openObject(child, attempt, access)
                 return H5Iget_type(object.identifier)
             }
             switch type {
-            case H5I_GROUP: try collectDatasets(under: child, depth: depth + 1, into: &found)
+            case H5I_GROUP: try collectDatasets(under: child, depth: depth + 1, &visits, into: &found)
             case H5I_DATASET: found.append(child)
             default: continue
             }

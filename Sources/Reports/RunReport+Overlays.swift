@@ -25,11 +25,11 @@ extension RunReport {
             preconditionFailure("a score is of a case of the cohort")
         }
         let image = try NIfTI.read(cohort.path(of: item.image), frame: item.frame ?? 0)
-        let prediction = try Evaluation.segment(
-            try data.sample(item, of: cohort), state: state, relocalization: relocalization)
+        let (sample, truth) = try data.sample(item, of: cohort)
+        let prediction = try Evaluation.segment(sample, state: state, relocalization: relocalization)
         let mean = score.dice.reduce(0, +) / Double(max(1, score.dice.count))
         return Overlay(
             caption: "\(kind): \(score.name), Dice \(Markup.number(mean, 2))", image: image, prediction: prediction,
-            truth: try data.truth(item, of: cohort))
+            truth: truth)
     }
 }

@@ -45,7 +45,7 @@ package struct RunReport {
     /// The page, complete in itself: no other file and no network.
     package var html: String {
         let round = access.manifest.round
-        let mean = meanDice(scores)
+        let mean = meanDice(scores.map(\.means))
         let cases = scores.reduce(0) { $0 + $1.cases.count }
         return """
             <!doctype html>
@@ -65,11 +65,5 @@ package struct RunReport {
     }
 
     /// Writes the page.
-    package func write(to path: String) throws(ReportsError) {
-        do { try Data(html.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw ReportsError(
-                attempted: "write", subject: path, reason: error.localizedDescription,
-                remedy: "check the folder's permissions and the disk's free space")
-        }
-    }
+    package func write(to path: String) throws(FederationError) { try DurableFile.write(html.utf8, to: path) }
 }

@@ -1,6 +1,7 @@
 """A run that was interrupted, stopped, finished or rolled back goes on exactly: the same bits as without."""
 
 import functools
+import json
 import os
 import re
 import signal
@@ -182,15 +183,28 @@ def _(folder):
     expect_same_bits(out, reference("rounds=3", *LONG))
 
 
-@test("rollback refuses a run that was stopped in the middle of a round")
+@test("a center is rolled back in the middle of a round, too: it begins its part of the round again")
 def _(folder):
-    out = folder / "run"
-    train(data(), out, "rounds=1").succeeded()
-    job = [*resuming(out, "rounds=3"), "--max-hours", "1e-6"]
-    run(*job).ended_with(75)
-    fedcrld("rollback", "--run", out, "--center", centers(data())[0], "--to", 1).failed_with(2, "in the middle of round 2")
-    inspection = fedcrld("inspect", out).succeeded().out
-    expect("checkpoint of round 1 and" in inspection, inspection)
+    first, last = centers(data())[0], centers(data())[-1]
+    base = folder / "base"
+    train(data(), base, "rounds=1").succeeded()
+    for number, center in enumerate((first, last)):
+        # What comes of it is what comes of putting the center back at the round's end, before.
+        wanted = copy(base, folder / f"wanted-{number}")
+        fedcrld("rollback", "--run", wanted, "--center", center, "--to", 1).succeeded()
+        resume(wanted, "rounds=3").succeeded()
+        out = copy(base, folder / f"run-{number}")
+        run(*resuming(out, "rounds=3"), "--max-hours", "1e-6").ended_with(75)
+        (round_, steps), = within(out)
+        expect((round_, steps > 0) == (1, True), f"stopped at {positions(out)}")
+        told = json.loads(
+            fedcrld("rollback", "--run", out, "--center", center, "--to", 1, "--json").succeeded().out)
+        # The first center is the one that had begun; the last had not.
+        expect_equal(told["steps"], 0 if center == first else steps, "steps of the round that are left")
+        expect_equal(told["round"], 1, "the round")
+        expect_sound(out)
+        resume(out, "rounds=3", ranks=3).succeeded()
+        expect_same_bits(out, wanted)
 
 
 @test("SIGTERM stops a run without mpirun, too")

@@ -126,9 +126,11 @@ struct ConfigurationErrorTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let binary = folder.appendingPathComponent("image.nii").path
-        try Data([0xFF, 0xFE, 0x00, 0x80]).write(to: URL(fileURLWithPath: binary))
+        try Data([0xC3, 0x28, 0x00, 0x80, 0x01]).write(to: URL(fileURLWithPath: binary))
         let missing = folder.appendingPathComponent("none.yaml").path
-        for (path, reason) in [(binary, "UTF-8"), (missing, "no such file"), (folder.path, "not a readable file")] {
+        for (path, reason) in [
+            (binary, "not a text file"), (missing, "no such file"), (folder.path, "not a readable file"),
+        ] {
             expectError(Case("", path, reason)) { _ = try Configuration.resolve(file: path) }
         }
     }

@@ -114,15 +114,4 @@ struct ConfigurationOutputTests {
         #expect(help.contains("\nwidth: 8 | 16 | 32\n"))
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 100 })
     }
-
-    @Test(
-        "the edit distance counts insertions, deletions, substitutions and swaps",
-        arguments: [
-            ("", "", 0), ("a", "", 1), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 1),
-            ("rounds", "rounds", 0), ("ronuds", "rounds", 1), ("width", "wdiht", 2),
-        ])
-    func editDistance(_ first: String, _ second: String, _ distance: Int) {
-        #expect(EditDistance.between(first, second) == distance)
-        #expect(EditDistance.between(second, first) == distance)
-    }
 }

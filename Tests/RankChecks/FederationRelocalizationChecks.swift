@@ -1,5 +1,6 @@
 import FedCRLD
 import Federation
+import Foundation
 import MPI
 import NeuralNetwork
 import Tensors
@@ -60,7 +61,7 @@ private func trainAndCompare(_ rank: RankContext, round: Int) throws {
 
 private func exampleStore() -> CenterStore {
     CenterStore(
-        folder: RunFolder("/nonexistent"),
+        folder: RunFolder(FileManager.default.temporaryDirectory.path + "/no-run-\(UUID().uuidString)"),
         networks: Dictionary(uniqueKeysWithValues: ExampleCenter.all.map { ($0.name, ExampleCenter.network) }),
         parts: [.relocalization], placement: .root, seed: ExampleCenter.seed, capacity: ExampleCenter.all.count,
         baseline: nil, disk: DiskQueue(limit: 1 << 20))

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// The threads of a process are chosen once, for all that it does; so each of these tests runs in a process of its own.
@@ -9,12 +10,12 @@ struct ParallelTests {
         await #expect(processExitsWith: .success) {
             for threads in [1, 2, 3, 5] {
                 Parallel.configure(threads: threads)
-                #expect(Parallel.shared.threads == threads)
+                holds(Parallel.shared.threads, equals: threads)
                 for count in [0, 1, 2, 3, 7, 64, 1001] {
                     let runs = UnsafeMutableBufferPointer<Int>.allocate(capacity: count)
                     runs.initialize(repeating: 0)
                     Parallel.shared.loop(count) { runs[$0] += 1 }
-                    #expect(runs.allSatisfy { $0 == 1 }, "\(count) tasks on \(threads) threads")
+                    holds(runs.allSatisfy { $0 == 1 }, "\(count) tasks on \(threads) threads")
                     runs.deallocate()
                 }
             }
@@ -29,7 +30,7 @@ struct ParallelTests {
             values.withUnsafeMutableBufferPointer { values in
                 for _ in 0..<5000 { Parallel.shared.loop(17) { values[$0] += 1 } }
             }
-            #expect(values == [Int](repeating: 5000, count: 17))
+            holds(values, equals: [Int](repeating: 5000, count: 17))
         }
     }
 
@@ -40,7 +41,7 @@ struct ParallelTests {
             for _ in 0..<5 {
                 var values = [0, 0]
                 values.withUnsafeMutableBufferPointer { values in Parallel.shared.loop(2) { values[$0] = 1 } }
-                #expect(values == [1, 1])
+                holds(values, equals: [1, 1])
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
@@ -52,7 +53,7 @@ struct ParallelTests {
             let expected = KernelBits.all()
             for threads in [2, 3] {
                 Parallel.configure(threads: threads)
-                for (kernel, bits) in KernelBits.all() { #expect(bits == expected[kernel], "\(kernel)") }
+                for (kernel, bits) in KernelBits.all() { holds(bits == expected[kernel], "\(kernel)") }
             }
         }
     }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// The pool is the process's, so each of these tests runs in a process of its own.
@@ -9,10 +10,10 @@ struct TensorPoolTests {
         await #expect(processExitsWith: .success) {
             var address: UnsafeMutablePointer<Float>?
             do { address = Tensor(Shape(1, 10, 10, 16)).base }
-            #expect(Tensor(Shape(1, 10, 10, 16)).base == address)
+            holds(Tensor(Shape(1, 10, 10, 16)).base, equals: address)
             let first = Tensor(Shape(1, 10, 10, 16))
             let second = Tensor(Shape(1, 10, 10, 16))
-            #expect(first.base != second.base)
+            holds(first.base != second.base)
         }
     }
 
@@ -31,8 +32,8 @@ struct TensorPoolTests {
             let peak = TensorPool.shared.peakBytes
             TensorPool.shared.resetPeak()
             let second = Set(pass())
-            #expect(TensorPool.shared.peakBytes == peak)
-            #expect(Set(pass()) == second)
+            holds(TensorPool.shared.peakBytes, equals: peak)
+            holds(Set(pass()), equals: second)
         }
     }
 
@@ -49,14 +50,14 @@ struct TensorPoolTests {
         await #expect(processExitsWith: .success) {
             let before = TensorPool.shared.bytesInUse
             TensorPool.shared.resetPeak()
-            #expect(TensorPool.shared.peakBytes == before)
+            holds(TensorPool.shared.peakBytes, equals: before)
             do {
                 let tensors = [Tensor(flat: 1 << 20), Tensor(flat: 1 << 18)]
-                #expect(TensorPool.shared.bytesInUse - before == 5 << 20)
-                #expect(tensors.count == 2)
+                holds(TensorPool.shared.bytesInUse - before, equals: 5 << 20)
+                holds(tensors.count, equals: 2)
             }
-            #expect(TensorPool.shared.bytesInUse == before)
-            #expect(TensorPool.shared.peakBytes - before == 5 << 20)
+            holds(TensorPool.shared.bytesInUse, equals: before)
+            holds(TensorPool.shared.peakBytes - before, equals: 5 << 20)
         }
     }
 
@@ -67,12 +68,12 @@ struct TensorPoolTests {
             do { address = Tensor(flat: 1_300_000).base }
             do {
                 let smaller = Tensor(flat: 1_000_000)
-                #expect(smaller.base == address)
+                holds(smaller.base, equals: address)
                 // A much smaller one takes memory of its own.
-                #expect(Tensor(flat: 300_000).base != address)
+                holds(Tensor(flat: 300_000).base != address)
             }
             let again = Tensor(flat: 1_300_000)
-            #expect(again.base == address)
+            holds(again.base, equals: address)
             again.base.update(repeating: 1, count: again.count)
         }
     }
@@ -86,7 +87,7 @@ struct TensorPoolTests {
             TensorPool.shared.trim()
             let other = Tensor(flat: 5000)
             other.base.update(repeating: 7, count: 5000)
-            #expect(kept.array == values)
+            holds(kept.array, equals: values)
         }
     }
 }

@@ -5,8 +5,13 @@ set -euo pipefail
 # shellcheck disable=SC2034 # for the scripts that source this
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# A script adds to these before install_libraries.
+# A script adds to these before install_libraries: programs, whose packages have their names, and other packages.
 needed_programs=()
+needed_packages=()
+
+# The build records the commit that it is of (see BuildInformation.swift).
+FEDCRLD_COMMIT=${FEDCRLD_COMMIT:-$(git -C "$project" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)}
+export FEDCRLD_COMMIT
 
 note() { printf '%s\n' "$*" >&2; }
 
@@ -32,6 +37,7 @@ missing_packages() {
   local program
   # Programs that the script needs beside: their packages have their names.
   for program in "${needed_programs[@]}"; do command -v "$program" >/dev/null || echo "$program"; done
+  for program in "${needed_packages[@]}"; do dpkg -s "$program" >/dev/null 2>&1 || echo "$program"; done
   if ! command -v pkg-config >/dev/null; then
     printf '%s\n' pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libopenblas-dev zlib1g-dev libpng-dev
     return

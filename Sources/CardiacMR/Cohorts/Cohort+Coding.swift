@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The content of `cohort.json`, as it is written.
@@ -41,7 +42,9 @@ extension Cohort {
         let content: CohortFile
         do {
             _ = try FileStatus.size(ofFile: path)
-            content = try JSONDecoder().decode(CohortFile.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+            let text = Data(try TextFile.read(path).utf8)
+            try refuseUnknownKeys(text, path: path)
+            content = try JSONDecoder().decode(CohortFile.self, from: text)
         } catch let error as CardiacMRError {
             throw error
         } catch let error as DecodingError {
@@ -55,6 +58,31 @@ extension Cohort {
             splits: [
                 .train: content.splits.train, .validation: content.splits.validation, .test: content.splits.test,
             ], cases: content.cases, folder: folder)
+    }
+}
+
+extension Cohort {
+    private static let keys = ["center", "vendor", "sequence", "classes", "labelValues", "splits", "cases"]
+    private static let caseKeys = ["image", "label", "subject", "phase", "spacing", "frame", "labelFrame"]
+
+    /// A key that is misspelt would be ignored, and labels or frames be taken for others.
+    private static func refuseUnknownKeys(_ text: Data, path: String) throws(CardiacMRError) {
+        // What is not JSON at all is for the decoder to describe.
+        guard let root = try? JSONSerialization.jsonObject(with: text) as? [String: Any] else { return }
+        func check(_ object: Any?, _ known: [String], at place: String) throws(CardiacMRError) {
+            guard let object = object as? [String: Any] else { return }
+            for key in object.keys.sorted() where !known.contains(key) {
+                let nearest = EditDistance.nearest(to: key, among: known) ?? known[0]
+                throw .reading(
+                    path, "there is no key \"\(place)\(key)\"; the nearest is \"\(place)\(nearest)\"",
+                    "correct the key, or remove it (keys: \(known.joined(separator: ", ")))")
+            }
+        }
+        try check(root, keys, at: "")
+        try check(root["splits"], Split.allCases.map(\.rawValue), at: "splits.")
+        for (index, item) in ((root["cases"] as? [Any]) ?? []).enumerated() {
+            try check(item, caseKeys, at: "cases[\(index)].")
+        }
     }
 }
 

@@ -21,7 +21,8 @@ extension Cohort {
             throw CardiacMRError(
                 attempted: "load cohorts from", subject: data,
                 reason: FileManager.default.fileExists(atPath: data) ? "it is not a readable folder" : "no such folder",
-                remedy: "make phantoms with `fedcrld simulate --out \(data)` or import a data set")
+                remedy:
+                    "say with --data where the cohorts are, or make some with `fedcrld simulate` or `fedcrld import`")
         }
         var cohorts: [Cohort] = []
         for folder in folders where FileStatus.isFile("\(data)/\(folder)/\(fileName)") {
@@ -35,6 +36,14 @@ extension Cohort {
         cohorts.sort { $0.center < $1.center }
         for (first, second) in zip(cohorts, cohorts.dropFirst()) where first.center == second.center {
             throw second.invalid("center", "\(first.folder) has the same center name \"\(first.center)\"")
+        }
+        // Files are named like centers, and some file systems take "A" and "a" for one name.
+        var names: [String: Cohort] = [:]
+        for cohort in cohorts {
+            if let other = names.updateValue(cohort, forKey: cohort.center.lowercased()) {
+                throw cohort.invalid(
+                    "center", "\"\(cohort.center)\" and \"\(other.center)\" of \(other.folder) differ in case alone")
+            }
         }
         for cohort in cohorts {
             guard !cohort.cases.isEmpty else {
@@ -59,8 +68,15 @@ extension Cohort {
     }
 
     private func validate() throws(CardiacMRError) {
-        guard !center.isEmpty, !center.hasPrefix("."), !center.contains(where: { "/\0\n".contains($0) }) else {
-            throw invalid("center", "\"\(center)\" cannot name a file")
+        guard Self.canNameFiles(center) else {
+            let name = center.unicodeScalars.map { $0.escaped(asASCII: false) }.joined()
+            throw invalid("center", "\"\(name)\" cannot name a file")
+        }
+        guard center.utf8.count <= Self.longestName else {
+            throw invalid(
+                "center",
+                "the name has \(center.utf8.count) bytes; files of checkpoints are named by it, and it may have "
+                    + "\(Self.longestName)")
         }
         guard !center.hasSuffix(".relocalization") else {
             throw invalid("center", "names of checkpoints' files end in .relocalization, so a center's may not")
@@ -72,6 +88,10 @@ extension Cohort {
         if let labelValues {
             guard labelValues.count == classes.count, Self.repeated(labelValues) == nil else {
                 throw invalid("labelValues", "it must hold \(classes.count) different numbers, one for each class")
+            }
+            // Voxels are read as float32, which has no whole numbers beyond.
+            guard labelValues.allSatisfy({ $0.magnitude <= 1 << 24 }) else {
+                throw invalid("labelValues", "numbers beyond ±16777216 cannot be told apart in a label file")
             }
         }
         let subjects = Set(cases.map(\.subject))
@@ -105,6 +125,20 @@ extension Cohort {
                 throw invalid("\(key).\(field)", "frames count from 0")
             }
         }
+    }
+
+    /// The bytes that a center's name may have: the longest file name of 255 less what checkpoints, banks and caches add.
+    package static let longestName = 200
+
+    /// Whether a name has only characters that file names have, and is none of the hidden ones.
+    private static func canNameFiles(_ name: String) -> Bool {
+        !name.isEmpty && !name.hasPrefix(".")
+            && name.unicodeScalars.allSatisfy { scalar in
+                switch scalar.properties.generalCategory {
+                case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: false
+                default: scalar != "/"
+                }
+            }
     }
 
     private static func repeated<Value: Hashable>(_ values: [Value]) -> Value? {

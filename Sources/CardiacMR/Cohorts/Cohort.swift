@@ -40,6 +40,12 @@ package struct Cohort: Equatable, Sendable {
         }
     }
 
+    /// All files of the center: `cohort.json`, images and labels, as paths that can be opened.
+    package var files: [String] {
+        ["\(folder)/\(Self.fileName)"]
+            + cases.flatMap { [$0.image, $0.label] }.flatMap { ImageName.files(of: path(of: $0)) }
+    }
+
     /// A case's file, as a path that can be opened.
     package func path(of file: String) -> String { file.hasPrefix("/") ? file : "\(folder)/\(file)" }
 }

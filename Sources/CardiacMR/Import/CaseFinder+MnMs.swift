@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension CaseFinder {
@@ -45,8 +46,7 @@ extension CaseFinder {
                 continue
             }
             for (phase, column) in phases {
-                // Spreadsheets turn whole numbers to "12.0".
-                guard let number = Double(row[column] ?? ""), let frame = Int(exactly: number), frame >= 0 else {
+                guard let frame = Table.wholeNumber(row[column] ?? ""), frame >= 0 else {
                     note(
                         .missing, "\(subject)-\(phase.rawValue)",
                         "the table's \(phase.rawValue) is \"\(row[column] ?? "")\", no frame")
@@ -107,8 +107,9 @@ extension CaseFinder {
 
     /// The first CSV file that has these columns; those whose name says so are looked at first.
     private func table(_ columns: [String], like name: String) throws(CardiacMRError) -> Table {
-        let files = allFiles().filter { $0.lowercased().hasSuffix(".csv") }
-        let (likely, others) = (files.filter { $0.contains(name) }, files.filter { !$0.contains(name) })
+        let files = allFiles().filter { path in Table.endings.contains { path.lowercased().hasSuffix($0) } }
+        func isLikely(_ path: String) -> Bool { Path.name(of: path).lowercased().contains(name.lowercased()) }
+        let (likely, others) = (files.filter(isLikely), files.filter { !isLikely($0) })
         for file in likely + others {
             guard let table = try? Table(path: file), columns.allSatisfy(table.has) else { continue }
             return table
@@ -119,7 +120,8 @@ extension CaseFinder {
             for column in columns { _ = try table.column(column) }
         }
         throw .reading(
-            source, "there is no CSV file in it with the columns \(columns.joined(separator: ", "))",
+            source,
+            "there is no CSV table (\(Table.endings.joined(separator: ", "))) in it with the columns \(columns.joined(separator: ", "))",
             "put the data set's own table (\(name)….csv) beside its folders")
     }
 
@@ -132,6 +134,6 @@ extension CaseFinder {
     private static func fileName(_ text: String) -> String {
         let whole = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
         let name = whole.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" }
-        return name.isEmpty ? "unknown" : String(name)
+        return name.isEmpty ? "unknown" : String(String(name).prefix(60))
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension CaseFinder {
@@ -7,19 +8,22 @@ extension CaseFinder {
             for folder in folders(part) {
                 for subject in names(in: folder) where subject.hasPrefix("patient") {
                     let place = "\(folder)/\(subject)"
-                    guard let text = FileManager.default.contents(atPath: "\(place)/Info.cfg") else {
-                        note(.missing, subject, "there is no \(place)/Info.cfg")
+                    guard let text = try? TextFile.read("\(place)/Info.cfg") else {
+                        note(.missing, subject, "there is no \(place)/Info.cfg, or it cannot be read")
                         continue
                     }
-                    let info = Self.info(String(decoding: text, as: UTF8.self))
-                    if info["ED"] != nil, info["ED"] == info["ES"] {
-                        note(.contradictory, subject, "ED and ES are the same frame \(info["ED"] ?? ""); left out")
+                    let info = Self.info(text)
+                    let frames = info.mapValues(Table.wholeNumber)
+                    if let first = frames["ed"] ?? nil, first == frames["es"] {
+                        note(.contradictory, subject, "ED and ES are the same frame \(first); left out")
                         continue
                     }
                     for phase in Phase.allCases {
                         let name = "\(subject)-\(phase.rawValue)"
-                        guard let frame = info[phase.rawValue].flatMap({ Int($0) }), frame >= 1 else {
-                            note(.missing, name, "\(place)/Info.cfg does not say the frame of \(phase.rawValue)")
+                        guard let frame = frames[phase.rawValue.lowercased()] ?? nil, frame >= 1 else {
+                            let found = info[phase.rawValue.lowercased()].map { ": it says \"\($0)\"" } ?? ""
+                            note(
+                                .missing, name, "\(place)/Info.cfg does not say the frame of \(phase.rawValue)\(found)")
                             continue
                         }
                         let number = frame < 10 ? "0\(frame)" : String(frame)
@@ -42,12 +46,12 @@ extension CaseFinder {
         }
     }
 
-    /// `key: value` lines.
+    /// `key: value` or `key = value` lines, by their keys in lower case.
     private static func info(_ text: String) -> [String: String] {
         var info: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-            if parts.count == 2 { info[parts[0]] = parts[1] }
+            let parts = line.split(maxSplits: 1) { ":=".contains($0) }.map { $0.trimmingCharacters(in: .whitespaces) }
+            if parts.count == 2 { info[parts[0].lowercased()] = parts[1] }
         }
         return info
     }
@@ -83,11 +87,8 @@ extension CaseFinder {
 
     /// Pairs `NAME_LGE.nii.gz` and `NAME_LGE_manual.nii.gz`, wherever they lie.
     mutating func findMSCMR() {
-        let files = allFiles().filter { $0.hasSuffix(".nii.gz") || $0.hasSuffix(".nii") }
-        func stem(_ path: String) -> String {
-            let name = String(path.split(separator: "/").last ?? "")
-            return name.hasSuffix(".gz") ? String(name.dropLast(7)) : String(name.dropLast(4))
-        }
+        let files = allFiles().filter(ImageName.isImage)
+        func stem(_ path: String) -> String { ImageName.stem(of: Path.name(of: path)) }
         var manual: [String: String] = [:]
         for file in files where stem(file).hasSuffix("_LGE_manual") {
             if let other = manual[stem(file)] {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Looks for a data set's labelled images by its layout's names.
@@ -35,22 +36,29 @@ struct CaseFinder {
         problems.append(.init(kind: kind, subject: subject, detail: detail))
     }
 
-    /// The names in a folder, sorted; none where it is not there.
+    /// The names in a folder, sorted, without hidden ones and what macOS adds; none where it is not there.
     func names(in folder: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter(Self.isOwn).sorted()
     }
 
-    /// Every file below the source, sorted by path.
+    /// Every file below the source, sorted by path, without hidden ones and what macOS adds.
     func allFiles() -> [String] {
         let enumerator = FileManager.default.enumerator(atPath: source)
         var files: [String] = []
-        while let name = enumerator?.nextObject() as? String { files.append("\(source)/\(name)") }
+        while let name = enumerator?.nextObject() as? String {
+            if name.split(separator: "/").allSatisfy({ Self.isOwn(String($0)) }) { files.append("\(source)/\(name)") }
+        }
         return files.sorted()
     }
 
-    /// `path.nii.gz` or `path.nii`, whichever is there.
+    private static func isOwn(_ name: String) -> Bool { !name.hasPrefix(".") && name != "__MACOSX" }
+
+    /// The image of a name without ending, `.nii.gz`, `.nii` or `.hdr` in any case, whichever is there.
     func image(_ path: String) -> String? {
-        [".nii.gz", ".nii"].map { path + $0 }.first(where: FileStatus.isFile)
+        if let usual = [".nii.gz", ".nii"].map({ path + $0 }).first(where: FileStatus.isFile) { return usual }
+        let (folder, name) = (Path.parent(of: path), Path.name(of: path))
+        return names(in: folder).first { ImageName.isImage($0) && ImageName.stem(of: $0) == name }
+            .map { "\(folder)/\($0)" }.flatMap { FileStatus.isFile($0) ? $0 : nil }
     }
 
     /// The folders named so at the source or one or two levels below it: archives differ in what they are unpacked to.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Tensors
 
@@ -70,48 +71,51 @@ package struct DataSetImport {
         }
     }
 
-    /// The spacing of a case that can be used; what cannot is noted.
+    /// The spacing of a case that can be used; what cannot is noted. A case is judged as training judges it.
     private mutating func check(_ item: ImportedCase) -> SIMD3<Double>? {
         let name = "\(item.subject)-\(item.phase.rawValue)"
+        func leaveOut(_ kind: ImportProblem.Kind, _ reason: String) {
+            problems.append(.init(kind: kind, subject: name, detail: "\(reason); left out"))
+        }
         do {
             let image = try NIfTI.header(of: item.image)
             let label = try NIfTI.header(of: item.label)
             for (header, frame, path) in [(image, item.frame, item.image), (label, item.labelFrame, item.label)] {
                 if let frame, !(0..<header.frames).contains(frame) {
-                    problems.append(
-                        .init(
-                            kind: .contradictory, subject: name,
-                            detail:
-                                "\(path) has \(header.frames) frames, not the frame \(frame) (from 0) that the data set "
-                                + "names; left out"))
+                    leaveOut(
+                        .contradictory,
+                        "\(path) has \(header.frames) frames, not the frame \(frame) (from 0) that the data set names")
                     return nil
                 }
             }
-            guard image.grid.size == label.grid.size else {
-                problems.append(
-                    .init(
-                        kind: .contradictory, subject: name,
-                        detail: "the segmentation \(item.label) has another size than its image; left out"))
+            let spacing = image.grid.spacing
+            let probe = Cohort(
+                center: "", vendor: "", sequence: "", classes: dataSet.classes, labelValues: dataSet.labelValues,
+                splits: [:], cases: [], folder: "/")
+            let volumes: CaseVolumes
+            do {
+                volumes = try CaseVolumes(
+                    Case(
+                        image: item.image, label: item.label, subject: item.subject, phase: item.phase,
+                        spacing: spacing, frame: item.frame, labelFrame: item.labelFrame), of: probe)
+            } catch  where error.attempted == "use" {
+                leaveOut(.contradictory, "\(error)")
                 return nil
             }
-            let labels = try NIfTI.read(item.label, frame: item.labelFrame ?? 0)
-            guard labels.voxels.contains(where: { $0 != 0 }) else {
-                problems.append(
-                    .init(
-                        kind: .unlabelled, subject: name, detail: "the segmentation \(item.label) is empty; left out"))
+            guard volumes.labels.labels.contains(where: { $0 != 0 }) else {
+                leaveOut(.unlabelled, "the segmentation \(item.label) is empty")
                 return nil
             }
-            let values = Set(dataSet.labelValues ?? Array(dataSet.classes.indices)).map(Float.init)
-            if let odd = labels.voxels.first(where: { !values.contains($0.rounded()) }) {
-                problems.append(
-                    .init(
-                        kind: .contradictory, subject: name,
-                        detail: "the segmentation \(item.label) holds \(odd), which stands for no class; left out"))
+            guard !volumes.isContradictory else {
+                leaveOut(.contradictory, volumes.warnings.first ?? item.label)
                 return nil
             }
-            return image.grid.spacing
+            for warning in volumes.warnings {
+                problems.append(.init(kind: .odd, subject: name, detail: warning))
+            }
+            return spacing
         } catch {
-            problems.append(.init(kind: .missing, subject: name, detail: "\(error); left out"))
+            leaveOut(.missing, "\(error)")
             return nil
         }
     }
@@ -149,22 +153,25 @@ package struct DataSetImport {
         _ path: String, _ kind: String, _ item: ImportedCase, _ place: String
     ) throws(CardiacMRError) -> String {
         guard reference != .paths else { return path }
-        let ending = path.hasSuffix(".nii.gz") ? ".nii.gz" : ".nii"
+        let ending = ImageName.ending(of: path) ?? ".nii"
         // Both phases of a 4-D image are in one file.
         let name = "\(kind)/\(item.subject)\(item.frame == nil ? "-\(item.phase.rawValue)" : "")\(ending)"
-        let target = "\(place)/\(name)"
-        guard !FileManager.default.fileExists(atPath: target) else { return name }
-        do {
-            try FileManager.default.createDirectory(atPath: "\(place)/\(kind)", withIntermediateDirectories: true)
-            if reference == .links {
-                try FileManager.default.createSymbolicLink(atPath: target, withDestinationPath: path)
-            } else {
-                try FileManager.default.copyItem(
-                    atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path, toPath: target)
+        for (source, target) in zip(ImageName.files(of: path), ImageName.files(of: "\(place)/\(name)"))
+        where !FileManager.default.fileExists(atPath: target) {
+            do {
+                try FileManager.default.createDirectory(atPath: "\(place)/\(kind)", withIntermediateDirectories: true)
+                if reference == .links {
+                    try FileManager.default.createSymbolicLink(atPath: target, withDestinationPath: source)
+                } else {
+                    try FileManager.default.copyItem(
+                        atPath: URL(fileURLWithPath: source).resolvingSymlinksInPath().path, toPath: target)
+                    // A copy takes over who may read; it is as private as what is made beside it.
+                    try FileAccess.restrict(target)
+                }
+            } catch {
+                throw .writing(
+                    target, error.localizedDescription, "check the folder's permissions and the disk's free space")
             }
-        } catch {
-            throw .writing(
-                target, error.localizedDescription, "check the folder's permissions and the disk's free space")
         }
         return name
     }

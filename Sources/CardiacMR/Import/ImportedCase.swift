@@ -12,7 +12,7 @@ struct ImportedCase {
     var frame, labelFrame: Int?
 }
 
-/// Something in a data set that was not imported, or looks wrong.
+/// Something in a data set that was not imported, or that looks wrong.
 package struct ImportProblem: Equatable, Sendable {
     /// What kind of problem.
     package enum Kind: String, Sendable, CaseIterable {
@@ -22,8 +22,10 @@ package struct ImportProblem: Equatable, Sendable {
         case unlabelled
         /// A subject or a case is there twice; the first counts.
         case duplicated
-        /// Two places say different things.
+        /// Two places say different things, or values stand for nothing.
         case contradictory
+        /// It was imported, but looks unusual.
+        case odd
     }
 
     /// What kind of problem.

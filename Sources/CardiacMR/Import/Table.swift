@@ -1,26 +1,41 @@
+import Files
 import Foundation
 
-/// A table of text with named columns: CSV with commas or semicolons, quoted fields, any line ends, a byte order mark.
+/// A table of text with named columns: fields apart by commas, semicolons or tabs, quoted ones, any line ends, any of the
+/// usual encodings, with or without the line `sep=;` that some spreadsheets put first.
 struct Table {
+    /// How names of such files end, in lower case.
+    static let endings = [".csv", ".tsv", ".txt"]
+
     /// Rows by column name, trimmed. A row that is too short has empty fields.
     private(set) var rows: [[String: String]] = []
     /// Column names in lower case.
     private let columns: [String]
     private let path: String
 
-    /// Reads a file; text that is not UTF-8 is taken for Latin-1.
+    /// Reads a file.
     init(path: String) throws(CardiacMRError) {
         _ = try FileStatus.size(ofFile: path)
-        guard let data = FileManager.default.contents(atPath: path) else {
+        let content: String
+        do { content = try TextFile.read(path) } catch {
             throw .reading(path, "it cannot be read", "check the file's permissions")
         }
-        var text = String(data: data, encoding: .utf8) ?? String(decoding: data.map { UInt16($0) }, as: UTF16.self)
-        if text.hasPrefix("\u{FEFF}") { text.removeFirst() }
-        let header = text.prefix { $0 != "\n" && $0 != "\r\n" && $0 != "\r" }
-        let separator: Character = header.count(where: { $0 == ";" }) > header.count(where: { $0 == "," }) ? ";" : ","
+        self.path = path
+        var text = Substring(content)
+        func isEnd(_ character: Character) -> Bool { ["\n", "\r\n", "\r"].contains(character) }
+        func firstLine() -> Substring { text.prefix { !isEnd($0) } }
+        var stated: Character?
+        if firstLine().lowercased().hasPrefix("sep=") {
+            stated = firstLine().dropFirst(4).first
+            text = text.dropFirst(firstLine().count).drop(while: isEnd)
+        }
+        let header = firstLine()
+        let separator: Character =
+            stated
+            ?? [",", ";", "\t"].max { a, b in header.count(where: { $0 == a }) < header.count(where: { $0 == b }) }
+            ?? ","
         var lines = Self.split(text, separator)
         guard !lines.isEmpty else { throw .reading(path, "it is empty", "give the data set's table") }
-        self.path = path
         columns = lines.removeFirst().map { $0.lowercased() }
         rows = lines.filter { $0 != [""] }.map { line in
             var row: [String: String] = [:]
@@ -42,7 +57,10 @@ struct Table {
     /// Whether there is such a column.
     func has(_ name: String) -> Bool { columns.contains(name.lowercased()) }
 
-    private static func split(_ text: String, _ separator: Character) -> [[String]] {
+    /// A field as a whole number; spreadsheets turn these to "12.0".
+    static func wholeNumber(_ field: String) -> Int? { Int(field) ?? Double(field).flatMap { Int(exactly: $0) } }
+
+    private static func split(_ text: Substring, _ separator: Character) -> [[String]] {
         var lines: [[String]] = []
         var line: [String] = []
         var field = ""

@@ -41,7 +41,7 @@ extension NIfTI {
                 path, "voxel \(volume.grid.voxel(at: index)) is \(voxels[index]), which \(encoding) cannot hold",
                 "scale the image or write float32")
         }
-        try write(volume.grid, encoding.dataType, to: path) { chunk, bytes in
+        try write(volume.grid, nil, encoding.dataType, to: path) { chunk, bytes in
             switch encoding {
             case .float32: for voxel in voxels[chunk] { bytes.append(littleEndian: voxel.bitPattern) }
             case .int16: for voxel in voxels[chunk] { bytes.append(littleEndian: Int16(voxel.rounded())) }
@@ -51,18 +51,24 @@ extension NIfTI {
     }
 
     /// Writes a segmentation as uint8, otherwise like an image.
-    package static func write(_ volume: LabelVolume, to path: String) throws(CardiacMRError) {
-        try write(volume.grid, .uint8, to: path) { chunk, bytes in bytes += volume.labels[chunk] }
+    /// - Parameter geometry: the image's own header fields, which are copied as they are.
+    package static func write(
+        _ volume: LabelVolume, geometry: NIfTIGeometry? = nil, to path: String
+    ) throws(CardiacMRError) {
+        try write(volume.grid, geometry, .uint8, to: path) { chunk, bytes in bytes += volume.labels[chunk] }
     }
 
     /// Writes the segmentations of an image's frames as one 4-D image.
     /// - Parameters:
     ///   - frames: of one grid, at least one.
     ///   - interval: from a frame to the next, in seconds.
-    package static func write(_ frames: [LabelVolume], interval: Double, to path: String) throws(CardiacMRError) {
+    ///   - geometry: the image's own header fields, which are copied as they are.
+    package static func write(
+        _ frames: [LabelVolume], interval: Double, geometry: NIfTIGeometry? = nil, to path: String
+    ) throws(CardiacMRError) {
         guard let grid = frames.first?.grid else { preconditionFailure("an image has at least one frame") }
         precondition(frames.allSatisfy { $0.grid == grid }, "frames of one grid")
-        try write(grid, .uint8, frames: frames.count, interval: interval, to: path) { chunk, bytes in
+        try write(grid, geometry, .uint8, frames: frames.count, interval: interval, to: path) { chunk, bytes in
             // Chunks may go beyond a frame's end.
             var place = chunk.lowerBound
             while place < chunk.upperBound {
@@ -75,7 +81,8 @@ extension NIfTI {
     }
 
     private static func write(
-        _ grid: Grid, _ dataType: NIfTIDataType, frames: Int = 1, interval: Double = 0, to path: String,
+        _ grid: Grid, _ geometry: NIfTIGeometry?, _ dataType: NIfTIDataType, frames: Int = 1, interval: Double = 0,
+        to path: String,
         _ append: (_ voxels: Range<Int>, _ bytes: inout [UInt8]) -> Void
     ) throws(CardiacMRError) {
         guard max(grid.size.max(), frames) <= Int(Int16.max) else {
@@ -83,14 +90,14 @@ extension NIfTI {
         }
         let partial = "\(path).partial-\(getpid())"
         // Level 3: noise hardly shrinks further, and level 6 takes twice the time. "T": plain.
-        guard let file = gzopen(partial, path.hasSuffix(".gz") ? "wb3" : "wbT") else {
+        guard let file = gzopen(partial, ImageName.isCompressed(path) ? "wb3" : "wbT") else {
             throw .writing(path, String(cString: strerror(errno)), "check that the folder exists and is writable")
         }
         var good = true
         func put(_ bytes: [UInt8]) {
             good = good && gzwrite(file, bytes, UInt32(bytes.count)) == Int32(bytes.count)
         }
-        put(headerBytes(grid, dataType, frames: frames, interval: interval))
+        put(headerBytes(grid.size, geometry ?? NIfTIGeometry(grid), dataType, frames: frames, interval: interval))
         let chunk = 1 << 18
         var bytes: [UInt8] = []
         bytes.reserveCapacity(chunk * dataType.bytes)
@@ -109,7 +116,7 @@ extension NIfTI {
 
     /// 348 bytes of header and 4 that say "no extension".
     private static func headerBytes(
-        _ grid: Grid, _ dataType: NIfTIDataType, frames: Int, interval: Double
+        _ size: SIMD3<Int>, _ geometry: NIfTIGeometry, _ dataType: NIfTIDataType, frames: Int, interval: Double
     ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 352)
         func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
@@ -119,9 +126,8 @@ extension NIfTI {
         }
         func put(_ value: Double, at offset: Int) { put(Float(value).bitPattern, at: offset) }
         let layout = NIfTILayout.version1
-        let affine = grid.affine
         put(Int32(348), at: 0)
-        let dimensions = [frames > 1 ? 4 : 3, grid.size.x, grid.size.y, grid.size.z, frames, 1, 1, 1]
+        let dimensions = [frames > 1 ? 4 : 3, size.x, size.y, size.z, frames, 1, 1, 1]
         for (index, size) in dimensions.enumerated() {
             put(Int16(size), at: layout.dim + 2 * index)
         }
@@ -129,27 +135,18 @@ extension NIfTI {
         put(Int16(8 * dataType.bytes), at: 72)
         put(352.0, at: layout.dataOffset)
         put(1.0, at: layout.slope)
-        // Millimeters, and seconds where there is a time.
-        bytes[layout.units] = frames > 1 ? 2 + 8 : 2
+        // Seconds where there is a time.
+        bytes[layout.units] = geometry.lengthUnit + (frames > 1 ? 8 : 0)
         put(frames > 1 ? interval : 0, at: layout.pixdim + 16)
+        put(geometry.handedness, at: layout.pixdim)
+        put(Int16(clamping: geometry.qformCode), at: layout.qformCode)
+        put(Int16(clamping: geometry.sformCode), at: layout.sformCode)
         for axis in 0..<3 {
-            put(grid.spacing[axis], at: layout.pixdim + 4 * (axis + 1))
-            put(affine.x[axis], at: layout.sform + 16 * axis)
-            put(affine.y[axis], at: layout.sform + 16 * axis + 4)
-            put(affine.z[axis], at: layout.sform + 16 * axis + 8)
-            put(affine.origin[axis], at: layout.sform + 16 * axis + 12)
+            put(geometry.spacing[axis], at: layout.pixdim + 4 * (axis + 1))
+            put(geometry.quaternion[axis], at: layout.quaternion + 4 * axis)
+            put(geometry.qoffset[axis], at: layout.qoffset + 4 * axis)
         }
-        put(Int16(1), at: layout.sformCode)
-        if let (quaternion, factor) = affine.quaternion(spacing: grid.spacing) {
-            put(Int16(1), at: layout.qformCode)
-            put(factor, at: layout.pixdim)
-            for axis in 0..<3 {
-                put(quaternion[axis], at: layout.quaternion + 4 * axis)
-                put(affine.origin[axis], at: layout.qoffset + 4 * axis)
-            }
-        } else {
-            put(1.0, at: layout.pixdim)
-        }
+        for (index, value) in geometry.sform.enumerated() { put(value, at: layout.sform + 4 * index) }
         bytes.replaceSubrange(layout.magic..<layout.magic + 4, with: Array("n+1".utf8) + [0])
         return bytes
     }

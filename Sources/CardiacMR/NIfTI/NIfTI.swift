@@ -70,11 +70,8 @@ package enum NIfTI {
         bytes.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(buffer)) }
     }
 
-    /// `.img` beside `.hdr`, `.img.gz` beside `.hdr.gz`.
     private static func imagePath(ofHeader path: String) throws(CardiacMRError) -> String {
-        for (header, image) in [(".hdr", ".img"), (".hdr.gz", ".img.gz")] where path.hasSuffix(header) {
-            return path.dropLast(header.count) + image
-        }
+        if let voxels = ImageName.voxels(ofHeader: path) { return voxels }
         throw .reading(
             path, "its voxels are in a separate .img file, and its name does not end in .hdr",
             "name the pair NAME.hdr and NAME.img")

@@ -56,7 +56,10 @@ extension NIfTIHeader {
             default: 1
             }
         frameInterval = interval.isFinite && interval > 0 ? interval * second : 0
-        grid = try Self.grid(header, layout, size, invalid)
+        geometry = NIfTIGeometry(header, layout)
+        grid = try Self.grid(geometry, size, invalid)
+        // An axis of one voxel may lack a size, which programs that read a copy of the field would stumble over.
+        for axis in 0..<3 where geometry.spacing[axis] == 0 { geometry.spacing[axis] = 1 }
         dataOffset = try Self.dataOffset(header, layout, isPair: isPair, invalid)
 
         let slope = layout.real(header, layout.slope)
@@ -77,8 +80,9 @@ extension NIfTIHeader {
         var dimensions = [Int](repeating: 1, count: 7)
         for index in 0..<count {
             let dimension = layout.dimension(header, index + 1)
-            guard dimension >= 1 else { throw invalid("dimension \(index + 1) is \(dimension)") }
-            dimensions[index] = dimension
+            guard dimension >= 0 else { throw invalid("dimension \(index + 1) is \(dimension)") }
+            // Some writers leave 0 for an axis that is not there.
+            dimensions[index] = max(1, dimension)
         }
         guard dimensions[4...].allSatisfy({ $0 == 1 }) else {
             throw invalid("it has several values per voxel (dimensions \(dimensions[..<count]))")
@@ -105,54 +109,25 @@ extension NIfTIHeader {
     }
 
     private static func grid(
-        _ header: HeaderBytes, _ layout: NIfTILayout, _ size: SIMD3<Int>, _ invalid: (String) -> CardiacMRError
+        _ geometry: NIfTIGeometry, _ size: SIMD3<Int>, _ invalid: (String) -> CardiacMRError
     ) throws(CardiacMRError) -> Grid {
-        // Lengths are in mm unless the units say meters (1) or micrometers (3).
-        let unit: Double =
-            switch header.bytes[layout.units] & 7 {
-            case 1: 1000
-            case 3: 0.001
-            default: 1
-            }
-        func triple(_ offset: Int, _ first: Int = 0) -> SIMD3<Double> {
-            [
-                layout.real(header, offset, first), layout.real(header, offset, first + 1),
-                layout.real(header, offset, first + 2),
-            ]
+        var spacing = SIMD3<Double>(abs(geometry.spacing.x), abs(geometry.spacing.y), abs(geometry.spacing.z))
+        for axis in 0..<3 where spacing[axis] == 0 {
+            guard size[axis] == 1 else { throw invalid("it gives no voxel size along axis \(axis + 1)") }
+            spacing[axis] = 1
         }
-        var spacing = triple(layout.pixdim, 1)
-        spacing = [abs(spacing.x), abs(spacing.y), abs(spacing.z)]
-
-        var affine: Affine?
-        if layout.code(header, layout.sformCode) > 0 {
-            let rows = (0..<3).map { row in (0..<4).map { layout.real(header, layout.sform, 4 * row + $0) } }
-            func column(_ index: Int) -> SIMD3<Double> { [rows[0][index], rows[1][index], rows[2][index]] }
-            let sform = Affine(x: column(0), y: column(1), z: column(2), origin: column(3))
-            guard sform.isFinite else { throw invalid("its sform holds numbers that are not finite") }
-            affine = sform
+        var affine = Affine(spacing: spacing)
+        if geometry.sformCode > 0 {
+            affine = geometry.sformAffine
+        } else if geometry.qformCode > 0 {
+            affine = geometry.qformAffine
         }
-        for axis in 0..<3 where !(spacing[axis].isFinite && spacing[axis] > 0) {
-            let length = affine?.columnLengths[axis] ?? 0
-            guard length > 0 || size[axis] == 1 else {
-                throw invalid("the voxel size along axis \(axis + 1) is \(spacing[axis])")
-            }
-            spacing[axis] = length > 0 ? length : 1
-        }
-        if affine == nil, layout.code(header, layout.qformCode) > 0 {
-            let rotation = triple(layout.quaternion)
-            let qform = Affine(
-                quaternion: rotation.x, rotation.y, rotation.z,
-                factor: layout.real(header, layout.pixdim, 0) < 0 ? -1 : 1, spacing: spacing,
-                origin: triple(layout.qoffset))
-            guard qform.isFinite else { throw invalid("its qform holds numbers that are not finite") }
-            affine = qform
-        }
-        var result = affine ?? Affine(spacing: spacing)
+        let unit = geometry.millimeters
         if unit != 1 {
-            result = Affine(
-                x: result.x * unit, y: result.y * unit, z: result.z * unit, origin: result.origin * unit)
+            affine = Affine(
+                x: affine.x * unit, y: affine.y * unit, z: affine.z * unit, origin: affine.origin * unit)
             spacing *= unit
         }
-        return Grid(size: size, spacing: spacing, affine: result)
+        return Grid(size: size, spacing: spacing, affine: affine, isPlaced: geometry.isPlaced)
     }
 }

@@ -9,6 +9,8 @@ package struct NIfTIHeader: Equatable, Sendable {
     package var dataType: NIfTIDataType
     /// Size, spacing in mm and affine (sform, else qform, else spacing alone) of every frame.
     package var grid: Grid
+    /// The fields that say where the voxels are, as they are stored.
+    package var geometry: NIfTIGeometry
     /// Number of frames of a 4-D image, 1 for 3-D.
     package var frames: Int
     /// From a frame to the next, in seconds; 0 where the file does not say.

@@ -45,6 +45,14 @@ package struct Affine: Equatable, Sendable {
         [x, y, z, origin].allSatisfy { $0.x.isFinite && $0.y.isFinite && $0.z.isFinite }
     }
 
+    /// Whether it is finite and maps a volume to a volume, not to a plane, a line or a point.
+    package var isInvertible: Bool {
+        let lengths = columnLengths
+        guard isFinite, lengths.min() > 0, lengths.max().isFinite else { return false }
+        // The volume that the directions span: 1 for right angles.
+        return abs((Self.cross(x / lengths.x, y / lengths.y) * (z / lengths.z)).sum()) > 1e-6
+    }
+
     /// The lengths of the three axes in mm: what the spacing is when a file does not say.
     package var columnLengths: SIMD3<Double> { [Self.length(x), Self.length(y), Self.length(z)] }
 
@@ -76,19 +84,6 @@ package struct Affine: Equatable, Sendable {
                     columns[best.column][best.row] >= 0 ? 1 : 0]
         }
         return letters.joined()
-    }
-
-    /// The largest distance in mm between where two affines put the corners of a grid of `size` voxels.
-    package func largestDistance(to other: Affine, over size: SIMD3<Int>) -> Double {
-        var largest = 0.0
-        for corner in 0..<8 {
-            let voxel: SIMD3<Double> = [
-                corner & 1 == 0 ? 0 : Double(size.x - 1), corner & 2 == 0 ? 0 : Double(size.y - 1),
-                corner & 4 == 0 ? 0 : Double(size.z - 1),
-            ]
-            largest = max(largest, Self.length(position(of: voxel) - other.position(of: voxel)))
-        }
-        return largest
     }
 
     static func length(_ vector: SIMD3<Double>) -> Double { (vector * vector).sum().squareRoot() }

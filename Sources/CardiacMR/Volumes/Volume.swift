@@ -6,11 +6,14 @@ package struct Grid: Equatable, Sendable {
     package var spacing: SIMD3<Double>
     /// Where the voxels are.
     package var affine: Affine
+    /// Whether that is known; where not, the affine is of axes that begin at the origin.
+    package var isPlaced: Bool
 
-    package init(size: SIMD3<Int>, spacing: SIMD3<Double>, affine: Affine) {
+    package init(size: SIMD3<Int>, spacing: SIMD3<Double>, affine: Affine, isPlaced: Bool = true) {
         self.size = size
         self.spacing = spacing
         self.affine = affine
+        self.isPlaced = isPlaced
     }
 
     /// Number of voxels.

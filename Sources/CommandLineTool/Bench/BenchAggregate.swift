@@ -68,7 +68,7 @@ struct BenchAggregate: ParsableCommand {
                 seconds.whole.append(try time { try model.aggregate(&exact, rank.communicator) })
                 exact[.client]?.reset()
             }
-            if rank.isRoot { report(seconds, bytes: 8 * count, ranks: rank.size) }
+            if rank.isRoot { try report(seconds, bytes: 8 * count, ranks: rank.size) }
             return 0
         }
     }
@@ -81,13 +81,13 @@ struct BenchAggregate: ParsableCommand {
         var center: [Double] = []
     }
 
-    private func report(_ seconds: Seconds, bytes: Int, ranks: Int) {
+    private func report(_ seconds: Seconds, bytes: Int, ranks: Int) throws {
         // The first warms up.
         let best = { (values: [Double]) in values.dropFirst().min() ?? 0 }
         let (plain, sum, whole) = (best(seconds.plain), best(seconds.sum), best(seconds.whole))
         let center = best(seconds.center)
         guard !json else {
-            return Console.json([
+            return try Console.json([
                 "ranks": .integer(ranks), "bytes": .integer(bytes), "plain_seconds": .number(plain),
                 "sum_seconds": .number(sum), "aggregate_seconds": .number(whole), "center_seconds": .number(center),
                 "sum_ratio": .number(sum / plain), "aggregate_ratio": .number(whole / plain),
@@ -96,7 +96,7 @@ struct BenchAggregate: ParsableCommand {
         func line(_ name: String, _ seconds: Double) -> String {
             String(format: "%@ %6.1f ms, %.2f of the call", name, 1e3 * seconds, seconds / plain)
         }
-        print(
+        try Console.print(
             """
             \(ranks) ranks, \(String(format: "%.1f", Double(bytes) / 0x1p20)) MiB, best of \(repeats)
             \(line("one MPI_Reduce", plain))

@@ -48,7 +48,7 @@ struct BenchAttention: ParsableCommand {
         let product = 2 * Double(shape.positions * shape.positions * shape.channels) * 1e-9
         let matrix = Double(4 * shape.positions * shape.positions) / 1_048_576
         if json {
-            Console.json([
+            try Console.json([
                 "positions": .integer(shape.positions), "channels": .integer(shape.channels),
                 "threads": .integer(Parallel.shared.threads), "forward_seconds": .number(forward),
                 "backward_seconds": .number(backward), "forward_gflops": .number(2 * product / forward),
@@ -56,7 +56,7 @@ struct BenchAttention: ParsableCommand {
                 "score_matrix_mib": .number(matrix),
             ])
         } else {
-            print(
+            try Console.print(
                 String(
                     format: """
                         %d positions, %d channels, %d threads

@@ -31,24 +31,24 @@ struct BenchCheckpoint: ParsableCommand {
             let figures = try run.figures(
                 centers: centers, subjects: subjects, size: size, preset: preset,
                 settings: ["rounds=\(rounds)", "evaluate_every=0", "checkpoint.every=1"] + options.settings)
-            if let figures { report(figures, ranks: rank.size) }
+            if let figures { try report(figures, ranks: rank.size) }
             return 0
         }
     }
 
-    private func report(_ figures: BenchRun.Figures, ranks: Int) {
+    private func report(_ figures: BenchRun.Figures, ranks: Int) throws {
         let round = median(figures.roundSeconds)
         let seconds = median(figures.checkpoints.map(\.seconds))
         let bytes = figures.checkpoints.last?.bytes ?? 0
         guard !options.json else {
-            return Console.json([
+            return try Console.json([
                 "preset": .text(preset), "centers": .integer(centers), "ranks": .integer(ranks),
                 "round_seconds": .number(round), "wait_share": .number(figures.checkpointShare),
                 "checkpoint_seconds": .number(seconds), "checkpoint_bytes": .integer(bytes),
                 "peak_mib": .list(figures.memory.map { .integer($0) }),
             ])
         }
-        print(
+        try Console.print(
             """
             \(preset) preset, \(centers) centers on \(ranks) rank\(ranks == 1 ? "" : "s"): a round takes \
             \(String(format: "%.1f", round)) s

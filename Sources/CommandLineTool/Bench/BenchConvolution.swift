@@ -73,12 +73,12 @@ struct BenchConvolution: ParsableCommand {
             }
         }
         if json {
-            Console.json([
+            try Console.json([
                 "base_width": .integer(network.width), "size": .text(network.size.description),
                 "threads": .integer(Parallel.shared.threads), "convolutions": .list(rows),
             ])
         } else {
-            print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+            try Console.print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
         }
     }
 

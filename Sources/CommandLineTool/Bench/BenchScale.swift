@@ -45,15 +45,15 @@ struct BenchScale: ParsableCommand {
                     settings: settings)
                 if let figures { rows.append((count, figures)) }
             }
-            if rank.isRoot { report(rows, ranks: rank.size) }
+            if rank.isRoot { try report(rows, ranks: rank.size) }
             return 0
         }
     }
 
-    private func report(_ rows: [(centers: Int, figures: BenchRun.Figures)], ranks: Int) {
+    private func report(_ rows: [(centers: Int, figures: BenchRun.Figures)], ranks: Int) throws {
         let client = { (figures: BenchRun.Figures) in figures.memory.dropFirst(ranks > 1 ? 1 : 0).max() ?? 0 }
         guard !options.json else {
-            return Console.json([
+            return try Console.json([
                 "ranks": .integer(ranks), "participants": .integer(participants),
                 "runs": .list(
                     rows.map {
@@ -75,6 +75,6 @@ struct BenchScale: ParsableCommand {
                 String(row.figures.memory[0]), String(client(row.figures)),
             ])
         }
-        print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+        try Console.print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
     }
 }

@@ -45,15 +45,15 @@ struct BenchStep: ParsableCommand {
                 "blas": .text("\(LinearAlgebraLibrary.configuration), \(LinearAlgebraLibrary.core)"),
             ]
             if let profile { object["profile"] = profile.json }
-            Console.json(.object(object))
+            try Console.json(.object(object))
         } else {
-            print(
+            try Console.print(
                 """
                 width \(network.width), \(network.size), \(workload.parameters) parameters, \
                 \(Parallel.shared.threads) threads
                 step \(String(format: "%.3f", best)) s (best of \(steps)), peak \(peak) MiB
                 """)
-            if let profile { print("\n" + profile.text, terminator: "") }
+            if let profile { try Console.print("\n" + profile.text, terminator: "") }
         }
     }
 }

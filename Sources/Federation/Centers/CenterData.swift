@@ -6,9 +6,14 @@ package final class CenterData {
     private let cache: SampleCache?
     private let capacity: Int
     private let warn: @Sendable (String) -> Void
-    private var upcoming: (center: String, samples: Ahead<Result<[Sample], CardiacMRError>>)?
+    private var upcoming: (center: String, samples: Pending)?
     private var training: [(center: String, samples: [Sample])] = []
     private var warned: Set<String> = []
+
+    private typealias Pending = Ahead<Result<[Sample], CardiacMRError>>
+
+    /// Called now and then while a caller waits for samples: slow storage is no reason for silence.
+    package var whileWaiting: () -> Void = {}
 
     /// - Parameters:
     ///   - configuration: how volumes are prepared.
@@ -35,7 +40,8 @@ package final class CenterData {
         if training.count >= capacity { training.removeFirst() }
         let reading = upcoming.flatMap { $0.center == cohort.center ? $0.samples : nil }
         upcoming = nil
-        let samples = if let reading { try reading.value().get() } else { try prepare(cohort)() }
+        let pending = reading ?? prepare(cohort, isAlone: true)
+        let samples = try pending.value(whileWaiting: whileWaiting).get()
         for sample in samples { tell(sample.warnings) }
         training.append((cohort.center, samples))
         return samples
@@ -46,40 +52,39 @@ package final class CenterData {
         guard upcoming?.center != cohort.center, !training.contains(where: { $0.center == cohort.center }) else {
             return
         }
-        let prepare = prepare(cohort)
-        upcoming = (
-            cohort.center,
-            Ahead { Result { () throws(CardiacMRError) in try prepare() } }
-        )
+        upcoming = (cohort.center, prepare(cohort, isAlone: false))
     }
 
-    /// The preparation of a center's training samples, for any thread.
-    private func prepare(_ cohort: Cohort) -> @Sendable () throws(CardiacMRError) -> [Sample] {
+    /// Prepares a center's training samples on another thread.
+    private func prepare(_ cohort: Cohort, isAlone: Bool) -> Pending {
         let (preprocessing, cache) = (preprocessing, cache)
-        return { () throws(CardiacMRError) in
-            func prepare() throws(CardiacMRError) -> [Sample] {
-                var samples: [Sample] = []
-                for item in cohort.cases(in: .train) { samples.append(try preprocessing.sample(of: item, in: cohort)) }
-                return samples
+        return Ahead(isAlone: isAlone) {
+            Result { () throws(CardiacMRError) in
+                func prepare() throws(CardiacMRError) -> [Sample] {
+                    var samples: [Sample] = []
+                    for item in cohort.cases(in: .train) {
+                        samples.append(try preprocessing.sample(of: item, in: cohort))
+                    }
+                    return samples
+                }
+                guard let cache else { return try prepare() }
+                return try cache.samples(cohort, prepare: prepare)
             }
-            guard let cache else { return try prepare() }
-            return try cache.samples(cohort, prepare: prepare)
         }
     }
 
-    private func tell(_ warnings: [String]) {
+    /// Says what is odd, once.
+    package func tell(_ warnings: [String]) {
         for warning in warnings where warned.insert(warning).inserted { warn(warning) }
     }
 
-    /// A case's segmentation on its own grid.
-    package func truth(_ item: Case, of cohort: Cohort) throws(CardiacMRError) -> LabelVolume {
-        try preprocessing.truth(of: item, in: cohort)
-    }
-
-    /// One case.
-    package func sample(_ item: Case, of cohort: Cohort) throws(CardiacMRError) -> Sample {
-        let sample = try preprocessing.sample(of: item, in: cohort)
+    /// One case as the network takes it, and its segmentation on the image's own grid.
+    package func sample(
+        _ item: Case, of cohort: Cohort
+    ) throws(CardiacMRError) -> (sample: Sample, truth: LabelVolume) {
+        let volumes = try CaseVolumes(item, of: cohort)
+        let sample = preprocessing.sample(of: volumes, item, in: cohort)
         tell(sample.warnings)
-        return sample
+        return (sample, volumes.labels)
     }
 }

@@ -24,7 +24,7 @@ package final class CenterStore {
     /// Centers in memory that are not as their files are.
     private var changed: Set<String> = []
     private var places: [String: RestingPlace] = [:]
-    private var upcoming: (center: String, state: DiskQueue.Reading<CenterState>)?
+    private var upcoming: (center: String, state: DiskQueue.Pending<CenterState>)?
 
     /// - Parameters:
     ///   - folder: the run's.
@@ -64,7 +64,7 @@ package final class CenterStore {
         }
         let reading = upcoming.flatMap { $0.center == center ? $0.state : nil } ?? read(center)
         upcoming = nil
-        let state = try reading.value().get()
+        let state = try reading.value(whileWaiting: disk.whileWaiting).get()
         resident.append(state)
         return state
     }
@@ -84,7 +84,7 @@ package final class CenterStore {
     /// Calls `body` with the state of a center, which stays where it is.
     package func withState<Result>(of center: String, _ body: (CenterState) throws -> Result) throws -> Result {
         if let state = resident.first(where: { $0.name == center }) { return try body(state) }
-        return try body(try read(center).value().get())
+        return try body(try read(center).value(whileWaiting: disk.whileWaiting).get())
     }
 
     /// The round in which a center was last trained; 0 before the first.
@@ -115,14 +115,17 @@ package final class CenterStore {
     }
 
     /// Takes over a center from another rank, which has released it.
+    ///
+    /// Its file is looked for when it is read, and compared with that round.
     /// - Parameter trainedRound: the round in which it was last trained.
     package func adopt(_ center: String, trainedRound: Int) {
         guard trainedRound > 0 else { return }
         let path = workingFile(center)
-        guard FileManager.default.fileExists(atPath: path) else { return }
+        // Where it was not trained since the run began here, its state is in the checkpoint, which every rank can see.
+        if places[center]?.trainedRound == trainedRound, !FileManager.default.fileExists(atPath: path) { return }
         places[center] = RestingPlace(
             path: path, trainedRound: trainedRound,
-            bank: RunFolder.bank(center: center, round: trainedRound, part: snapshotPart))
+            bank: RunFolder.bank(center: center, round: trainedRound, part: snapshotPart), isMoved: true)
         // Another rank wrote it: what is known of an earlier file of this name is void.
         let fingerprints = fingerprints
         disk.submit { fingerprints.forget(path) }
@@ -151,7 +154,9 @@ package final class CenterStore {
         for center in centers {
             let name = Manifest.file(of: center, part: snapshotPart)
             if changed.contains(center) || places[center]?.isShareable == false {
-                let state = try resident.first { $0.name == center } ?? read(center).value().get()
+                let state =
+                    try resident.first { $0.name == center }
+                    ?? read(center).value(whileWaiting: disk.whileWaiting).get()
                 if state.steps > 0 {
                     try stageUnderWay(state, name, draft)
                     continue
@@ -225,7 +230,7 @@ package final class CenterStore {
         }
     }
 
-    private func read(_ center: String) -> DiskQueue.Reading<CenterState> {
+    private func read(_ center: String) -> DiskQueue.Pending<CenterState> {
         guard let network = networks[center] else { preconditionFailure("\(center) is not one of this store's") }
         let (parts, seed, place, folder) = (parts, seed, places[center], folder)
         return disk.read {

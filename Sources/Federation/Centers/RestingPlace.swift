@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import Synchronization
 
@@ -11,15 +12,34 @@ struct RestingPlace: Sendable {
     var bank: String
     /// Whether a checkpoint can hold the file as it is.
     var isShareable = true
+    /// Whether another rank wrote it: network file systems show a file of another machine a little later.
+    var isMoved = false
     /// Checksums that a manifest tells, by path.
     var known: [String: DurableFile.Fingerprint] = [:]
 
-    /// Reads the state.
+    /// Reads the state. Where another rank wrote it, again for some seconds where that fails or gives the state of another
+    /// round.
     /// - Parameter run: the run's folder.
     func read(into state: CenterState, run: RunFolder) throws {
+        for attempt in 1... {
+            do { return try readOnce(into: state, run: run) } catch {
+                guard isMoved, attempt < 5 else { throw error }
+                sleep(UInt32(attempt))
+            }
+        }
+    }
+
+    private func readOnce(into state: CenterState, run: RunFolder) throws {
         let file = try HDF5File.open(at: path)
         try StateFile.check(file, network: state.network)
         state.trainedRound = try file.attribute("trained_round", of: "info")
+        guard state.trainedRound == trainedRound else {
+            throw FederationError(
+                attempted: "read the state of", subject: "center \(state.name) from \(path)",
+                reason:
+                    "it is of round \(state.trainedRound), and the center was last trained in round \(trainedRound)",
+                remedy: "look at the file system that the ranks share, and resume from the last checkpoint")
+        }
         state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
         for (_, bank) in state.orderedParts { try StateFile.read(bank, .training, from: file) }
         let snapshot = try HDF5File.open(at: "\(run.path)/\(bank)")

@@ -51,9 +51,8 @@ package struct CheckpointComparison {
     private static func open(_ path: String) throws -> Side {
         let path = path.hasSuffix("/") ? String(path.dropLast()) : path
         if FileManager.default.fileExists(atPath: "\(path)/\(Manifest.fileName)") {
-            let run = ((path as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent
             return Side(
-                folder: RunFolder(run.isEmpty ? "." : run), manifest: try Manifest.read(folder: path), path: path)
+                folder: RunFolder(ofCheckpoint: path), manifest: try Manifest.read(folder: path), path: path)
         }
         let run = try RunAccess(path, inRound: true)
         return Side(folder: run.folder, manifest: run.manifest, path: run.folder.checkpoint(run.manifest.position))

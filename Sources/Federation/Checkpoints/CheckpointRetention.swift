@@ -13,8 +13,14 @@ package struct CheckpointRetention {
     }
 
     /// Prunes after `newest` has become complete. Those in the middle of a round have had their use then.
+    ///
+    /// This is tidying: what cannot be removed now, because somebody reads it on a network file system for example, is tried
+    /// again the next time. Where a checkpoint that stays cannot be read, nothing is removed, because nobody knows what it
+    /// needs.
     /// - Parameter pinned: one that stays, because states rest in it.
-    package func prune(newest: Manifest, pinned: RunPosition? = nil) throws(FederationError) {
+    /// - Returns: what could not be done, a sentence each.
+    @discardableResult
+    package func prune(newest: Manifest, pinned: RunPosition? = nil) -> [String] {
         let policy = configuration.checkpoint
         let positions = folder.positions
         let ends = positions.filter { $0.steps == 0 }
@@ -22,37 +28,52 @@ package struct CheckpointRetention {
         if policy.keepEvery > 0 { kept.formUnion(ends.filter { $0.round % policy.keepEvery == 0 }) }
         kept.insert(newest.position)
         if let pinned { kept.insert(pinned) }
-        for position in positions where !kept.contains(position) {
-            try remove(position)
-        }
         var needed: Set<String> = Set(newest.files.keys)
-        for position in kept where position != newest.position {
-            if let manifest = try? Manifest.read(folder: folder.checkpoint(position)) {
-                needed.formUnion(manifest.files.keys)
+        for position in kept.sorted() where position != newest.position && positions.contains(position) {
+            do { needed.formUnion(try Manifest.read(folder: folder.checkpoint(position)).files.keys) } catch {
+                return ["nothing is pruned, because a checkpoint that stays cannot be read: \(error)"]
             }
+        }
+        var problems: [String] = []
+        func tidy(_ work: () throws(FederationError) -> Void) {
+            do { try work() } catch { problems.append("\(error); it is tried again after the next checkpoint") }
+        }
+        for position in positions where !kept.contains(position) {
+            tidy { () throws(FederationError) in try remove(position) }
+        }
+        for name in names(folder.checkpoints) where name.hasSuffix(Self.removedSuffix) {
+            tidy { () throws(FederationError) in try DurableFile.remove("\(folder.checkpoints)/\(name)") }
         }
         // Of centers that were not trained since the oldest of these, nothing has become superfluous.
         let window = (policy.keep + 2) * policy.every
         for (center, round) in newest.banks where round > newest.round - window {
-            try prune(bank: center, needed: needed)
+            tidy { () throws(FederationError) in try prune(bank: center, needed: needed) }
         }
+        for name in names(folder.data) where !needed.contains("data/\(name)") && !name.hasSuffix(".partial") {
+            tidy { () throws(FederationError) in try DurableFile.remove("\(folder.data)/\(name)") }
+        }
+        return problems
     }
 
     /// Removes what lies after a checkpoint, and what was half written: the rest of a run that is continued from an
     /// earlier one. Later checkpoints, which are damaged, stay as `NAME.damaged`: under their own name they would count as
     /// the newest.
-    package func discard(after checkpoint: Manifest) throws(FederationError) {
+    /// - Parameter warn: told what could not be removed; it does no harm.
+    package func discard(after checkpoint: Manifest, warn: (String) -> Void) throws(FederationError) {
         let position = checkpoint.position
+        func tidy(_ path: String) {
+            do { try DurableFile.remove(path) } catch { warn("\(error)") }
+        }
         for center in names(folder.banks) {
             for snapshot in names("\(folder.banks)/\(center)") {
                 let isLater = Self.round(ofSnapshot: snapshot).map { $0 > position.round } ?? false
                 let isNeeded = checkpoint.files["banks/\(center)/\(snapshot)"] != nil
                 guard isLater && !isNeeded || snapshot.hasSuffix(".h5.partial") else { continue }
-                try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
+                tidy("\(folder.banks)/\(center)/\(snapshot)")
             }
         }
         for name in names(folder.checkpoints) where name.hasSuffix(".partial") || name.hasSuffix(Self.removedSuffix) {
-            try DurableFile.remove("\(folder.checkpoints)/\(name)")
+            tidy("\(folder.checkpoints)/\(name)")
         }
         for later in folder.positions where later > position {
             let aside = folder.checkpoint(later) + ".damaged"
@@ -60,7 +81,7 @@ package struct CheckpointRetention {
             try DurableFile.rename(folder.checkpoint(later), to: aside)
         }
         try DurableFile.write((position.name + "\n").utf8, to: folder.latest)
-        try DurableFile.remove(folder.working)
+        tidy(folder.working)
     }
 
     /// Removes a checkpoint: first its name, so that a crash leaves none that is there in part.
@@ -71,7 +92,7 @@ package struct CheckpointRetention {
         try DurableFile.remove(aside)
     }
 
-    private static let removedSuffix = ".removed"
+    static let removedSuffix = ".removed"
 
     private func prune(bank center: String, needed: Set<String>) throws(FederationError) {
         let snapshots = names("\(folder.banks)/\(center)")

@@ -17,6 +17,9 @@ package final class CheckpointWriter {
     private let model: GlobalModel
     /// A checkpoint that stays while the run goes on: states rest in it.
     private let pinned: RunPosition?
+    /// On the root, the right to write into the run, and what every checkpoint names beside the states.
+    private let lease: RunLease?
+    private let dataFiles: [String: DurableFile.Fingerprint]
 
     /// A checkpoint on its way.
     private struct Underway {
@@ -24,7 +27,7 @@ package final class CheckpointWriter {
         let position: RunPosition
         let start = monotonicSeconds()
         var isReported = false
-        var publication: DiskQueue.Reading<Manifest>?
+        var publication: DiskQueue.Pending<Publication>?
     }
     private var underway: Underway?
     /// The newest checkpoint that is complete or under way; the same on all ranks.
@@ -34,12 +37,21 @@ package final class CheckpointWriter {
     /// What ranks have told the root, by position.
     private var reports: [RunPosition: [Int: CheckpointDraft.Report]] = [:]
 
+    /// What the disk queue tells of a checkpoint that it has made visible.
+    private struct Publication {
+        let manifest: Manifest
+        /// What of older checkpoints could not be removed.
+        let problems: [String]
+    }
+
     /// A checkpoint that has become complete.
     package struct Published {
         /// Its list of contents.
         package let manifest: Manifest
         /// Seconds from its beginning.
         package let seconds: Double
+        /// What of older checkpoints could not be removed, which does no harm.
+        package let problems: [String]
     }
     /// On the root: called on the main thread for each checkpoint that has become complete.
     package var published: (Published) -> Void = { _ in }
@@ -48,10 +60,15 @@ package final class CheckpointWriter {
     ///   - store: the centers that this rank computes for.
     ///   - relocalizations: on the root with root placement, their relocalization.
     ///   - pinned: the checkpoint that the run continued from.
+    ///   - lease: on the root, the right to write into the run; it is looked at before each publication.
+    ///   - dataFiles: on the root, the files that say what the centers' data was, as a manifest lists them.
     package init(
         _ rank: RankContext, folder: RunFolder, configuration: Configuration, disk: DiskQueue, store: CenterStore,
-        relocalizations: CenterStore?, model: GlobalModel, pinned: RunPosition? = nil
+        relocalizations: CenterStore?, model: GlobalModel, pinned: RunPosition? = nil, lease: RunLease? = nil,
+        dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) {
+        self.lease = lease
+        self.dataFiles = dataFiles
         self.rank = rank
         self.folder = folder
         self.configuration = configuration
@@ -114,8 +131,11 @@ package final class CheckpointWriter {
             guard publication.isReady else { return }
             underway = nil
             // A failure is the disk queue's, which all ranks hear of.
-            guard let manifest = try? publication.value().get() else { return }
-            published(Published(manifest: manifest, seconds: monotonicSeconds() - current.start))
+            guard let publication = try? publication.value().get() else { return }
+            published(
+                Published(
+                    manifest: publication.manifest, seconds: monotonicSeconds() - current.start,
+                    problems: publication.problems))
         } else if let all = reports[current.position], all.count == rank.size {
             reports[current.position] = nil
             underway?.publication = publish(all.values.reduce(into: CheckpointDraft.Report()) { $0.merge($1) }, current)
@@ -166,20 +186,23 @@ package final class CheckpointWriter {
     }
 
     /// The root makes the checkpoint visible.
-    private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Reading<Manifest> {
+    private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Pending<Publication> {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
             placement: configuration.crl.placement.rawValue,
-            banks: report.banks, progress: report.progress, files: report.files)
+            banks: report.banks, progress: report.progress, files: report.files.merging(dataFiles) { $1 },
+            build: .current)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
-        return disk.write {
+        return disk.write { [lease] in
+            // A job that was suspended may be taken for dead, and another go on with the run.
+            try lease?.confirm()
             try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
             try DurableFile.synchronize(partial)
             // Where a damaged checkpoint has the name, it gives way.
             try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)
             try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
-            try CheckpointRetention(folder, configuration).prune(newest: manifest, pinned: pinned)
-            return manifest
+            let problems = CheckpointRetention(folder, configuration).prune(newest: manifest, pinned: pinned)
+            return Publication(manifest: manifest, problems: problems)
         }
     }
 

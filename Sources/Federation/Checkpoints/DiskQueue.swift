@@ -24,7 +24,10 @@ package final class DiskQueue: @unchecked Sendable {
     package var stagedBytes: Int { condition.withLock { staged } }
 
     /// Something that is being read or written.
-    typealias Reading<Value> = Ahead<Result<Value, any Error>>
+    typealias Pending<Value> = Ahead<Result<Value, any Error>>
+
+    /// Called now and then while a caller waits for room or for the queue's end: a slow disk is no reason for silence.
+    package var whileWaiting: () -> Void = {}
 
     /// Queues work that writes.
     /// - Parameter bytes: what it holds in memory until it is done. Waits for room.
@@ -33,9 +36,9 @@ package final class DiskQueue: @unchecked Sendable {
     }
 
     /// Queues work that writes and has a result. A failure is the queue's, too.
-    func write<Value>(staging bytes: Int = 0, _ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
+    func write<Value>(staging bytes: Int = 0, _ work: @escaping @Sendable () throws -> Value) -> Pending<Value> {
+        wait { staged == 0 || bytes == 0 || staged + bytes <= limit }
         condition.withLock {
-            while staged > 0, bytes > 0, staged + bytes > limit { condition.wait() }
             staged += bytes
             pending += 1
         }
@@ -52,7 +55,7 @@ package final class DiskQueue: @unchecked Sendable {
     }
 
     /// Queues work that reads what was written before. Its result, or its error, is the caller's.
-    func read<Value>(_ work: @escaping @Sendable () throws -> Value) -> Reading<Value> {
+    func read<Value>(_ work: @escaping @Sendable () throws -> Value) -> Pending<Value> {
         condition.withLock { pending += 1 }
         return Ahead(on: queue) { [self] in
             defer { finish(0, nil) }
@@ -61,8 +64,19 @@ package final class DiskQueue: @unchecked Sendable {
     }
 
     /// Waits until nothing is to be done any more.
-    package func drain() {
-        condition.withLock { while pending > 0 { condition.wait() } }
+    package func drain() { wait { pending == 0 } }
+
+    /// Waits, on the thread that submits, until `isDone`.
+    private func wait(until isDone: () -> Bool) {
+        while true {
+            let done = condition.withLock {
+                if isDone() { return true }
+                _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1))
+                return isDone()
+            }
+            if done { return }
+            whileWaiting()
+        }
     }
 
     private func finish(_ bytes: Int, _ error: FederationError?) {
@@ -76,14 +90,14 @@ package final class DiskQueue: @unchecked Sendable {
 }
 
 /// An HDF5 file that was laid out in memory and is to be written as a whole, by any thread.
-final class StagedFile: @unchecked Sendable {
+package final class StagedFile: @unchecked Sendable {
     private let file: HDF5File
     private let path: String
     /// Bytes in memory.
     let size: Int
 
     /// Lays out a file for `path`.
-    init(_ path: String, _ fill: (borrowing HDF5File) throws -> Void) throws {
+    package init(_ path: String, _ fill: (borrowing HDF5File) throws -> Void) throws {
         self.path = path
         let file = try HDF5File.createInMemory(path)
         try fill(file)
@@ -92,7 +106,11 @@ final class StagedFile: @unchecked Sendable {
     }
 
     /// Writes the file, flushed to the disk, in place of what was there.
-    func write() throws -> DurableFile.Fingerprint {
-        try file.withImage { bytes throws(FederationError) in try DurableFile.write(bytes, to: path) }
+    /// - Parameter isShared: whether other processes may write it at the same time.
+    @discardableResult
+    package func write(isShared: Bool = false) throws -> DurableFile.Fingerprint {
+        try file.withImage { bytes throws(FederationError) in
+            try DurableFile.write(bytes, to: path, isShared: isShared)
+        }
     }
 }

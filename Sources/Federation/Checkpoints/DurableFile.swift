@@ -1,4 +1,5 @@
 internal import CZlib
+import Files
 import Foundation
 
 /// Files that survive a crash: written beside their place, flushed to the disk, then renamed.
@@ -21,12 +22,13 @@ package enum DurableFile {
     }
 
     /// Writes a whole file and replaces what was there in one step. Returns its size and checksum.
+    /// - Parameter isShared: whether other processes may write a file of this name at the same time.
     @discardableResult
     package static func write(
-        _ bytes: UnsafeRawBufferPointer, to path: String
+        _ bytes: UnsafeRawBufferPointer, to path: String, isShared: Bool = false
     ) throws(FederationError) -> Fingerprint {
-        let temporary = path + ".partial"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let temporary = path + (isShared ? ".\(UUID().uuidString)" : "") + ".partial"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure("write", path) }
         func give(up code: Int32 = errno) -> FederationError {
             close(descriptor)
@@ -38,6 +40,7 @@ package enum DurableFile {
         while position < bytes.count {
             let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<min(bytes.count, position + largestPiece)])
             let written = Foundation.write(descriptor, piece.baseAddress, piece.count)
+            if written < 0, errno == EINTR { continue }
             guard written >= 0 else { throw give(up: errno) }
             checksum = crc32_z(checksum, piece.baseAddress?.assumingMemoryBound(to: UInt8.self), written)
             position += written
@@ -59,7 +62,7 @@ package enum DurableFile {
     /// Renames a file or folder and makes the new name durable.
     package static func rename(_ old: String, to new: String) throws(FederationError) {
         guard Foundation.rename(old, new) == 0 else { throw failure("rename to", new) }
-        try synchronize((new as NSString).deletingLastPathComponent)
+        try synchronize(Path.parent(of: new))
     }
 
     /// Puts a folder in another's place. Until it is there, the other exists as `old.replaced`: after a crash between the
@@ -85,7 +88,7 @@ package enum DurableFile {
 
     /// Flushes a file, or a folder's entries, to the disk.
     package static func synchronize(_ path: String) throws(FederationError) {
-        let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("flush", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure("flush", path) }
@@ -93,15 +96,51 @@ package enum DurableFile {
 
     /// Size and checksum of a file.
     package static func fingerprint(_ path: String) throws(FederationError) -> Fingerprint {
+        do { return try readFingerprint(path) } catch { throw failure("read", path, code: error.code) }
+    }
+
+    /// What a look at a file that was written before shows.
+    package enum Condition: Codable, Sendable, Equatable {
+        /// It is as it was written.
+        case sound
+        /// There is none.
+        case missing
+        /// It is another: a sentence without its subject.
+        case damaged(String)
+        /// It cannot be read now, which tells nothing about it.
+        case unreadable(String)
+    }
+
+    /// Compares a file with what was written. What cannot be read is tried again: network file systems have passing moments.
+    package static func condition(of path: String, wanted: Fingerprint) -> Condition {
+        for attempt in 1... {
+            do {
+                let found = try readFingerprint(path)
+                if found.size != wanted.size { return .damaged("has \(found.size) bytes instead of \(wanted.size)") }
+                guard found == wanted else {
+                    return .damaged("is damaged: its checksum is \(found.crc32) instead of \(wanted.crc32)")
+                }
+                return .sound
+            } catch {
+                if error.code == ENOENT { return .missing }
+                guard attempt < 3 else { return .unreadable(error.description) }
+                sleep(1)
+            }
+        }
+        return .missing
+    }
+
+    private static func readFingerprint(_ path: String) throws(SystemFailure) -> Fingerprint {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("read", path) }
+        guard descriptor >= 0 else { throw SystemFailure() }
         defer { close(descriptor) }
         var size = 0
         var checksum = crc32_z(0, nil, 0)
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = read(descriptor, &buffer, buffer.count)
-            guard count >= 0 else { throw failure("read", path) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw SystemFailure() }
             if count == 0 { break }
             checksum = crc32_z(checksum, buffer, count)
             size += count
@@ -131,14 +170,14 @@ package enum DurableFile {
     package static func makeFolder(_ path: String) throws(FederationError) {
         var missing: [String] = []
         var folder = path
-        while !folder.isEmpty, folder != "/", !FileManager.default.fileExists(atPath: folder) {
+        while folder != "/", folder != ".", !FileManager.default.fileExists(atPath: folder) {
             missing.append(folder)
-            folder = (folder as NSString).deletingLastPathComponent
+            folder = Path.parent(of: folder)
         }
         do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
             throw failure("make the folder", path, error: error)
         }
-        for folder in missing { try synchronize((folder as NSString).deletingLastPathComponent) }
+        for folder in missing { try synchronize(Path.parent(of: folder)) }
     }
 
     /// Removes a file or a folder with all it holds; fine where there is none.
@@ -158,11 +197,11 @@ package enum DurableFile {
             while let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }
             if cause.domain == NSPOSIXErrorDomain { code = Int32(cause.code) }
         }
+        let cause = SystemFailure(code: code)
         let remedy =
-            code == ENOSPC || code == EDQUOT
+            cause.isLackOfSpace
             ? "free space on that disk and resume: complete checkpoints are untouched"
             : "check that the folder exists and may be written"
-        return FederationError(
-            attempted: attempted, subject: path, reason: String(cString: strerror(code)).lowercased(), remedy: remedy)
+        return FederationError(attempted: attempted, subject: path, reason: cause.description, remedy: remedy)
     }
 }

@@ -19,6 +19,8 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
     package var files: [String: DurableFile.Fingerprint]
+    /// The build that wrote it; nil in those of earlier programs.
+    package var build: BuildInformation?
     /// The CRC-32 of this file's own bytes, with zeros in its place.
     private var checksum: String? = unknownChecksum
 
@@ -26,8 +28,9 @@ package struct Manifest: Codable, Sendable, Equatable {
     package init(
         formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
         placement: String, banks: [String: Int], progress: RoundProgress? = nil,
-        files: [String: DurableFile.Fingerprint]
+        files: [String: DurableFile.Fingerprint], build: BuildInformation? = nil
     ) {
+        self.build = build
         self.formatVersion = formatVersion
         self.program = program
         self.round = round
@@ -117,14 +120,21 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// Reads the manifest of a checkpoint's folder.
     package static func read(folder: String) throws(FederationError) -> Manifest {
         let path = "\(folder)/\(fileName)"
-        func unusable(_ reason: String) -> FederationError {
-            FederationError(
-                attempted: "read", subject: path, reason: reason, remedy: "use another checkpoint of the run")
-        }
         let text: Data
         do { text = try Data(contentsOf: URL(filePath: path)) } catch {
             let exists = FileManager.default.fileExists(atPath: path)
-            throw unusable(exists ? "it cannot be read" : "there is no such file")
+            throw FederationError(
+                attempted: "read", subject: path, reason: exists ? "it cannot be read" : "there is no such file",
+                remedy: "use another checkpoint of the run")
+        }
+        return try decode(text, path: path)
+    }
+
+    /// The manifest of a text, which is checked.
+    static func decode(_ text: Data, path: String) throws(FederationError) -> Manifest {
+        func unusable(_ reason: String) -> FederationError {
+            FederationError(
+                attempted: "read", subject: path, reason: reason, remedy: "use another checkpoint of the run")
         }
         if let refusal = refusal(of: text, at: path) { throw refusal }
         // The first format had no checksum.
@@ -142,23 +152,22 @@ package struct Manifest: Codable, Sendable, Equatable {
     }
 
     /// What is wrong with the files, one sentence each; nothing where all are as they were written.
-    /// - Parameter share: check every `count`-th file from `index`, for ranks that divide the work.
-    package func damages(run: RunFolder, share: (index: Int, count: Int) = (0, 1)) -> [String] {
-        var damages: [String] = []
-        for (position, item) in files.sorted(by: { $0.key < $1.key }).enumerated()
-        where position % share.count == share.index {
-            let path = "\(run.path)/\(item.key)"
-            do {
-                let found = try DurableFile.fingerprint(path)
-                if found.size != item.value.size {
-                    damages.append("\(path) has \(found.size) bytes instead of \(item.value.size)")
-                } else if found != item.value {
-                    damages.append("\(path) is damaged: its checksum is \(found.crc32) instead of \(item.value.crc32)")
-                }
-            } catch {
-                damages.append(FileManager.default.fileExists(atPath: path) ? error.description : "\(path) is missing")
-            }
+    package func damages(run: RunFolder) -> [String] {
+        files.sorted { $0.key < $1.key }.compactMap { name, wanted in
+            let path = "\(run.path)/\(name)"
+            return DurableFile.condition(of: path, wanted: wanted).complaint(of: path)
         }
-        return damages
+    }
+}
+
+extension DurableFile.Condition {
+    /// What is wrong with a file, as a sentence; nil where nothing is.
+    func complaint(of path: String) -> String? {
+        switch self {
+        case .sound: nil
+        case .missing: "\(path) is missing"
+        case .damaged(let how): "\(path) \(how)"
+        case .unreadable(let why): "\(path) cannot be read: \(why)"
+        }
     }
 }

@@ -4,7 +4,8 @@ import HDF5
 /// Puts a center back to an earlier round of its momentum bank's history.
 ///
 /// The newest checkpoint gets a new version in which the center's network and bank both are the snapshot, and its
-/// optimizers start anew: their moments belong to the steps that are taken back. All other centers stay as they are.
+/// optimizers start anew: their moments belong to the steps that are taken back. All other centers stay as they are. Where
+/// the run was stopped in the middle of a round, the center begins its part of that round again.
 package struct Rollback {
     private let run: RunAccess
     private let lease: RunLease
@@ -15,13 +16,8 @@ package struct Rollback {
         if !FileManager.default.fileExists(atPath: RunFolder(path).configuration) { _ = try RunAccess(path) }
         lease = try RunLease(RunFolder(path))
         try DurableFile.undoReplacements(in: RunFolder(path).checkpoints)
-        run = try RunAccess(path)
-        if let newest = run.folder.positions.first, newest > run.manifest.position {
-            throw FederationError(
-                kind: .configuration, attempted: "put a center back in", subject: path,
-                reason: "the run was stopped in the middle of round \(newest.round + 1)",
-                remedy: "resume it and let it end that round first")
-        }
+        run = try RunAccess(path, inRound: true)
+        run.configuration.access.apply()
     }
 
     /// The rounds that a center can be put back to, newest first.
@@ -31,8 +27,9 @@ package struct Rollback {
             .compactMap(CheckpointRetention.round(ofSnapshot:)).sorted(by: >)
     }
 
-    /// Puts `center` back to `round`. Returns the round of the checkpoint that was rewritten.
-    package func apply(center: String, to round: Int) throws -> Int {
+    /// Puts `center` back to `round`. Returns the position of the new version of the checkpoint, which has fewer steps than
+    /// before where the center had made some of a round.
+    package func apply(center: String, to round: Int) throws -> RunPosition {
         guard rounds(of: center).contains(round) else {
             let known = rounds(of: center).map(String.init).joined(separator: ", ")
             throw FederationError(
@@ -53,33 +50,35 @@ package struct Rollback {
         return try replace(state, trainedRound: round)
     }
 
-    private func replace(_ state: CenterState, trainedRound: Int) throws -> Int {
-        let number = run.manifest.round
-        let position = run.manifest.position
-        let (complete, partial) = (run.folder.checkpoint(position), run.folder.partialCheckpoint(position))
+    private func replace(_ state: CenterState, trainedRound: Int) throws -> RunPosition {
+        var manifest = run.manifest
+        let old = manifest.position
+        manifest.progress?.centers[state.name] = nil
+        if manifest.progress?.steps == 0 { manifest.progress = nil }
+        let new = manifest.position
+        let (complete, partial) = (run.folder.checkpoint(old), run.folder.partialCheckpoint(new))
         try DurableFile.remove(partial)
         try DurableFile.makeFolder(partial + "/centers")
-        var manifest = run.manifest
-        for part in CenterState.Part.allCases { manifest.files[manifest.file(of: state.name, part: part)] = nil }
-        let prefix = "checkpoints/\(position.name)/"
-        for name in manifest.files.keys where name.hasPrefix(prefix) {
-            let name = name.dropFirst(prefix.count)
+        let (oldPrefix, newPrefix) = ("checkpoints/\(old.name)/", "checkpoints/\(new.name)/")
+        let own = CenterState.Part.allCases.map { Manifest.file(of: state.name, part: $0) }
+        for (path, fingerprint) in manifest.files where path.hasPrefix(oldPrefix) {
+            let name = String(path.dropFirst(oldPrefix.count))
+            manifest.files[path] = nil
+            guard !own.contains(name) else { continue }
             try DurableFile.share("\(complete)/\(name)", as: "\(partial)/\(name)")
+            manifest.files[newPrefix + name] = fingerprint
         }
 
-        let path = "\(partial)/\(Manifest.file(of: state.name))"
-        let file = try HDF5File.create(at: path)
-        try StateFile.write(
-            .init(
-                kind: "center", round: number, seed: run.configuration.seed, network: state.network, center: state.name),
-            to: file)
-        try file.setAttribute("trained_round", of: "info", to: trainedRound)
-        for (_, bank) in state.orderedParts { try StateFile.write(bank, .training, to: file) }
-        try file.close()
-        try DurableFile.synchronize(path)
-
+        let file = try StagedFile("\(partial)/\(Manifest.file(of: state.name))") { file in
+            try StateFile.write(
+                .init(
+                    kind: "center", round: manifest.round, seed: run.configuration.seed, network: state.network,
+                    center: state.name), to: file)
+            try file.setAttribute("trained_round", of: "info", to: trainedRound)
+            for (_, bank) in state.orderedParts { try StateFile.write(bank, .training, to: file) }
+        }
         manifest.banks[state.name] = trainedRound
-        manifest.files[manifest.file(of: state.name)] = try DurableFile.fingerprint(path)
+        manifest.files[manifest.file(of: state.name)] = try file.write()
         for file in manifest.files.keys where file.hasPrefix("banks/\(state.name)/") { manifest.files[file] = nil }
         for part in CenterState.Part.allCases {
             let bank = RunFolder.bank(center: state.name, round: trainedRound, part: part)
@@ -89,7 +88,13 @@ package struct Rollback {
         try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
         try DurableFile.synchronize(partial + "/centers")
         try DurableFile.synchronize(partial)
-        try DurableFile.replaceFolder(complete, by: partial)
-        return number
+        try DurableFile.replaceFolder(run.folder.checkpoint(new), by: partial)
+        if new != old {
+            // Until it is gone, the old one is the newest, and nothing has been put back.
+            try DurableFile.rename(complete, to: complete + CheckpointRetention.removedSuffix)
+            try DurableFile.remove(complete + CheckpointRetention.removedSuffix)
+        }
+        try DurableFile.write((new.name + "\n").utf8, to: run.folder.latest)
+        return new
     }
 }

@@ -12,6 +12,39 @@ package struct RunAccess {
     /// The checkpoint.
     package let manifest: Manifest
 
+    /// Reads from a run at a round's end, or at its newest complete checkpoint.
+    ///
+    /// A job that trains meanwhile removes checkpoints: where the one that was chosen by its being the newest is gone
+    /// before `body` has read what it needs, `body` is called again with the one that is the newest then.
+    /// - Parameter body: must not leave anything behind where it throws.
+    package static func reading<Result>(
+        _ path: String, round: Int? = nil, inRound: Bool = false, _ body: (RunAccess) throws -> Result
+    ) throws -> Result {
+        for attempt in 1... {
+            var opened: RunAccess?
+            do {
+                let access = try RunAccess(path, round: round, inRound: inRound)
+                opened = access
+                return try body(access)
+            } catch {
+                let wasRemoved = opened.map { !$0.isThere } ?? (error as? FederationError)?.isOfMissingManifest ?? false
+                guard round == nil, wasRemoved else { throw error }
+                guard attempt < 10 else {
+                    throw FederationError(
+                        attempted: "read the run", subject: path,
+                        reason: "a job trains in it, and removes its checkpoints before they can be read",
+                        remedy: "keep more of them (resume with --set checkpoint.keep=3), or wait for the job's end")
+                }
+            }
+        }
+        preconditionFailure("a loop without end")
+    }
+
+    /// Whether the checkpoint is still there.
+    private var isThere: Bool {
+        FileManager.default.fileExists(atPath: "\(folder.checkpoint(manifest.position))/\(Manifest.fileName)")
+    }
+
     /// Opens a run at a round's end, or at its newest complete checkpoint.
     /// - Parameter inRound: whether that may be one in the middle of a round.
     package init(_ path: String, round: Int? = nil, inRound: Bool = false) throws(FederationError) {
@@ -30,6 +63,21 @@ package struct RunAccess {
             throw Self.unreadable(path, "it has no checkpoint of round \(chosen.round)", "choose one of \(known)")
         }
         manifest = try Manifest.read(folder: folder.checkpoint(chosen))
+    }
+
+    /// The files that are read of the run: its configuration and the checkpoint's.
+    package var files: [String] {
+        [folder.configuration, folder.metrics, "\(folder.checkpoint(manifest.position))/\(Manifest.fileName)"]
+            + manifest.files.keys.map { "\(folder.path)/\($0)" }
+    }
+
+    /// The cohorts of the run's data, and what the run's settings ask of whoever shows something of them.
+    /// - Parameter data: the folder to take in place of the one that the run was trained on.
+    package func cohorts(data: String? = nil) throws -> [Cohort] {
+        configuration.access.apply()
+        let cohorts = try Cohort.loadAll(data: data ?? configuration.data ?? "")
+        if configuration.discreet { Messages.conceal(cohorts) }
+        return cohorts
     }
 
     /// The configuration of a run, whatever its checkpoints are.
@@ -75,7 +123,7 @@ package struct RunAccess {
             return try file.attribute("classes", of: "info")
         }
         if let known { return known }
-        let cohort = try Cohort.loadAll(data: configuration.data ?? "").first { $0.center == center }
+        let cohort = try cohorts().first { $0.center == center }
         guard let cohort else {
             throw Self.unreadable(
                 folder.path, "center \(center) was not trained yet and has no folder in \(configuration.data ?? "")",
@@ -93,5 +141,12 @@ package struct RunAccess {
     private static func unreadable(_ subject: String, _ reason: String, _ remedy: String) -> FederationError {
         FederationError(
             kind: .configuration, attempted: "read the run", subject: subject, reason: reason, remedy: remedy)
+    }
+}
+
+extension FederationError {
+    /// Whether a checkpoint vanished between its being listed and its being read.
+    fileprivate var isOfMissingManifest: Bool {
+        subject.hasSuffix("/" + Manifest.fileName) && !FileManager.default.fileExists(atPath: subject)
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Where things are in a run's folder:
@@ -9,6 +10,7 @@ import Foundation
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete checkpoint
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
+///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
 package struct RunFolder: Sendable, Equatable {
@@ -18,6 +20,12 @@ package struct RunFolder: Sendable, Equatable {
     /// The run in `path`.
     package init(_ path: String) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+
+    /// The run that a checkpoint's folder is of.
+    package init(ofCheckpoint path: String) {
+        // The path may be "." or end in "..": what counts is where it leads.
+        self.init(Path.parent(of: Path.parent(of: Path.resolved(path))))
     }
 
     /// The resolved configuration.
@@ -32,6 +40,8 @@ package struct RunFolder: Sendable, Equatable {
     package var latest: String { checkpoints + "/latest" }
     /// The folder of momentum banks.
     package var banks: String { path + "/banks" }
+    /// The folder of what the centers' data was, which checkpoints name.
+    package var data: String { path + "/data" }
     /// The states of centers that are not in memory.
     package var working: String { path + "/working" }
     /// The same on a node's own disk: the run's, told from others' by its place.

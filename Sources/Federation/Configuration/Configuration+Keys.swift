@@ -34,6 +34,13 @@ extension Configuration {
             "balance", \.balance, .truth, onResume: .free,
             "Whether centers move between ranks so that a round's work is spread evenly, by measured step times; every rank "
                 + "must be able to read their images then. Results do not depend on it."),
+        .init(
+            "access", \.access, .choice, onResume: .free,
+            "Who may read the files that a run makes, caches and reports with their images included: owner, group, or umask: "
+                + "whoever the umask lets."),
+        .init(
+            "discreet", \.discreet, .truth, onResume: .free,
+            "Whether messages and warnings call cases by their numbers in cohort.json instead of subjects and paths."),
     ]
 
     private static let methodKeys: [ConfigurationKey] = [

@@ -1,3 +1,5 @@
+import Files
+
 extension Configuration {
     /// The configuration of a new run: the preset's values, overridden by the file's, overridden by the options.
     ///
@@ -33,6 +35,12 @@ extension Configuration {
             for setting in try ConfigurationReader.settings(option: text) { try setting.apply(to: &changed) }
         }
         return changed
+    }
+
+    /// Makes the paths independent of the folder that the program was started in: a run is resumed and evaluated from others.
+    package mutating func makePathsAbsolute() {
+        data = data.map(Path.absolute)
+        preprocessing.cache = preprocessing.cache.map(Path.absolute)
     }
 
     /// Checks a configuration that was changed in code as if it had been read from a file.

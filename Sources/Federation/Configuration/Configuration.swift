@@ -1,4 +1,5 @@
 import FedCRLD
+import Files
 
 /// Everything that decides what a run does: one field per key of the YAML file.
 ///
@@ -37,6 +38,10 @@ package struct Configuration: Sendable, Equatable {
     package var residentCenters = 4
     /// Whether centers move between ranks to spread a round's work.
     package var balance = false
+    /// Who may read what the run writes.
+    package var access = FileAccess.owner
+    /// Whether messages name cases by numbers.
+    package var discreet = false
 
     // MARK: The method
 

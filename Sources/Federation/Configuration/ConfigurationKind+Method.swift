@@ -1,3 +1,5 @@
+import Files
+
 extension ConfigurationKind<Configuration.VolumeSize> {
     /// `[height, width]`, `[depth, height, width]` or the same as `8x96x96`.
     static var volumeSize: ConfigurationKind {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Yams
 
@@ -16,9 +17,13 @@ enum ConfigurationReader {
                 FileManager.default.fileExists(atPath: path) ? "it is not a readable file" : "there is no such file",
                 "check the path and its permissions")
         }
-        guard bytes.count <= 1 << 20, let text = String(data: bytes, encoding: .utf8) else {
-            throw unreadable("it is not a text file of at most 1 MiB in UTF-8", "give a YAML file")
-        }
+        let text = bytes.count <= 1 << 20 ? TextFile.decode([UInt8](bytes)) : "\0"
+        // What is no text is taken for Latin-1, whose control characters no text has.
+        guard
+            text.unicodeScalars.allSatisfy({
+                $0.properties.generalCategory != .control || "\t\r\n".unicodeScalars.contains($0)
+            })
+        else { throw unreadable("it is not a text file of at most 1 MiB", "give a YAML file") }
         return try settings(yaml: text, name: path)
     }
 
@@ -49,6 +54,10 @@ enum ConfigurationReader {
         let name = text[..<equals].trimmingCharacters(in: .whitespaces)
         let value = String(text[text.index(after: equals)...])
         if Configuration.keys.contains(where: { $0.name == name && $0.isVerbatim }) {
+            // Quotes that a shell has left, and nothing between them.
+            guard !["", "\"\"", "''"].contains(value.trimmingCharacters(in: .whitespaces)) else {
+                return [ConfigurationSetting(name: name, value: .quoted(""), place: place)]
+            }
             return [ConfigurationSetting(name: name, value: .plain(value), place: place)]
         }
         let node = try compose(value, subject: "--set \(text)") { _ in "the value" }

@@ -1,3 +1,5 @@
+import Files
+
 /// One setting as it was given: a dotted name, a value and the place it stands at.
 struct ConfigurationSetting: Sendable, Equatable {
     /// Where a setting was given.

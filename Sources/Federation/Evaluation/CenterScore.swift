@@ -30,10 +30,18 @@ package struct CenterScore: Codable, Sendable {
     package var classes: [String]
     /// The cases in the split's order.
     package var cases: [CaseScore]
+    /// Cases that could not be used, by name, and why; no score counts them.
+    package var leftOut: [String: String] = [:]
 
     /// A center's scores.
     package init(center: String, classes: [String], cases: [CaseScore]) {
         (self.center, self.classes, self.cases) = (center, classes, cases)
+    }
+
+    /// What the server needs to know: no case is named, none told from another.
+    package var means: CenterMeans {
+        CenterMeans(
+            center: center, classes: classes, cases: cases.count, leftOut: leftOut.count, classMeans: classMeans)
     }
 
     /// Mean Dice of each foreground class over the cases; empty without cases.
@@ -43,34 +51,51 @@ package struct CenterScore: Codable, Sendable {
     }
 
     /// Mean over the foreground classes; nil without cases.
+    package var mean: Double? { means.mean }
+
+    /// The row of a table.
+    package var row: TextTable.CenterDice { means.row }
+}
+
+/// The mean scores of a center.
+package struct CenterMeans: Codable, Sendable, Equatable {
+    /// The center.
+    package var center: String
+    /// Foreground classes.
+    package var classes: [String]
+    /// Number of cases that were scored, and of those that could not be used.
+    package var cases, leftOut: Int
+    /// Mean Dice of each foreground class over the cases; empty without cases.
+    package var classMeans: [Double]
+
+    /// Mean over the foreground classes; nil without cases.
     package var mean: Double? {
         classMeans.isEmpty ? nil : classMeans.reduce(0, +) / Double(classMeans.count)
     }
 
     /// The row of a table.
     package var row: TextTable.CenterDice {
-        let means = classMeans
-        return TextTable.CenterDice(
-            center: center, cases: cases.count,
-            classes: classes.indices.map { (classes[$0], means.isEmpty ? nil : means[$0]) })
+        TextTable.CenterDice(
+            center: center, cases: cases,
+            classes: classes.indices.map { (classes[$0], classMeans.isEmpty ? nil : classMeans[$0]) })
     }
 
     /// What `metrics.jsonl` says of the center.
     package var metrics: MetricsValue {
-        let means = classMeans
-        return .object([
-            "cases": .integer(cases.count), "mean_dice": mean.map(MetricsValue.number) ?? .null,
+        .object([
+            "cases": .integer(cases), "left_out": .integer(leftOut),
+            "mean_dice": mean.map(MetricsValue.number) ?? .null,
             "dice": .object(
                 Dictionary(
                     uniqueKeysWithValues: classes.indices.map {
-                        (classes[$0], means.isEmpty ? MetricsValue.null : .number(means[$0]))
+                        (classes[$0], classMeans.isEmpty ? MetricsValue.null : .number(classMeans[$0]))
                     })),
         ])
     }
 }
 
 extension CenterScore {
-    /// ``metrics`` with every case.
+    /// ``CenterMeans/metrics`` with every case.
     package var detailedMetrics: MetricsValue {
         func list(_ values: [Double?]) -> MetricsValue { .list(values.map { $0.map(MetricsValue.number) ?? .null }) }
         let rows: [MetricsValue] = cases.map { item in
@@ -96,14 +121,15 @@ extension CenterScore {
             return .object(object)
         }
         return [
-            "classes": .list(classes.map { .text($0) }), "summary": metrics, "cases": .list(rows),
+            "classes": .list(classes.map { .text($0) }), "summary": means.metrics, "cases": .list(rows),
+            "left_out": .object(leftOut.mapValues { .text($0) }),
             "class_summary": .list(classSummaries.map(\.metrics)), "function": .list(function),
         ]
     }
 }
 
 /// Mean foreground Dice over centers, each counting the same; nil where none has a case.
-package func meanDice(_ scores: [CenterScore]) -> Double? {
+package func meanDice(_ scores: [CenterMeans]) -> Double? {
     let means = scores.compactMap(\.mean)
     return means.isEmpty ? nil : means.reduce(0, +) / Double(means.count)
 }

@@ -9,14 +9,15 @@ package struct Evaluation {
     /// - Parameter data: prepares the cases.
     package init(_ data: CenterData) { self.data = data }
 
-    /// The scores of a center's cases of a split.
+    /// The scores of a center's cases of a split. A case that cannot be used is left out, with a warning: it costs the
+    /// others nothing.
     /// - Parameters:
     ///   - measuring: whether distances and volumes are measured, too, which takes longer than segmenting.
-    ///   - between: called after each case.
-    /// - Throws: where the cohort has not as many classes as the network, or a case cannot be read.
+    ///   - between: called after each case; whether to go on.
+    /// - Throws: where the cohort has not as many classes as the network.
     package func score(
         _ cohort: Cohort, split: Split, state: CenterState, relocalization: some RelocalizationService,
-        measuring: Bool = false, between: () throws -> Void = {}
+        measuring: Bool = false, between: () throws -> Bool = { true }
     ) throws -> CenterScore {
         guard cohort.classes.count == state.network.classes else {
             throw FederationError(
@@ -27,9 +28,13 @@ package struct Evaluation {
         }
         var score = CenterScore(center: cohort.center, classes: Array(cohort.classes.dropFirst()), cases: [])
         for item in cohort.cases(in: split) {
-            let sample = try data.sample(item, of: cohort)
+            let (sample, truth): (Sample, LabelVolume)
+            do { (sample, truth) = try data.sample(item, of: cohort) } catch {
+                score.leftOut[item.name] = error.description
+                data.tell(["\(item.name) of center \(cohort.center) is left out: \(error)"])
+                continue
+            }
             let prediction = try Self.segment(sample, state: state, relocalization: relocalization)
-            let truth = try data.truth(item, of: cohort)
             let counts = SegmentationCounts(
                 prediction: prediction.labels, truth: truth.labels, classes: cohort.classes.count)
             let measures =
@@ -41,7 +46,7 @@ package struct Evaluation {
                 .init(
                     name: item.name, subject: item.subject, phase: item.phase, dice: counts.foregroundDice,
                     measures: measures))
-            try between()
+            guard try between() else { break }
         }
         return score
     }

@@ -34,20 +34,14 @@ package enum EvaluationFiles {
         return text
     }
 
+    /// The files that ``write(_:json:to:)`` makes.
+    package static let names = ["cases.csv", "function.csv", "evaluation.json"]
+
     /// Writes `cases.csv`, `function.csv` and `evaluation.json` to a folder, which is made where it is not there.
     package static func write(_ scores: [CenterScore], json: MetricsValue, to folder: String) throws(FederationError) {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            for (name, text) in [
-                ("cases.csv", cases(scores)), ("function.csv", function(scores)),
-                ("evaluation.json", json.json + "\n"),
-            ] {
-                try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
-            }
-        } catch {
-            throw FederationError(
-                attempted: "write the evaluation to", subject: folder, reason: error.localizedDescription,
-                remedy: "check that the folder can be made and written, and the disk's free space")
+        try DurableFile.makeFolder(folder)
+        for (name, text) in zip(names, [cases(scores), function(scores), json.json + "\n"]) {
+            try DurableFile.write(text.utf8, to: "\(folder)/\(name)")
         }
     }
 

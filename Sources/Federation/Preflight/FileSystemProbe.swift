@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a file system can do for checkpoints, tried out in a folder that is gone afterwards.
@@ -22,9 +23,8 @@ package struct FileSystemProbe: Sendable {
     /// - Throws: where it cannot be written, flushed or renamed in.
     package init(_ path: String, bytes: Int = 64 << 20) throws(FederationError) {
         var folder = path
-        while !FileManager.default.fileExists(atPath: folder), folder.count > 1 {
-            let parent = (folder as NSString).deletingLastPathComponent
-            folder = parent.isEmpty ? "." : parent
+        while !FileManager.default.fileExists(atPath: folder), folder != Path.parent(of: folder) {
+            folder = Path.parent(of: folder)
         }
         self.folder = folder
         var information = statvfs()

@@ -21,6 +21,7 @@ package struct Preflight {
     /// - Throws: on all ranks where the configuration or the list of centers is wrong.
     package func run(_ request: RunRequest, tryingStep: Bool) throws -> PreflightReport? {
         let configuration = try configuration(request)
+        configuration.access.apply()
         try ComputeThreads.configure(configuration.threads, rank)
         let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
         let volumes = cohorts.map { $0.cases(in: .train).count }
@@ -48,11 +49,7 @@ package struct Preflight {
         if let scratch = request.options.scratch {
             do { _ = try FileSystemProbe(scratch, bytes: 1 << 20) } catch { facts.scratchProblem = error.description }
         }
-        let gathered = try rank.communicate { [facts] ranks throws(MPIError) in
-            try ranks.gatherBytes(Array((try? JSONEncoder().encode(facts)) ?? Data()))
-        }
-        guard let gathered else { return nil }
-        let all = try gathered.map { try JSONDecoder().decode(RankFacts.self, from: Data($0)) }
+        guard let all = try rank.gather(facts) else { return nil }
         let folder = request.resume ?? request.out ?? "."
         let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
         return PreflightReport(
@@ -102,21 +99,19 @@ package struct Preflight {
         return configuration
     }
 
-    /// Opens the images of some centers, their headers at least. Returns the training case with most slices.
+    /// Reads all images and labels of some centers, as training does at its start. Returns the training case with most
+    /// slices.
     private func look(at cohorts: [Cohort], _ facts: inout RankFacts) -> (Cohort, Case)? {
         var deepest: (depth: Int, Cohort, Case)?
         for cohort in cohorts {
-            let training = Set(cohort.cases(in: .train).map(\.name))
-            for item in cohort.cases {
-                for file in [item.image, item.label] {
-                    let path = cohort.path(of: file)
+            for split in Split.allCases {
+                for item in cohort.cases(in: split) {
                     do {
-                        let header = try NIfTI.header(of: path)
-                        facts.images += 1
-                        let depth = header.grid.size.z
-                        if training.contains(item.name), file == item.image, depth > deepest?.depth ?? 0 {
-                            deepest = (depth, cohort, item)
-                        }
+                        let volumes = try CaseVolumes(item, of: cohort)
+                        facts.images += 2
+                        facts.oddities += volumes.warnings
+                        let depth = volumes.image.grid.size.z
+                        if split == .train, depth > deepest?.depth ?? 0 { deepest = (depth, cohort, item) }
                     } catch {
                         facts.problems.append("center \(cohort.center): \(error)")
                     }

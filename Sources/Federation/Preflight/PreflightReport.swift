@@ -103,6 +103,9 @@ package struct PreflightReport {
         note("data", "\(volumes.count) centers, \(volumes.reduce(0, +)) training volumes, \(files) files read")
         for problem in problems.prefix(20) { note("data", problem, .problem) }
         if problems.count > 20 { note("data", "and \(problems.count - 20) problems more", .problem) }
+        let oddities = ranks.flatMap { rank in rank.oddities.map { "rank \(rank.rank): \($0)" } }
+        for oddity in oddities.prefix(20) { note("data", oddity, .warning) }
+        if oddities.count > 20 { note("data", "and \(oddities.count - 20) warnings more", .warning) }
         for rank in ranks {
             if let problem = rank.scratchProblem { note("scratch", "rank \(rank.rank): \(problem)", .problem) }
         }

@@ -25,6 +25,8 @@ struct RankFacts: Codable {
     /// Files of its centers that were opened, and what is wrong with them.
     var images = 0
     var problems: [String] = []
+    /// What is odd about them, but no problem.
+    var oddities: [String] = []
     /// A step that was tried: its seconds, and the extent of its volume.
     var stepSeconds: Double?
     var stepVolume = ""
@@ -43,10 +45,7 @@ struct RankFacts: Codable {
         openBLAS =
             "\(LinearAlgebraLibrary.configuration.split(separator: " ").prefix(2).joined(separator: " ")), "
             + "\(LinearAlgebraLibrary.core) kernels"
-        let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-        processor =
-            information.split(separator: "\n").first { $0.hasPrefix("model name") }
-            .map { $0.split(separator: ":").last.map(String.init)?.trimmingCharacters(in: .whitespaces) ?? "" } ?? ""
+        processor = BuildInformation.processorName
         freeMebibytes = Self.freeMemory >> 20
     }
 

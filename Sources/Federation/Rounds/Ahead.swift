@@ -7,11 +7,14 @@ final class Ahead<Value>: @unchecked Sendable {
     private let condition = NSCondition()
     private var result: Value?
 
-    /// Starts `work`. It must not depend on what the caller does meanwhile; its loops are run by its own thread.
-    /// - Parameter queue: runs it, behind what it has to do already.
-    init(on queue: DispatchQueue = .global(), _ work: @escaping @Sendable () -> Value) {
+    /// Starts `work`. It must not depend on what the caller does meanwhile.
+    /// - Parameters:
+    ///   - queue: runs it, behind what it has to do already.
+    ///   - isAlone: whether the caller waits for it, so that its loops may have the compute threads; else they are run by
+    ///     its own thread.
+    init(on queue: DispatchQueue = .global(), isAlone: Bool = false, _ work: @escaping @Sendable () -> Value) {
         queue.async { [self] in
-            let value = Parallel.inline(work)
+            let value = isAlone ? work() : Parallel.inline(work)
             condition.withLock {
                 result = value
                 condition.broadcast()
@@ -23,12 +26,15 @@ final class Ahead<Value>: @unchecked Sendable {
     var isReady: Bool { condition.withLock { result != nil } }
 
     /// Waits for the value.
-    func value() -> Value {
-        condition.lock()
-        defer { condition.unlock() }
+    /// - Parameter whileWaiting: called ten times a second meanwhile.
+    func value(whileWaiting: () -> Void = {}) -> Value {
         while true {
-            if let result { return result }
-            condition.wait()
+            let found = condition.withLock {
+                if result == nil { _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1)) }
+                return result
+            }
+            if let found { return found }
+            whileWaiting()
         }
     }
 }

@@ -1,4 +1,5 @@
 import CardiacMR
+import Files
 import Foundation
 import HDF5
 import MPI
@@ -19,6 +20,8 @@ package struct RunRequest: Sendable {
     package var settings: [String] = []
     /// `--initial`: a checkpoint whose server model the run starts from.
     package var initial: String?
+    /// `--accept-changed-data`: whether a run goes on although images or labels are not what they were.
+    package var acceptsChangedData = false
     /// How it runs here.
     package var options = RunOptions()
 
@@ -73,10 +76,7 @@ package struct RunStart {
                 decision.isMisconfigured = failure?.kind == .configuration
             }
         }
-        let bytes = try rank.communicate { [decision] ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(decision)) ?? Data()) : nil)
-        }
-        decision = try JSONDecoder().decode(Decision.self, from: Data(bytes))
+        decision = try rank.broadcast(decision)
         if decision.failure != nil {
             throw AgreedFailure(
                 onRoot: rank,
@@ -87,23 +87,25 @@ package struct RunStart {
                         remedy: ""))
         }
         let configuration = try Configuration.parse(yaml: decision.configuration, name: "the run's configuration")
+        configuration.access.apply()
         let folder = RunFolder(decision.folder)
         try ComputeThreads.configure(configuration.threads, rank)
         let cohorts = try known ?? Cohort.loadAll(data: configuration.data ?? "")
+        if configuration.discreet { Messages.conceal(cohorts) }
         let checkpoint =
             decision.resumes
-            ? try CheckpointReader(rank, folder: folder).newest(report: RunConsole.warn)
+            ? try CheckpointReader(rank, folder: folder).newest(report: Messages.warn)
             : nil
-        if rank.isRoot {
-            // Nothing is changed on disk before it is known that the run goes on.
-            if let checkpoint {
-                try Self.check(checkpoint, configuration, cohorts)
-                try CheckpointRetention(folder, configuration).discard(after: checkpoint)
-            }
+        if rank.isRoot, let checkpoint { try Self.check(checkpoint, configuration, cohorts) }
+        let dataFiles = try DataCheck(rank, folder).run(
+            cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData)
+        // Nothing is changed on disk before it is known that the run goes on.
+        if rank.isRoot, let checkpoint {
+            try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)
         }
         let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
-            initial: request.initial, options: request.options, lease: lease)
+            initial: request.initial, options: request.options, lease: lease, dataFiles: dataFiles)
         if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
         return run
     }
@@ -112,7 +114,7 @@ package struct RunStart {
 
     private func decide(_ request: RunRequest, _ lease: inout RunLease?) throws -> (Decision, [Cohort]) {
         var decision = Decision()
-        let configuration: Configuration
+        var configuration: Configuration
         if let resume = request.resume {
             configuration = try resumed(resume, request, &lease)
             decision.folder = resume
@@ -122,13 +124,16 @@ package struct RunStart {
                 preset: request.preset, file: request.file, settings: request.settings, data: request.data)
             decision.folder = try newFolder(request)
         }
+        configuration.makePathsAbsolute()
         guard let data = configuration.data else {
             throw Self.usage("train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
         }
         guard FileManager.default.fileExists(atPath: data) else {
             throw Self.usage(
-                "train on", data, "there is no such folder", "make phantoms with `fedcrld simulate --out \(data)`")
+                "train on", data, "there is no such folder",
+                "say with --data where the cohorts are, or make some with `fedcrld simulate` or `fedcrld import`")
         }
+        configuration.access.apply()
         let cohorts = try Cohort.loadAll(data: data)
         guard rank.size <= cohorts.count + 1 else {
             throw Self.usage(

@@ -101,10 +101,7 @@ extension TrainingRun {
             let seconds = plan.centers.map { Double(steps(of: $0)) * (stepSeconds[$0] ?? usual) }
             moves = assignment.moves(plan.centers, seconds: seconds)
         }
-        let bytes = try rank.communicate { [moves] ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array((try? JSONEncoder().encode(moves)) ?? Data()) : nil)
-        }
-        moves = try JSONDecoder().decode([CenterAssignment.Move].self, from: Data(bytes))
+        moves = try rank.broadcast(moves)
         assignment.apply(moves)
         let leaving = moves.filter { $0.from == rank.rank }.map { cohorts[$0.center].center }
         if !leaving.isEmpty {

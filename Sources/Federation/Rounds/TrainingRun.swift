@@ -46,9 +46,11 @@ package final class TrainingRun {
     ///   - checkpoint: the one to continue from; nil for a new run.
     ///   - initial: a checkpoint's folder, of any run of the same width, whose server model a new run starts from.
     ///   - lease: on the root, the right to write into the folder.
+    ///   - dataFiles: on the root, the files that record what the data is, as manifests list them.
     package init(
         rank: RankContext, configuration: Configuration, folder: RunFolder, cohorts: [Cohort], checkpoint: Manifest?,
-        initial: String? = nil, options: RunOptions = RunOptions(), lease: RunLease? = nil
+        initial: String? = nil, options: RunOptions = RunOptions(), lease: RunLease? = nil,
+        dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) throws {
         self.lease = lease
         self.rank = rank
@@ -81,7 +83,7 @@ package final class TrainingRun {
                 baseline: checkpoint, disk: disk)
         }
         store = makeStore(remote ? [.client] : [.client, .relocalization], capacity)
-        data = try CenterData(configuration, capacity: capacity, warn: RunConsole.warn)
+        data = try CenterData(configuration, capacity: capacity, warn: Messages.warn)
         if remote, rank.isRoot {
             // Every rank may be in the middle of a step with a center of its own.
             let modules = makeStore([.relocalization], max(capacity, rank.size))
@@ -97,9 +99,18 @@ package final class TrainingRun {
             isQuiet: options.isQuiet)
         checkpoints = CheckpointWriter(
             rank, folder: folder, configuration: configuration, disk: disk, store: store,
-            relocalizations: relocalizations, model: model, pinned: checkpoint?.position)
+            relocalizations: relocalizations, model: model, pinned: checkpoint?.position, lease: lease,
+            dataFiles: dataFiles)
         if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
             try model.read(checkpoint: source)
+        }
+        if rank.isRoot, let old = checkpoint?.build {
+            let differences = BuildInformation.current.differences(from: old)
+            if !differences.isEmpty {
+                Messages.warn(
+                    "the last bits may differ from here on, because the checkpoint is another build's or machine's: "
+                        + differences.joined(separator: "; "))
+            }
         }
     }
 
@@ -115,10 +126,17 @@ package final class TrainingRun {
     /// received a ``StopRequest``, or where another step would pass the limit of time.
     package func run() throws -> Outcome {
         rank.communicator.whileWaiting = { [weak self] () throws(MPIError) in try self?.look() }
-        defer { rank.communicator.whileWaiting = {} }
+        // What fails here fails again in the next collective, which says so.
+        let answer = { [weak self] () -> Void in try? self?.rank.communicator.attend() }
+        (disk.whileWaiting, data.whileWaiting) = (answer, answer)
+        defer {
+            rank.communicator.whileWaiting = {}
+            (disk.whileWaiting, data.whileWaiting) = ({}, {})
+        }
         var metricsFailure: (any Error)?
         checkpoints.published = { [console, notice] checkpoint in
             notice.note(checkpoint: checkpoint.seconds)
+            for problem in checkpoint.problems { Messages.warn(problem) }
             do { try console.published(checkpoint) } catch { metricsFailure = error }
         }
         let last = configuration.rounds
@@ -130,18 +148,22 @@ package final class TrainingRun {
             if let metricsFailure { throw metricsFailure }
             guard ending.isComplete else { return try stop(in: round, ending.progress) }
             let stops = ending.stops && round < last
-            if stops || isCheckpointed {
+            if stops { return try stop(after: round) }
+            if isCheckpointed {
                 try rank.clock.measure(.checkpoint) {
                     try checkpoints.begin(RunPosition(round: round), centers: hosted)
                 }
             }
-            if stops { return try stop(at: RunPosition(round: round)) }
             if configuration.evaluateEvery > 0, round % configuration.evaluateEvery == 0, round != last {
-                try console.evaluated(round: round, scores: evaluate(.test), isLast: false)
+                let scores = try evaluate(.test)
+                if try isToStop() { return try stop(after: round) }
+                try console.evaluated(round: round, scores: scores, isLast: false)
             }
         }
         rank.communicator.context = "evaluation"
         let scores = try evaluate(.test)
+        // All rounds are done: what is missing is done by a resumed run.
+        if try isToStop() { return try stop(after: max(last, firstRound - 1)) }
         try rank.clock.measure(.checkpoint) { try checkpoints.finish() }
         try console.evaluated(round: max(last, firstRound - 1), scores: scores, isLast: true)
         try console.finish(round: max(last, firstRound - 1), phases: phases())
@@ -163,6 +185,21 @@ package final class TrainingRun {
     func tend() throws(MPIError) {
         try look()
         try rank.communicator.attend()
+    }
+
+    /// Whether a rank has been asked to stop; the same on all.
+    private func isToStop() throws -> Bool {
+        try rank.communicate { ranks throws(MPIError) in try ranks.allReduce(Int64(notice.isRaised ? 1 : 0), .maximum) }
+            > 0
+    }
+
+    /// Ends between two rounds, with a checkpoint unless there is one.
+    private func stop(after round: Int) throws -> Outcome {
+        let position = RunPosition(round: round)
+        if checkpoints.newest != position {
+            try rank.clock.measure(.checkpoint) { try checkpoints.begin(position, centers: hosted) }
+        }
+        return try stop(at: position)
     }
 
     /// Ends in the middle of a round.
@@ -197,9 +234,10 @@ package final class TrainingRun {
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         guard rank.isRoot else { return }
         defer { lease?.release() }
-        try DurableFile.remove(folder.working)
+        do { try DurableFile.remove(folder.working) } catch { Messages.warn("\(error); it is of no use any more") }
         if let newest = folder.positions.first, let manifest = try? Manifest.read(folder: folder.checkpoint(newest)) {
-            try CheckpointRetention(folder, configuration).prune(newest: manifest)
+            let problems = CheckpointRetention(folder, configuration).prune(newest: manifest)
+            for problem in problems { Messages.warn(problem) }
         }
     }
 

@@ -28,7 +28,7 @@ package final class MetricsWriter {
             let lines = Self.sort(old, upTo: round)
             (droppedLines, damagedLines) = (lines.later, lines.damaged)
             if lines.kept != old || !FileManager.default.fileExists(atPath: path) {
-                try Self.replace(url, by: lines.kept)
+                try Self.replace(path, by: lines.kept)
             }
             handle = try FileHandle(forUpdating: url)
             try handle.seekToEnd()
@@ -78,18 +78,15 @@ package final class MetricsWriter {
         return (kept, later, damaged)
     }
 
-    private static func replace(_ url: URL, by data: Data) throws {
-        let temporary = url.appendingPathExtension("partial")
-        try data.write(to: temporary)
-        let handle = try FileHandle(forUpdating: temporary)
-        try handle.synchronize()
-        try handle.close()
-        guard rename(temporary.path, url.path) == 0 else {
-            throw NSError(domain: NSPOSIXErrorDomain, code: Int(errno))
-        }
+    /// Who may read the file stays as it was.
+    private static func replace(_ path: String, by data: Data) throws {
+        let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions]
+        try DurableFile.write(data, to: path)
+        if let mode { try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path) }
     }
 
     private static func failure(_ attempted: String, _ path: String, _ error: any Error) -> FederationError {
+        if let error = error as? FederationError { return error }
         var cause = error as NSError
         while let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }
         let reason =

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Shows how far a run is, on the standard error of one rank.
@@ -35,7 +36,7 @@ package final class ProgressReporter {
         rounds: Int, finished: Int = 0, style: Terminal.ProgressStyle = Terminal.progressStyle(),
         unicode: Bool = Terminal.isUnicode(), width: @escaping () -> Int = { Terminal.width() },
         now: @escaping () -> Double = monotonicSeconds,
-        write: @escaping (String) -> Void = { FileHandle.standardError.write(Data($0.utf8)) }
+        write: @escaping (String) -> Void = { StandardError.write($0) }
     ) {
         self.rounds = rounds
         self.style = style

@@ -1,5 +1,6 @@
 import CardiacMR
 import FedCRLD
+import Files
 import Foundation
 import MPI
 
@@ -20,11 +21,6 @@ final class RunConsole {
     private static let terms = [
         "dice", "cross_entropy", "distillation", "correlation", "contrast", "total", "bank",
     ]
-
-    /// Says on standard error what is odd but no reason to end. On any rank.
-    static func warn(_ message: String) {
-        FileHandle.standardError.write(Data("fedcrld: warning: \(message)\n".utf8))
-    }
 
     /// - Parameters:
     ///   - finished: rounds that were done before this process began.
@@ -70,14 +66,9 @@ final class RunConsole {
     func end(
         round: Int, plan: RoundPlan, cohorts: [Cohort], centers own: [String: CenterRound]
     ) throws -> [String: CenterRound] {
-        let gathered = try rank.communicate { ranks throws(MPIError) in
-            try ranks.gatherBytes(Array((try? JSONEncoder().encode(own)) ?? Data()))
-        }
+        let gathered = try rank.gather(own)
         guard let gathered, let metrics, let progress else { return [:] }
-        var told: [String: CenterRound] = [:]
-        for bytes in gathered {
-            told.merge(try JSONDecoder().decode([String: CenterRound].self, from: Data(bytes))) { $1 }
-        }
+        let told = gathered.reduce(into: [String: CenterRound]()) { $0.merge($1) { $1 } }
         let all = told.mapValues(\.losses)
         var centers: [String: MetricsValue] = [:]
         var means = [Double](repeating: 0, count: Self.terms.count)
@@ -121,7 +112,7 @@ final class RunConsole {
     }
 
     /// Writes down and, at the end, prints the scores that the root has.
-    func evaluated(round: Int, scores: [CenterScore]?, isLast: Bool) throws {
+    func evaluated(round: Int, scores: [CenterMeans]?, isLast: Bool) throws {
         guard let scores, let metrics, let progress else { return }
         let mean = meanDice(scores)
         try metrics.append(
@@ -139,9 +130,11 @@ final class RunConsole {
             return
         }
         progress.finish()
-        print("\nTest Dice after round \(round), on native grids\n")
-        print(TextTable.dice(scores.map(\.row)).rendered(style), terminator: "")
-        print("\nmean foreground test Dice over \(scores.count) centers: \(text)")
+        let missing = scores.reduce(0) { $0 + $1.leftOut }
+        show(
+            "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.map(\.row)).rendered(style))"
+                + "\nmean foreground test Dice over \(scores.count) centers: \(text)\n"
+                + (missing > 0 ? "\(missing) test cases could not be used; warnings above say why\n" : ""))
     }
 
     /// The run ends before its last round.
@@ -156,8 +149,15 @@ final class RunConsole {
             kind: "phases", round: round, ["ranks": .list(phases.map { .list($0.map { .number($0) }) })])
         try metrics.synchronize()
         guard !isQuiet else { return }
-        print("\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n")
-        print(TextTable.phases(ranks: phases).rendered(style), terminator: "")
-        print("\nrun: \(folder.path)")
+        show(
+            "\nTime by phase over \(phases.count) rank\(phases.count == 1 ? "" : "s")\n\n"
+                + "\(TextTable.phases(ranks: phases).rendered(style))\nrun: \(folder.path)\n")
+    }
+
+    /// Prints a table. The run's result is its folder, which has all of it: that nobody can read it here is no failure.
+    private func show(_ text: String) {
+        do { try StandardOutput.write(text, isPatient: false) } catch {
+            Messages.warn("the table cannot be printed (\(error)); \(folder.metrics) has what it says")
+        }
     }
 }

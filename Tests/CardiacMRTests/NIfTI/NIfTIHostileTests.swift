@@ -32,7 +32,6 @@ struct NIfTIHostileTests {
         Damage("dim[0] = 8", at: 40, Int16(8), "8 dimensions"),
         Damage("dim[0] = -1", at: 40, Int16(-1), "-1 dimensions"),
         Damage("a negative size", at: 42, Int16(-5), "dimension 1 is -5"),
-        Damage("a size of 0", at: 44, Int16(0), "dimension 2 is 0"),
         Damage("a size beyond the file", at: 46, Int16(32767), "more than a file of"),
         Damage("a size somewhat beyond the file", at: 46, Int16(4), "truncated"),
         Damage("sizes that are huge together", at: 42, UInt64(0x0001_7FFF_7FFF_7FFF), "more than a file of"),
@@ -47,7 +46,6 @@ struct NIfTIHostileTests {
         Damage("voxels beyond any file", at: 108, Float(1e30), "begin at byte"),
         Damage("voxels just beyond the file", at: 108, Float(400), "truncated"),
         Damage("no magic", at: 344, Int32(0), "magic"),
-        Damage("NaN in the sform", at: 280, Float.nan, "sform"),
         Damage("slope without intercept", at: 116, Float.nan, "intercept"),
     ]
 
@@ -183,8 +181,9 @@ struct NIfTIHostileTests {
     @Test("a folder that does not exist is an error, and nothing is left behind")
     func unwritable() throws {
         let grid = Grid(size: [1, 1, 1], spacing: [1, 1, 1], affine: Affine(spacing: [1, 1, 1]))
-        expectError("/nonexistent/a.nii.gz", "No such file") {
-            try NIfTI.write(Volume(grid: grid, voxels: [0]), to: "/nonexistent/a.nii.gz")
+        let path = FileManager.default.temporaryDirectory.path + "/no-\(UUID().uuidString)/a.nii.gz"
+        expectError(path, "No such file") {
+            try NIfTI.write(Volume(grid: grid, voxels: [0]), to: path)
         }
     }
 }

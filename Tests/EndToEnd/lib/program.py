@@ -11,7 +11,7 @@ from pathlib import Path
 from lib.suite import Failure, expect
 
 PROJECT = Path(__file__).resolve().parents[3]
-FEDCRLD = os.environ.get("FEDCRLD", str(PROJECT / ".build/release/fedcrld"))
+FEDCRLD = os.path.abspath(os.environ.get("FEDCRLD", str(PROJECT / ".build/release/fedcrld")))
 
 # Longer than anything here takes on a busy machine: what is still running then hangs.
 LIMIT = 60
@@ -63,11 +63,12 @@ class Result:
 class Job:
     """A program that runs. Use as a context: when it is left, the program and all that it started are gone."""
 
-    def __init__(self, *command, environment=None):
-        self.command = [str(word) for word in command]
+    def __init__(self, *command, environment=None, folder=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+        self.command = [word if isinstance(word, bytes) else str(word) for word in command]
         self.start = time.monotonic()
+        self.segments = _segments()
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True, cwd=folder,
             errors="replace", env={**os.environ, **(environment or {})})
         self.pid = self.process.pid
 
@@ -78,6 +79,7 @@ class Job:
         if self.process.poll() is None:
             self._kill()
         self.process.communicate()
+        _remove_segments(_segments() - self.segments)
 
     def send(self, number):
         """Sends the program itself a signal."""
@@ -98,7 +100,7 @@ class Job:
             raise Failure(f"it hangs: {result}") from None
         # A shell's status for a process that a signal ended.
         status = self.process.returncode if self.process.returncode >= 0 else 128 - self.process.returncode
-        return Result(self.command, status, out, err, time.monotonic() - self.start)
+        return Result(self.command, status, out or "", err or "", time.monotonic() - self.start)
 
     def _kill(self):
         for pid in [self.pid, *descendants(self.pid)]:
@@ -108,9 +110,30 @@ class Job:
                 pass
 
 
-def run(*command, environment=None, limit=LIMIT):
+def _segments():
+    """Segments of shared memory that Open MPI's ranks have made."""
+    return set(Path("/dev/shm").glob("vader_segment.*")) if Path("/dev/shm").is_dir() else set()
+
+
+def _remove_segments(segments):
+    """Removes what killed ranks have left behind; what a process still has is not."""
+    if not segments:
+        return
+    maps = ""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                maps += (entry / "maps").read_text()
+            except OSError:
+                pass
+    for segment in segments:
+        if str(segment) not in maps:
+            segment.unlink(missing_ok=True)
+
+
+def run(*command, limit=LIMIT, **options):
     """Runs a command to its end."""
-    with Job(*command, environment=environment) as job:
+    with Job(*command, **options) as job:
         return job.wait(limit)
 
 

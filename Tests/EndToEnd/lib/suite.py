@@ -55,6 +55,13 @@ def shared_folder():
     return _shared
 
 
+def script_folder():
+    """A folder for what the script itself needs, beside what its tests make."""
+    folder = _shared.parent / "script"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def main():
     """Runs the tests and ends the script."""
     global _shared

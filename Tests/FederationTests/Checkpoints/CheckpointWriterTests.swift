@@ -2,6 +2,7 @@ import FedCRLD
 import Federation
 import Foundation
 import MPI
+import TestSupport
 import Testing
 
 /// Ranks agree on what is written, so there is MPI, and each test has a process of its own.
@@ -81,36 +82,36 @@ struct CheckpointWriterTests {
             let clients = example.store(capacity: 1, parts: [.client], placement: .root)
             let root = example.store(capacity: 1, parts: [.relocalization], placement: .root)
             let first = try example.train(round: 1, clients, root)
-            #expect(first.damages(run: run).isEmpty)
-            #expect(first.files.keys.contains("checkpoints/round-000001/centers/a.relocalization.h5"))
+            holds(first.damages(run: run).isEmpty)
+            holds(first.files.keys.contains("checkpoints/round-000001/centers/a.relocalization.h5"))
             let whole = example.store(capacity: 1, baseline: first)
-            #expect(try example.contents(whole) == example.expected(round: 1))
+            try holds(example.contents(whole), equals: example.expected(round: 1))
 
             // Then with the centers, in a second checkpoint that does not need the first one's files.
             let second = try example.train(round: 2, whole)
             try DurableFile.remove(run.checkpoint(1))
-            #expect(second.damages(run: run).isEmpty)
-            #expect(second.files.keys.allSatisfy { !$0.contains("relocalization") })
+            holds(second.damages(run: run).isEmpty)
+            holds(second.files.keys.allSatisfy { !$0.contains("relocalization") })
 
             // And back at the root, without training: files of the other arrangement are written anew.
             let clientsAgain = example.store(parts: [.client], placement: .root, baseline: second)
             let rootAgain = example.store(parts: [.relocalization], placement: .root, baseline: second)
             let third = try example.write(round: 3, clientsAgain, rootAgain)
-            #expect(third.damages(run: run).isEmpty)
-            #expect(try example.contents(example.store(baseline: third)) == example.expected(round: 2))
+            holds(third.damages(run: run).isEmpty)
+            try holds(example.contents(example.store(baseline: third)), equals: example.expected(round: 2))
             for store in [clientsAgain, rootAgain] {
                 for name in ExampleCenters.names { _ = try store.state(of: name) }
             }
-            #expect(run.rounds == [3, 2])
+            holds(run.rounds, equals: [3, 2])
             // As they are now, they can be shared.
             let fourth = try example.write(
                 round: 4, example.store(parts: [.client], placement: .root, baseline: third),
                 example.store(parts: [.relocalization], placement: .root, baseline: third))
-            #expect(
-                try Disk.node("\(run.checkpoint(3))/centers/a.relocalization.h5")
+            try holds(
+                Disk.node("\(run.checkpoint(3))/centers/a.relocalization.h5")
                     == Disk.node("\(run.checkpoint(4))/centers/a.relocalization.h5"))
-            #expect(fourth.damages(run: run).isEmpty)
-            #expect(try example.contents(example.store(baseline: fourth)) == example.expected(round: 2))
+            holds(fourth.damages(run: run).isEmpty)
+            try holds(example.contents(example.store(baseline: fourth)), equals: example.expected(round: 2))
         }
     }
 
@@ -126,11 +127,11 @@ struct CheckpointWriterTests {
             let failure = #expect(throws: AgreedFailure.self) {
                 try example.train(round: 2, example.store())
             }
-            #expect(failure?.error?.subject == "a checkpoint in \(run.checkpoints)")
-            #expect(failure?.error?.reason.contains("\(run.banks)/b") == true)
-            #expect(run.rounds == [1])
-            #expect(try String(contentsOfFile: run.latest, encoding: .utf8) == "round-000001\n")
-            #expect(try Manifest.read(folder: run.checkpoint(1)) == first)
+            holds(failure?.error?.subject, equals: "a checkpoint in \(run.checkpoints)")
+            holds(failure?.error?.reason.contains("\(run.banks)/b"), equals: true)
+            holds(run.rounds, equals: [1])
+            try holds(String(contentsOfFile: run.latest, encoding: .utf8), equals: "round-000001\n")
+            try holds(Manifest.read(folder: run.checkpoint(1)), equals: first)
         }
     }
 
@@ -141,10 +142,10 @@ struct CheckpointWriterTests {
             let run = example.run
             try example.folder.write("left by somebody", to: "checkpoints/round-000001/rubbish")
             let manifest = try example.train(round: 1, example.store())
-            #expect(Disk.names(run.checkpoint(1)) == ["centers", "manifest.json", "server.h5"])
-            #expect(Disk.names(run.checkpoint(1) + "/centers") == ["a.h5", "b.h5", "c.h5"])
-            #expect(try Manifest.read(folder: run.checkpoint(1)).files == manifest.files)
-            #expect(manifest.files.count == 7)
+            holds(Disk.names(run.checkpoint(1)) == ["centers", "manifest.json", "server.h5"])
+            holds(Disk.names(run.checkpoint(1) + "/centers") == ["a.h5", "b.h5", "c.h5"])
+            try holds(Manifest.read(folder: run.checkpoint(1)).files, equals: manifest.files)
+            holds(manifest.files.count, equals: 7)
         }
     }
 }

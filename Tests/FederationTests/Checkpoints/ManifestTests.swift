@@ -59,15 +59,6 @@ struct ManifestTests {
             example.damages() == ["\(short) has \(size - 1) bytes instead of \(size)", "\(missing) is missing"])
     }
 
-    @Test("ranks share the checking: each file is checked once", arguments: 1...5)
-    func shares(_ ranks: Int) throws {
-        let example = try Example()
-        for name in example.manifest.files.keys { try Disk.damage("\(example.folder.path)/\(name)") }
-        let found = (0..<ranks).map { example.manifest.damages(run: example.run, share: ($0, ranks)) }
-        #expect(found.flatMap { $0 }.sorted() == example.damages().sorted())
-        #expect(found.map(\.count).max() == (3 + ranks - 1) / ranks)
-    }
-
     @Test("knows of every flipped bit in itself, the version's too")
     func ownChecksum() throws {
         let example = try Example()

@@ -1,6 +1,7 @@
 import Federation
 import MPI
 import Tensors
+import TestSupport
 import Testing
 
 /// Threads and MPI belong to the process, so each test runs in one of its own.
@@ -12,10 +13,10 @@ struct ComputeThreadsTests {
             let environment = try MPIEnvironment()
             let rank = RankContext(environment.world)
             try ComputeThreads.configure(3, rank)
-            #expect(Parallel.shared.threads == 3)
+            holds(Parallel.shared.threads, equals: 3)
             try ComputeThreads.configure(0, rank)
-            #expect(Parallel.shared.threads == ComputeThreads.available)
-            #expect(ComputeThreads.available >= 1)
+            holds(Parallel.shared.threads, equals: ComputeThreads.available)
+            holds(ComputeThreads.available >= 1)
         }
     }
 }

@@ -2,6 +2,8 @@ import CardiacMR
 import FedCRLD
 import Federation
 import Foundation
+import HDF5
+import TestSupport
 import Testing
 
 /// Whole runs in one process. Each starts MPI, so each has a process of its own.
@@ -12,23 +14,25 @@ struct TrainingRunTests {
         await #expect(processExitsWith: .success) { @MainActor in
             let example = try ExampleRun()
             let run = try example.train("run", rounds: 3, "history_depth=2", "checkpoint.keep=2")
-            #expect(Disk.names(run.path) == ["banks", "checkpoints", "config.yaml", "metrics.jsonl", "tensorboard"])
-            #expect(Disk.names(run.checkpoints) == ["latest", "round-000002", "round-000003"])
-            #expect(try String(contentsOfFile: run.latest, encoding: .utf8) == "round-000003\n")
+            holds(
+                Disk.names(run.path),
+                equals: ["banks", "checkpoints", "config.yaml", "data", "metrics.jsonl", "tensorboard"])
+            holds(Disk.names(run.checkpoints) == ["latest", "round-000002", "round-000003"])
+            try holds(String(contentsOfFile: run.latest, encoding: .utf8), equals: "round-000003\n")
             let access = try RunAccess(run.path)
-            #expect(access.manifest.round == 3)
-            #expect(access.manifest.damages(run: run).isEmpty)
-            #expect(access.centers.count == 2)
+            holds(access.manifest.round, equals: 3)
+            holds(access.manifest.damages(run: run).isEmpty)
+            holds(access.centers.count, equals: 2)
             for center in access.centers {
-                #expect(Disk.names("\(run.banks)/\(center)") == ["round-000002.h5", "round-000003.h5"])
-                #expect(try access.state(of: center).part(.client).networkOptimizer.step > 0)
+                holds(Disk.names("\(run.banks)/\(center)") == ["round-000002.h5", "round-000003.h5"])
+                try holds(access.state(of: center).part(.client).networkOptimizer.step > 0)
             }
-            #expect(access.configuration.rounds == 3)
-            #expect(access.configuration.data == example.data)
+            holds(access.configuration.rounds, equals: 3)
+            holds(access.configuration.data, equals: example.data)
             let older = try RunAccess(run.path, round: 2)
-            #expect(older.manifest.round == 2)
+            holds(older.manifest.round, equals: 2)
             let error = #expect(throws: FederationError.self) { try RunAccess(run.path, round: 1) }
-            #expect(error?.remedy == "choose one of 3, 2")
+            holds(error?.remedy, equals: "choose one of 3, 2")
         }
     }
 
@@ -40,9 +44,9 @@ struct TrainingRunTests {
             try example.train("parts", rounds: 1)
             try example.resume("parts", rounds: 3, "resident_centers=1", "crl.placement=client")
             let parts = try example.resume("parts", rounds: 4, "resident_centers=2", "crl.placement=root", "threads=2")
-            #expect(try example.differences(whole, parts) == [])
-            #expect(try example.losses(whole) == example.losses(parts))
-            #expect(try example.losses(whole).count == 4)
+            try holds(example.differences(whole, parts), equals: [])
+            try holds(example.losses(whole), equals: example.losses(parts))
+            try holds(example.losses(whole).count, equals: 4)
         }
     }
 
@@ -53,8 +57,8 @@ struct TrainingRunTests {
             let first = try example.train("first", rounds: 1)
             let again = try example.train("again", rounds: 1)
             let other = try example.train("other", rounds: 1, "seed=2")
-            #expect(try example.differences(first, again) == [])
-            #expect(try example.differences(first, other).count > 100)
+            try holds(example.differences(first, again), equals: [])
+            try holds(example.differences(first, other).count > 100)
         }
     }
 
@@ -67,14 +71,14 @@ struct TrainingRunTests {
             let access = try RunAccess(run.path)
             try Disk.damage(access.file(of: access.centers[1]))
             try example.resume("run", rounds: 3)
-            #expect(try example.differences(whole, run) == [])
-            #expect(Disk.names(run.checkpoints).contains("round-000002.damaged"), "it stays for whoever wants to see")
+            try holds(example.differences(whole, run), equals: [])
+            holds(Disk.names(run.checkpoints).contains("round-000002.damaged"), "it stays for whoever wants to see")
             // A manifest that is cut off is no better, and where no checkpoint is whole, nothing is touched.
             for round in run.rounds { try Disk.truncate("\(run.checkpoint(round))/manifest.json", by: 10) }
             let rounds = run.rounds
             let error = #expect(throws: FederationError.self) { try example.resume("run", rounds: 4) }
-            #expect(error?.reason == "all of its \(rounds.count) checkpoints are damaged")
-            #expect(run.rounds == rounds)
+            holds(error?.reason, equals: "all of its \(rounds.count) checkpoints are damaged")
+            holds(run.rounds, equals: rounds)
         }
     }
 
@@ -84,12 +88,12 @@ struct TrainingRunTests {
             let example = try ExampleRun()
             try example.train("run", rounds: 1)
             let taken = #expect(throws: FederationError.self) { try example.train("run", rounds: 1) }
-            #expect(taken?.reason == "it already holds one")
+            holds(taken?.reason, equals: "it already holds one")
             let changed = #expect(throws: FederationError.self) { try example.resume("run", rounds: 2, "seed=9") }
-            #expect(changed?.subject == "seed 9")
+            holds(changed?.subject, equals: "seed 9")
             let missing = #expect(throws: FederationError.self) { try example.resume("nothing", rounds: 2) }
-            #expect(missing?.kind == .configuration)
-            #expect([taken?.kind, changed?.kind] == [.configuration, .configuration])
+            holds(missing?.kind, equals: .configuration)
+            holds([taken?.kind, changed?.kind], equals: [.configuration, .configuration])
         }
     }
 
@@ -101,34 +105,34 @@ struct TrainingRunTests {
             let before = try RunAccess(run.path)
             let (center, other) = (before.centers[0], before.centers[1])
             let untouched = StateContents(try before.state(of: other))
-            #expect(try Rollback(run.path).rounds(of: center) == [3, 2, 1])
+            try holds(Rollback(run.path).rounds(of: center), equals: [3, 2, 1])
             let snapshot = try RunAccess(run.path, round: 2).state(of: center)
 
-            #expect(try Rollback(run.path).apply(center: center, to: 2) == 3)
+            try holds(Rollback(run.path).apply(center: center, to: 2), equals: RunPosition(round: 3))
             let after = try RunAccess(run.path)
-            #expect(after.manifest.round == 3)
-            #expect(after.manifest.damages(run: run).isEmpty)
-            #expect(after.manifest.banks == [center: 2, other: 3])
+            holds(after.manifest.round, equals: 3)
+            holds(after.manifest.damages(run: run).isEmpty)
+            holds(after.manifest.banks, equals: [center: 2, other: 3])
             let state = try after.state(of: center)
-            #expect(state.trainedRound == 2)
+            holds(state.trainedRound, equals: 2)
             for (part, bank) in state.orderedParts {
-                #expect(bank.bank.array == snapshot.part(part).bank.array)
-                #expect(bank.network.array == bank.bank.array)
-                #expect(bank.networkOptimizer.step == 0)
-                #expect(bank.bankOptimizer.step == 0)
-                #expect(bank.networkOptimizer.firstMoment.values.allSatisfy { $0 == 0 })
+                holds(bank.bank.array, equals: snapshot.part(part).bank.array)
+                holds(bank.network.array, equals: bank.bank.array)
+                holds(bank.networkOptimizer.step, equals: 0)
+                holds(bank.bankOptimizer.step, equals: 0)
+                holds(bank.networkOptimizer.firstMoment.values.allSatisfy { $0 == 0 })
             }
-            #expect(try StateContents(after.state(of: other)) == untouched)
-            #expect(Disk.names(run.checkpoints).allSatisfy { !$0.contains(".") })
+            try holds(StateContents(after.state(of: other)), equals: untouched)
+            holds(Disk.names(run.checkpoints).allSatisfy { !$0.contains(".") })
 
             try example.resume("run", rounds: 4, "resident_centers=1")
-            #expect(try RunAccess(run.path).manifest.banks == [center: 4, other: 4])
+            try holds(RunAccess(run.path).manifest.banks, equals: [center: 4, other: 4])
 
             for (name, round) in [(center, 99), ("nobody", 1)] {
                 let error = #expect(throws: FederationError.self) {
                     try Rollback(run.path).apply(center: name, to: round)
                 }
-                #expect(error?.kind == .configuration)
+                holds(error?.kind, equals: .configuration)
             }
         }
     }
@@ -139,31 +143,45 @@ struct TrainingRunTests {
             let example = try ExampleRun()
             let run = try example.train("run", rounds: 2)
             let same = try CheckpointComparison(run.path, run.checkpoint(2) + "/")
-            #expect(same.differences.isEmpty)
+            holds(same.differences.isEmpty)
             // Two centers with network, bank and four moments, and the server's encoder: 118 and 32 parameters.
-            #expect(same.compared == 2 * (6 * 118 + 2) + 32)
+            holds(same.compared, equals: 2 * (6 * 118 + 2) + 32)
             let other = try CheckpointComparison(run.checkpoint(1), run.checkpoint(2))
-            #expect(other.differences.contains { $0.contains("is of round 1") })
-            #expect(other.differences.contains { $0.hasPrefix("network/global_encoder/level1/conv1/weight differs") })
+            holds(other.differences.contains { $0.contains("is of round 1") })
+            holds(other.differences.contains { $0.hasPrefix("network/global_encoder/level1/conv1/weight differs") })
             #expect(throws: FederationError.self) { try CheckpointComparison(run.path, run.path + "/nothing") }
         }
     }
 
-    @Test("parts of a network that are federated besides the encoder are equal at all centers")
+    @Test("the server has the average of every federated part of the centers' networks, and of no other")
     func federatedParts() async {
         await #expect(processExitsWith: .success) { @MainActor in
             let example = try ExampleRun()
             let run = try example.train(
                 "run", rounds: 2, "aggregation.parts=[global_encoder, decoder.stage1, relocalization]",
                 "aggregation.weights=volumes")
-            #expect(try RunAccess(run.path).manifest.damages(run: run).isEmpty)
+            let access = try RunAccess(run.path)
+            holds(access.manifest.damages(run: run).isEmpty)
+            let server = try HDF5File.open(at: run.checkpoint(2) + "/server.h5")
+            let centers = try access.centers.map { try HDF5File.read(access.file(of: $0), below: "network") }
+            let names = try server.datasets(under: "network")
+            let prefixes = ["network/global_encoder/", "network/decoder/stage1/", "network/relocalization/"]
+            let federated = centers[0].keys.filter { name in prefixes.contains { name.hasPrefix($0) } }
+            holds(Set(names), equals: Set(federated))
+            for name in names {
+                // Each center has one training volume, so each counts one half.
+                let found: [Float] = try server.read(name)
+                let (one, other) = (try #require(centers[0][name]), try #require(centers[1][name]))
+                let wanted = zip(one, other).map { 0.5 * (Double($0) + Double($1)) }
+                holds(zip(found, wanted).allSatisfy { abs(Double($0) - $1) <= 1e-7 * max(1, abs($1)) }, "\(name)")
+            }
             // What is inspected of it is text and JSON of the same.
             let inspection = try Inspection(run: run.path)
-            #expect(inspection.text.contains("checkpoint of round 2: 2 centers"))
+            holds(inspection.text.contains("checkpoint of round 2: 2 centers"))
             let file = try Inspection(file: run.checkpoint(2) + "/server.h5")
-            #expect(file.text.contains("network/relocalization/norm/weight 64 float32"))
-            #expect(!file.text.contains("local_encoder"))
-            #expect(try Inspection(checkpoint: run.checkpoint(2)).text.contains("last trained in round 2"))
+            holds(file.text.contains("network/relocalization/norm/weight 64 float32"))
+            holds(!file.text.contains("local_encoder"))
+            try holds(Inspection(checkpoint: run.checkpoint(2)).text.contains("last trained in round 2"))
         }
     }
 
@@ -174,8 +192,18 @@ struct TrainingRunTests {
             let first = try example.train("first", rounds: 1)
             let plain = try example.train("plain", rounds: 1)
             let later = try example.train("later", rounds: 1, initial: first.checkpoint(1))
-            #expect(try example.differences(plain, first) == [])
-            #expect(try !example.differences(plain, later).isEmpty)
+            try holds(example.differences(plain, first), equals: [])
+            try holds(!example.differences(plain, later).isEmpty)
         }
+    }
+}
+
+extension HDF5File {
+    /// All datasets of a group of a file.
+    fileprivate static func read(_ path: String, below group: String) throws -> [String: [Float]] {
+        let file = try HDF5File.open(at: path)
+        var values: [String: [Float]] = [:]
+        for name in try file.datasets(under: group) { values[name] = try file.read(name, as: Float.self) }
+        return values
     }
 }

@@ -1,7 +1,8 @@
+import Files
 import Foundation
 
 /// A folder that is gone after the test.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() throws {
@@ -17,7 +18,7 @@ final class TemporaryFolder {
     func write(_ text: String, to name: String) throws -> String {
         let file = "\(path)/\(name)"
         try FileManager.default.createDirectory(
-            atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            atPath: Path.parent(of: file), withIntermediateDirectories: true)
         try text.write(toFile: file, atomically: false, encoding: .utf8)
         return file
     }

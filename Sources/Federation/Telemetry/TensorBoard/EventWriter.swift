@@ -8,13 +8,18 @@ internal import SwiftProtobuf
 final class EventWriter {
     private let path: String
     private let handle: FileHandle
+    /// The time of the last event, in seconds since 1970.
+    private var lastTime: Double
 
     /// Begins a file in `folder`, which is made where it is not there.
     /// - Parameter round: the round that the run continues from; 0 for one that begins.
     init(folder: String, resumingAfter round: Int) throws(FederationError) {
         let host = ProcessInfo.processInfo.hostName
+        // TensorBoard reads the files in the order of their names, and the clock may have been set back.
+        let number = max(Int(Date().timeIntervalSince1970), (Self.numbers(in: folder).max() ?? 0) + 1)
+        lastTime = Double(number)
         let name = String(
-            format: "events.out.tfevents.%010d.%@.%d.fedcrld", Int(Date().timeIntervalSince1970), host,
+            format: "events.out.tfevents.%010d.%@.%d.fedcrld", number, host,
             ProcessInfo.processInfo.processIdentifier)
         path = "\(folder)/\(name)"
         do {
@@ -44,11 +49,19 @@ final class EventWriter {
 
     private func append(step: Int, _ fill: (inout TensorBoardEvent) -> Void) throws(FederationError) {
         var event = TensorBoardEvent()
-        event.wallTime = Date().timeIntervalSince1970
+        lastTime = max(lastTime, Date().timeIntervalSince1970)
+        event.wallTime = lastTime
         event.step = Int64(step)
         fill(&event)
         do { try handle.write(contentsOf: Self.record(try event.serializedBytes())) } catch {
             throw Self.failure(path, error)
+        }
+    }
+
+    /// The numbers in the names of a folder's event files.
+    private static func numbers(in folder: String) -> [Int] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap { name in
+            name.hasPrefix("events.out.tfevents.") ? Int(name.dropFirst(20).prefix { $0 != "." }) : nil
         }
     }
 

@@ -26,7 +26,9 @@ package enum EditDistance {
         // A text of any length may stand where a key should; the nearest key to its beginning is as good.
         let name = String(name.prefix(100)).lowercased()
         func distance(_ candidate: String) -> Int {
-            let whole = between(name, candidate)
+            // A beginning is an abbreviation, however much is missing.
+            let isBeginning = name.count > 2 && candidate.lowercased().hasPrefix(name)
+            let whole = min(between(name, candidate), isBeginning ? 2 : .max)
             guard let dot = candidate.lastIndex(of: ".") else { return whole }
             return min(whole, between(name, String(candidate[candidate.index(after: dot)...])) + 1)
         }
