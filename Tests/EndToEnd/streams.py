@@ -172,7 +172,7 @@ def _(folder):
     run(FEDCRLD, "verify", "--compare", "round-000001", "..", folder=folder / "r/checkpoints").succeeded()
     run(FEDCRLD, "simulate", "--out", "s", "--subjects", "2", "--size", "2x32x32", "--centers", "1",
         folder=folder).succeeded()
-    expect_equal(sorted(path.name for path in folder.iterdir()), ["d", "r", "s"], "what was made")
+    expect_equal(sorted(path.name for path in folder.iterdir()), ["d", "r", "s", "t"], "what was made")
 
 
 @test("an empty path is refused before anything is done, whichever option it is given to")

@@ -38,11 +38,15 @@ extension NIfTIGeometry {
         qformCode = layout.code(header, layout.qformCode)
         quaternion = triple(layout.quaternion)
         qoffset = triple(layout.qoffset)
-        if sformCode <= 0 || !sformAffine.isInvertible { (sformCode, sform) = (0, [Double](repeating: 0, count: 12)) }
+        if sformCode > 0 ? !sformAffine.isInvertible : !sformAffine.isFinite {
+            (sformCode, sform) = (0, [Double](repeating: 0, count: 12))
+        }
         for axis in 0..<3 where !(spacing[axis].isFinite && spacing[axis] != 0) {
             spacing[axis] = sformCode > 0 ? sformAffine.columnLengths[axis] : 0
         }
-        if qformCode <= 0 || !qformAffine.isInvertible { (qformCode, quaternion, qoffset) = (0, .zero, .zero) }
+        if qformCode > 0 ? !qformAffine.isInvertible : !qformAffine.isFinite {
+            (qformCode, quaternion, qoffset) = (0, .zero, .zero)
+        }
     }
 
     /// The geometry of a grid that was in no file.

@@ -82,9 +82,15 @@ package final class CenterData {
     package func sample(
         _ item: Case, of cohort: Cohort
     ) throws(CardiacMRError) -> (sample: Sample, truth: LabelVolume) {
-        let volumes = try CaseVolumes(item, of: cohort)
-        let sample = preprocessing.sample(of: volumes, item, in: cohort)
-        tell(sample.warnings)
-        return (sample, volumes.labels)
+        let preprocessing = preprocessing
+        let reading = Ahead(isAlone: true) {
+            Result { () throws(CardiacMRError) in
+                let volumes = try CaseVolumes(item, of: cohort)
+                return (sample: preprocessing.sample(of: volumes, item, in: cohort), truth: volumes.labels)
+            }
+        }
+        let found = try reading.value(whileWaiting: whileWaiting).get()
+        tell(found.sample.warnings)
+        return found
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import HDF5
 import Synchronization
@@ -17,16 +18,22 @@ struct RestingPlace: Sendable {
     /// Checksums that a manifest tells, by path.
     var known: [String: DurableFile.Fingerprint] = [:]
 
-    /// Reads the state. Where another rank wrote it, again for some seconds where that fails or gives the state of another
-    /// round.
+    /// Reads the state; again for some seconds where a file system has a passing moment, and where another rank wrote the
+    /// file and it is not there yet, or is of another round.
     /// - Parameter run: the run's folder.
     func read(into state: CenterState, run: RunFolder) throws {
         for attempt in 1... {
             do { return try readOnce(into: state, run: run) } catch {
-                guard isMoved, attempt < 5 else { throw error }
+                guard isMoved || Self.mayPass(error), attempt < 5 else { throw error }
                 sleep(UInt32(attempt))
             }
         }
+    }
+
+    /// Whether an error is of a kind that network file systems have and get over.
+    private static func mayPass(_ error: any Error) -> Bool {
+        let reason = (error as? HDF5Error)?.reason ?? ""
+        return [EIO, ESTALE, ETIMEDOUT].contains { reason.contains(SystemFailure(code: $0).description) }
     }
 
     private func readOnce(into state: CenterState, run: RunFolder) throws {

@@ -2,6 +2,7 @@
 //
 //   FAULTY_CALL     open, unlink, write or fsync
 //   FAULTY_PATH     calls on paths that hold this text
+//   FAULTY_END      and end in this one
 //   FAULTY_ERROR    the error number; 0: they succeed, after the delay
 //   FAULTY_TIMES    how often, in each process (no limit where it is not set)
 //   FAULTY_SECONDS  how long each takes
@@ -21,8 +22,9 @@ static atomic_int count;
 
 static int strikes(const char *call, const char *path) {
     const char *chosen = getenv("FAULTY_CALL"), *text = getenv("FAULTY_PATH"), *rank = getenv("FAULTY_RANK");
-    const char *own = getenv("OMPI_COMM_WORLD_RANK");
+    const char *own = getenv("OMPI_COMM_WORLD_RANK"), *end = getenv("FAULTY_END");
     if (!chosen || !text || !path || strcmp(chosen, call) || !strstr(path, text)) return 0;
+    if (end && (strlen(path) < strlen(end) || strcmp(path + strlen(path) - strlen(end), end))) return 0;
     if (rank && strcmp(rank, own ? own : "0")) return 0;
     const char *times = getenv("FAULTY_TIMES"), *seconds = getenv("FAULTY_SECONDS"), *error = getenv("FAULTY_ERROR");
     if (times && atomic_fetch_add(&count, 1) >= atoi(times)) return 0;

@@ -19,12 +19,12 @@ def _library():
     return target
 
 
-def faulty(call, path, *, error=5, times=None, seconds=None, rank=None):
-    """The environment in which `call` on files whose path holds a text fails with an error number (5: EIO), or takes
+def faulty(call, path, *, end=None, error=5, times=None, seconds=None, rank=None):
+    """The environment in which `call` on files whose path holds a text (and ends in another) fails with an error number (5: EIO), or takes
     long; so many times in each process, or always."""
     environment = {
         "LD_PRELOAD": str(_library()), "FAULTY_CALL": call, "FAULTY_PATH": str(path), "FAULTY_ERROR": str(error)}
-    for name, value in (("TIMES", times), ("SECONDS", seconds), ("RANK", rank)):
+    for name, value in (("END", end), ("TIMES", times), ("SECONDS", seconds), ("RANK", rank)):
         if value is not None:
             environment[f"FAULTY_{name}"] = str(value)
     return environment
