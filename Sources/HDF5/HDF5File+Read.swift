@@ -37,7 +37,8 @@ extension HDF5File {
         let attempt = attempt("read", "dataset", path)
         return try Library.locked { access throws(HDF5Error) in
             let dataset = try openDataset(path, attempt, access)
-            let count = try Self.allocatableCount(dataset.shape, Element.kind, attempt)
+            let stored = Int(clamping: H5Dget_storage_size(dataset.handle.identifier))
+            let count = try Self.allocatableCount(dataset.shape, Element.kind, stored: stored, attempt)
             var outcome = Result<Void, HDF5Error>.success(())
             let values = [Element](unsafeUninitializedCapacity: count) { memory, initialized in
                 let destination = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: memory[..<count]))
@@ -87,14 +88,17 @@ extension HDF5File {
         try attempt.check(status)
     }
 
-    /// Number of elements of a shape. A damaged header may claim any size, and Swift ends the process when memory runs
-    /// out, so the system is asked first.
+    /// Number of elements of a shape. A damaged header may claim any size: what is stored bounds what there can be, since
+    /// compression shrinks by at most 1032:1 and bytes become eight at most. Swift ends the process when memory runs out, so
+    /// the system is asked, too.
+    /// - Parameter stored: bytes in the file. A dataset that was never written has none, and its fill value everywhere.
     private static func allocatableCount(
-        _ shape: [Int], _ kind: HDF5Kind, _ attempt: Attempt
+        _ shape: [Int], _ kind: HDF5Kind, stored: Int, _ attempt: Attempt
     ) throws(HDF5Error) -> Int {
         if let count = elementCount(of: shape) {
             let (bytes, overflow) = count.multipliedReportingOverflow(by: kind.byteCount)
-            if !overflow, let probe = malloc(max(bytes, 1)) {
+            let (most, isBoundless) = stored.multipliedReportingOverflow(by: 8 * 1032)
+            if !overflow, isBoundless || bytes <= max(most, 16 << 20), let probe = malloc(max(bytes, 1)) {
                 free(probe)
                 return count
             }

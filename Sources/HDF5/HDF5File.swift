@@ -39,7 +39,10 @@ package struct HDF5File: ~Copyable {
     /// Opens a file for reading.
     /// - Throws: an error that tells a missing file, one that is not HDF5 and a truncated one apart.
     package static func open(at path: String) throws(HDF5Error) -> HDF5File {
-        try open(path, attempted: "open") { access in H5Fopen(path, CHDF5_F_ACC_RDONLY(), access.file) }
+        if let damage = GlobalHeap.damage(of: path) {
+            throw Attempt(attempted: "open", subject: path).failure(damage, remedy: "use another copy of the file")
+        }
+        return try open(path, attempted: "open") { access in H5Fopen(path, CHDF5_F_ACC_RDONLY(), access.file) }
     }
 
     /// Opens a file that exists, to add to it or to change its attributes.
@@ -55,6 +58,7 @@ package struct HDF5File: ~Copyable {
             throw attempt.failure("the path is empty or has a NUL in it", remedy: "check the path")
         }
         return try Library.locked { access throws(HDF5Error) in
+            LibraryCrash.note(attempt)
             let identifier = try attempt.check(call(access))
             return HDF5File(path: path, identifier: identifier)
         }

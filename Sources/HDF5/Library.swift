@@ -49,6 +49,7 @@ final class Library: @unchecked Sendable {
             H5Pset_char_encoding(linkCreation, H5T_CSET_UTF8),
         ]
         precondition(statuses.allSatisfy { $0 >= 0 }, "the HDF5 library refuses its property lists")
+        LibraryCrash.explain()
     }
 
     /// By how many bytes a file in memory grows.
@@ -68,7 +69,11 @@ final class Library: @unchecked Sendable {
     ) throws(HDF5Error) -> Result {
         let library = shared
         pthread_mutex_lock(library.mutex)
-        defer { pthread_mutex_unlock(library.mutex) }
+        LibraryCrash.enter()
+        defer {
+            LibraryCrash.leave()
+            pthread_mutex_unlock(library.mutex)
+        }
         // Builds that are thread-safe keep this setting per thread.
         H5Eset_auto2(CHDF5_E_DEFAULT(), nil, nil)
         return try body(

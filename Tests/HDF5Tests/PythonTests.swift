@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import Testing
 
@@ -129,5 +130,48 @@ struct PythonTests {
         #expect(
             try Python.run(
                 "import h5py, sys; print(h5py.File(sys.argv[1])['bank/weight'][1])", folder.file("a.h5")) == "2.0")
+    }
+
+    @Test("links that double at each level end in an error, soon")
+    func doublingLinks() throws {
+        let path = folder.file("doubling.h5")
+        try Python.run(
+            """
+            import h5py, sys
+            f = h5py.File(sys.argv[1], "w")
+            group = f
+            for level in range(40):
+                inner = group.create_group("a")
+                group["b"] = inner
+                group = inner
+            group["x"] = 1.0
+            """, path)
+        let file = try HDF5File.open(at: path)
+        #expect(failure { try file.datasets() }.reason.contains("more than 65536 objects"))
+    }
+
+    @Test("an attribute whose texts claim more memory than any has is an error, not an allocation")
+    func hugeText() throws {
+        let path = folder.file("huge.h5")
+        try Python.run(
+            """
+            import h5py, numpy, sys
+            f = h5py.File(sys.argv[1], "w", libver="latest")
+            f.attrs.create("name", numpy.zeros(1, "S60000"))
+            t = h5py.h5t.C_S1.copy()
+            t.set_size(1 << 31)
+            s = h5py.h5s.create_simple((1 << 20,))
+            p = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            """, path)
+        // The length is in the datatype message, which a damaged file may say anything in.
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        let length = withUnsafeBytes(of: UInt32(60000).littleEndian) { Data($0) }
+        let place = try #require(bytes.range(of: length))
+        bytes.replaceSubrange(place, with: withUnsafeBytes(of: UInt32(0x7FFF_FFF0).littleEndian) { Data($0) })
+        try bytes.write(to: URL(filePath: path))
+        #expect(throws: HDF5Error.self) {
+            let file = try HDF5File.open(at: path)
+            _ = try file.anyAttribute("name")
+        }
     }
 }

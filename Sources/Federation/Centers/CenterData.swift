@@ -73,6 +73,9 @@ package final class CenterData {
         }
     }
 
+    /// The centers whose training samples are in memory.
+    package var resident: [String] { training.map(\.center) }
+
     /// Says what is odd, once.
     package func tell(_ warnings: [String]) {
         for warning in warnings where warned.insert(warning).inserted { warn(warning) }

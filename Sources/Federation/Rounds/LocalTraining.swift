@@ -35,11 +35,11 @@ package struct LocalTraining: Sendable {
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
             let visit = visits[progress.steps]
-            let sample = upcoming?.value() ?? augmented(samples[visit.sample], round, visit)
+            let sample = upcoming?.value() ?? volume(samples[visit.sample], round, visit)
             upcoming = nil
             if augmentation != nil, progress.steps + 1 < visits.count {
                 let next = visits[progress.steps + 1]
-                upcoming = Ahead { [self] in augmented(samples[next.sample], round, next) }
+                upcoming = Ahead { [self] in volume(samples[next.sample], round, next) }
             }
             let losses = try step.run(
                 image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
@@ -58,14 +58,17 @@ package struct LocalTraining: Sendable {
     }
 
     /// A step's volume, and its place in the round.
-    private struct Visit {
-        let epoch: Int
-        let position: Int
-        let sample: Int
+    package struct Visit: Sendable, Equatable {
+        /// The pass over the volumes, from 0.
+        package let epoch: Int
+        /// The step of the pass, from 0.
+        package let position: Int
+        /// The volume's index among the center's.
+        package let sample: Int
     }
 
     /// The round's steps in order.
-    private func visits(round: Int, samples: Int) -> [Visit] {
+    package func visits(round: Int, samples: Int) -> [Visit] {
         (0..<configuration.localEpochs).flatMap { epoch in
             var shuffle = RandomStream(seed: configuration.seed, purpose: "shuffle/\(center)", round, epoch)
             return shuffle.permutation(of: samples).enumerated().map { position, sample in
@@ -74,7 +77,8 @@ package struct LocalTraining: Sendable {
         }
     }
 
-    private func augmented(_ sample: Sample, _ round: Int, _ visit: Visit) -> Sample {
+    /// A step's volume as the step takes it: augmented, where the configuration says so.
+    package func volume(_ sample: Sample, _ round: Int, _ visit: Visit) -> Sample {
         guard let augmentation else { return sample }
         var random = RandomStream(
             seed: configuration.seed, purpose: "augmentation/\(center)", round, visit.epoch, visit.position)

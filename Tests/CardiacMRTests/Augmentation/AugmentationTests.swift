@@ -66,6 +66,30 @@ struct AugmentationTests {
         #expect(seen.count == 4)
     }
 
+    @Test("a rotation is one in millimeters: what lies 8 mm to the right comes to lie 8 mm above or below")
+    func aspect() throws {
+        // Pixels of 1 mm in a row, rows 2 mm apart.
+        let grid = Examples.grid(41, 41, 1, spacing: [1, 2, 10])
+        var image = Volume(grid: grid, voxels: [Float](repeating: 0, count: grid.count))
+        image.voxels[20 * 41 + 28] = 1
+        let settings = PreprocessingSettings(
+            spacing: nil, height: 41, width: 41, clipPercentile: nil, normalizes: false)
+        let sample = try Preprocessing(settings).sample(
+            of: image, labels: nil, classes: 2, center: "a", subject: "s", path: "example")
+        for (angle, row) in [(90.0, 24), (-90.0, 16)] {
+            let turned = try Self.augmented(sample) {
+                $0.rotationProbability = 1
+                $0.rotation = angle...angle
+            }
+            let brightest = turned.image.indices.max { turned.image[$0] < turned.image[$1] } ?? 0
+            let other = 40 - row
+            #expect(
+                [row, other].contains(brightest / 41) && brightest % 41 == 20,
+                "row \(brightest / 41), column \(brightest % 41)")
+            #expect(turned.image[brightest] > 0.9)
+        }
+    }
+
     @Test("rotation and scaling move image and labels alike, on all slices, and invent no label")
     func transform() throws {
         // The image is its own labels: what the two interpolations agree on.

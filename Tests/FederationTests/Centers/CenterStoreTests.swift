@@ -119,6 +119,46 @@ struct CenterStoreTests {
         #expect(try StateContents(ExampleCenters.store(run, baseline: second).state(of: "a")) == StateContents(state))
     }
 
+    @Test("a center that comes back from another rank is known by what that rank wrote")
+    func comesBack() throws {
+        let folder = try TemporaryFolder()
+        let run = RunFolder(folder.path)
+        let (disk, otherDisk) = (DiskQueue(limit: 1 << 20), DiskQueue(limit: 1 << 20))
+        let (here, there) = (ExampleCenters.store(run, disk: disk), ExampleCenters.store(run, disk: otherDisk))
+        for name in ExampleCenters.names { try ExampleCenters.train(name, round: 1, in: here) }
+        try here.release(["a"])
+        disk.drain()
+        there.adopt("a", trainedRound: 1)
+        let expected = try ExampleCenters.train("a", round: 2, in: there)
+        try there.release(["a"])
+        otherDisk.drain()
+        here.adopt("a", trainedRound: 2)
+        let manifest = try ExampleCenters.checkpoint(here, RunPosition(round: 2), run, disk)
+        #expect(manifest.damages(run: run).isEmpty, "the checkpoint has the checksum of the file before")
+        #expect(manifest.banks["a"] == 2)
+        #expect(try StateContents(here.state(of: "a")) == expected)
+    }
+
+    @Test("a center that moved is not taken in the state of another round, nor begun anew where its file is missing")
+    func otherRound() throws {
+        let folder = try TemporaryFolder()
+        let run = RunFolder(folder.path)
+        let disk = DiskQueue(limit: 1 << 20)
+        let (here, there) = (ExampleCenters.store(run, disk: disk), ExampleCenters.store(run))
+        try ExampleCenters.train("a", round: 1, in: here)
+        try here.release(["a"])
+        disk.drain()
+        there.adopt("a", trainedRound: 2)
+        there.adopt("b", trainedRound: 2)
+        // Each is looked for some seconds.
+        let reasons = [("a", "it is of round 1, and the center was last trained in round 2"), ("b", "no such file")]
+        for (name, reason) in reasons {
+            let error = #expect(throws: (any Error).self) { try there.state(of: name) }
+            let text = error.map { "\($0)" } ?? ""
+            #expect(text.contains(reason), "\(text)")
+        }
+    }
+
     @Test("a center that was never trained has no file in a checkpoint")
     func untrained() throws {
         let folder = try TemporaryFolder()

@@ -1,6 +1,7 @@
 import CardiacMR
 import Federation
 import Foundation
+import HDF5
 import Testing
 
 @Suite("Cache of prepared volumes")
@@ -58,6 +59,41 @@ struct SampleCacheTests {
         try Data("no HDF5".utf8).write(to: URL(fileURLWithPath: file))
         #expect(try Self.samples(example, cache) == changed)
         #expect(try Self.samples(example, cache) == changed)
+    }
+
+    @Test("is made again when a label changes, and when a bit of its voxels has turned")
+    func content() throws {
+        let example = try Example()
+        let cache = example.cache
+        let before = try Self.samples(example, cache)
+        let cohort = try #require(try Cohort.loadAll(data: example.data).first)
+        let label = cohort.path(of: try #require(cohort.cases(in: .train).first).label)
+        var volume = try NIfTI.read(label)
+        volume.voxels.reverse()
+        try NIfTI.write(volume, to: label, as: .uint8)
+        let changed = try Self.samples(example, nil)
+        #expect(changed != before)
+        #expect(try Self.samples(example, cache) == changed, "the cache knows nothing of the label")
+
+        // HDF5's own checksum is made right again: what is left is the cache's.
+        let file = "\(cache)/\(cohort.center).h5"
+        let stored = try HDF5File.openForUpdate(at: file)
+        try stored.setAttribute("crc32", of: "000000", to: "00000000")
+        try stored.close()
+        #expect(try Self.samples(example, cache) == changed, "the cache's checksum is not looked at")
+        let again = try HDF5File.open(at: file)
+        let checksum: String = try again.attribute("crc32", of: "000000")
+        #expect(checksum != "00000000", "the file was not made again")
+    }
+
+    @Test("no more centers' samples are in memory than there may be")
+    func capacity() throws {
+        let example = try Example()
+        let data = try CenterData(Configuration(preset: .tiny), capacity: 1) { _ in }
+        for cohort in try Cohort.loadAll(data: example.data) {
+            _ = try data.trainingSamples(cohort)
+            #expect(data.resident == [cohort.center])
+        }
     }
 
     private static func date(_ path: String) throws -> Date? {

@@ -77,6 +77,19 @@ struct CheckpointRetentionTests {
         #expect(parts == 3, "both parts of a snapshot stay")
     }
 
+    @Test("removes nothing where a checkpoint that stays cannot be read: nobody knows what it needs")
+    func unreadable() throws {
+        let example = try Example()
+        var configuration = Configuration()
+        (configuration.checkpoint.keep, configuration.historyDepth) = (2, 1)
+        let manifests = try (1...3).map { try example.write(round: $0) }
+        try Disk.damage("\(example.run.checkpoint(2))/\(Manifest.fileName)")
+        let problems = CheckpointRetention(example.run, configuration).prune(newest: manifests[2])
+        #expect(problems.count == 1 && problems[0].hasPrefix("nothing is pruned"), "\(problems)")
+        #expect(example.run.rounds == [3, 2, 1])
+        #expect(example.bank("a") == [1, 2, 3])
+    }
+
     @Test("discards what lies after a round: partial ones, later snapshots; damaged checkpoints stay aside")
     func discard() throws {
         let example = try Example()

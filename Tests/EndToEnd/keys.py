@@ -1,0 +1,228 @@
+"""Every key of the configuration has an effect in a run: one table over all keys, so that a new key without effect fails."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import stat
+
+from lib.program import fedcrld, run
+from lib.runs import centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, train, training
+from lib.suite import expect, expect_equal, main, shared_folder, test
+
+# Every random change occurs, so that each range is drawn from.
+BASE = [
+    "rounds=2", "participation=1", "size=[3, 32, 24]", "checkpoint.keep=9", "history_depth=3", "preprocessing.spacing=3.1",
+    *(f"augmentation.{name}.probability=1" for name in (
+        "rotation", "scale", "elastic", "gamma", "brightness", "contrast", "noise", "blur")),
+]
+
+
+@functools.cache
+def data():
+    """Four centers with one, one, two and two subjects to train on."""
+    folder = simulate(shared_folder(), centers=4)
+    more = shared_folder() / "more"
+    fedcrld("simulate", "--out", more, "--subjects", 4, "--size", "3x32x32", "--centers", 4).succeeded()
+    for center in centers(folder)[2:]:
+        shutil.rmtree(folder / center)
+        shutil.copytree(more / center, folder / center)
+    return folder
+
+
+@functools.cache
+def result(*values):
+    """A run of the base's settings, and some others."""
+    out = shared_folder() / f"run-{abs(hash(values))}"
+    said = train(data(), out, *BASE, *values).succeeded()
+    return out, said
+
+
+def bits(out):
+    """Checksums of all files with numbers of the newest checkpoint."""
+    number = rounds(out)[-1]
+    content = fedcrld("inspect", checkpoint(out, number) / "server.h5", "--json").succeeded().out
+    states = [fedcrld("inspect", checkpoint(out, number) / "centers" / f"{center}.h5", "--json").succeeded().out
+              for center in centers(data())]
+    return [{name: value["norm"] for name, value in json.loads(text)["datasets"].items()} for text in (content, *states)]
+
+
+def kinds(out, kind):
+    return [line for line in metrics(out) if line["kind"] == kind]
+
+
+def other_bits(value):
+    """A value that changes what is computed."""
+    def check(key):
+        out, _ = result(f"{key}={value}")
+        expect(bits(out) != bits(result()[0]), f"{key}={value} leads to the parameters of the default")
+    return check
+
+
+def same_bits_but(value, effect):
+    """A value that changes how the same is computed, with what else is to be seen of it."""
+    def check(key):
+        out, said = result(f"{key}={value}")
+        fedcrld("verify", "--compare", out, result()[0]).succeeded()
+        expect(effect(out, said), f"{key}={value} has no effect\n{said}")
+    return check
+
+
+def seen(value, effect):
+    """A value whose effect is described."""
+    def check(key):
+        out, said = result(f"{key}={value}")
+        expect(effect(out, said), f"{key}={value} has no effect\n{said}")
+    return check
+
+
+def weights(out):
+    return [sorted(round(c["weight"], 6) for c in line["centers"].values()) for line in kinds(out, "round")]
+
+
+def placement_of(out, _):
+    return json.loads((checkpoint(out, 2) / "manifest.json").read_text())["placement"] == "client"
+
+
+def preset(_):
+    widths = []
+    for name in ("tiny", "small"):
+        out = shared_folder() / f"preset-{name}"
+        fedcrld("train", "--data", data(), "--out", out, "--set", f"preset={name}", "--set", "rounds=1", "--set",
+                "local_epochs=1", "--set", "size=[1, 16, 16]", limit=120).succeeded()
+        widths.append(json.loads(fedcrld("inspect", out, "--json").succeeded().out)["configuration"]["width"])
+    expect_equal(widths, ["8", "16"], "widths of the presets")
+
+
+def data_key(_):
+    fedcrld("train", "--out", shared_folder() / "nodata", "--set", f"data={shared_folder()}/nowhere").failed_with(
+        2, "no such folder")
+
+
+def method(_):
+    fedcrld("train", "--data", data(), "--out", shared_folder() / "m", "--set", "method=other").failed_with(2, "method")
+
+
+def threads(_):
+    # The table of phases is for all alike; the program's threads are the kernel's word.
+    command = [*training(data(), shared_folder() / "threads", *BASE, "rounds=1"), "--set", "threads=3"]
+    traced = run("strace", "-f", "-qq", "-e", "trace=clone,clone3", *command)
+    more = traced.err.count("clone")
+    single = run("strace", "-f", "-qq", "-e", "trace=clone,clone3", *training(
+        data(), shared_folder() / "single", *BASE, "rounds=1")).err.count("clone")
+    expect(more >= single + 2, f"{more} threads were started with threads=3, {single} with 1")
+
+
+def resident(_):
+    folder = shared_folder() / "resident"
+    trace = shared_folder() / "resident.trace"
+    counts = []
+    for value in (1, 9):
+        run("strace", "-f", "-qq", "-e", "trace=rename", "-o", trace, *training(
+            data(), folder / str(value), *BASE, "checkpoint.every=9", f"resident_centers={value}")).succeeded()
+        counts.append(trace.read_text().count("/working/"))
+    expect(counts[0] > counts[1], f"{counts} states were set aside with 1 and 9 in memory")
+
+
+def balance(_):
+    out = shared_folder() / "balance"
+    said = train(data(), out, *BASE, "participation=0.5", "rounds=6", "balance=true", ranks=3, environment={
+        "FEDCRLD_PROGRESS": "none"}).succeeded()
+    plain = shared_folder() / "plain"
+    train(data(), plain, *BASE, "participation=0.5", "rounds=6", ranks=3).succeeded()
+    fedcrld("verify", "--compare", out, plain).succeeded()
+
+
+def discreet(_):
+    other = copy(data(), shared_folder() / "spoilt")
+    center = centers(other)[0]
+    label = other / center / cohort(other, center)["cases"][0]["label"]
+    label.write_bytes(b"no image")
+    for value, named in (("false", True), ("true", False)):
+        said = train(other, shared_folder() / f"spoilt-{value}", *BASE, f"discreet={value}").ended_with(1)
+        expect((label.name in said.err) == named, f"{said}")
+
+
+TABLE = {
+    "preset": preset, "data": data_key, "method": method,
+    "rounds": seen(3, lambda out, _: rounds(out) == [1, 2, 3]),
+    "local_epochs": other_bits(2), "learning_rate": other_bits("2e-3"),
+    "participation": seen(0.5, lambda out, _: weights(out) == [[0.5, 0.5]] * 2),
+    "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
+    "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
+    "seed": other_bits(2),
+    "evaluate_every": same_bits_but(1, lambda out, _: [line["round"] for line in kinds(out, "evaluation")] == [1, 2]),
+    "threads": threads, "resident_centers": resident, "balance": balance,
+    "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),
+    "discreet": discreet,
+    "width": other_bits(8), "size": other_bits("[2, 24, 32]"), "momentum": other_bits(0.9),
+    "history_depth": None,
+    "crl.placement": same_bits_but("client", placement_of), "crl.attention_scale": other_bits("sqrt_d"),
+    "loss.dice": other_bits(2), "loss.cross_entropy": other_bits(2), "loss.distillation": other_bits(2),
+    "loss.correlation": other_bits(2), "loss.contrast": other_bits(2),
+    # Two volumes at two centers, six at the others.
+    "aggregation.weights": seen("volumes", lambda out, _: weights(out) == [[0.125, 0.125, 0.375, 0.375]] * 2),
+    "aggregation.parts": other_bits("[global_encoder, decoder.stage1]"),
+    "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
+    "preprocessing.normalize": other_bits("false"),
+    "preprocessing.cache": None,
+    "augmentation.enabled": other_bits("false"), "augmentation.mirror.probability": other_bits(0),
+    "augmentation.rotation.probability": other_bits(0), "augmentation.rotation.range": other_bits("[-20, 20]"),
+    "augmentation.scale.probability": other_bits(0), "augmentation.scale.range": other_bits("[0.9, 1.1]"),
+    "augmentation.elastic.probability": other_bits(0), "augmentation.elastic.range": other_bits("[100, 200]"),
+    "augmentation.elastic.smoothing": other_bits("[4, 5]"),
+    "augmentation.gamma.probability": other_bits(0), "augmentation.gamma.range": other_bits("[0.9, 1.1]"),
+    "augmentation.brightness.probability": other_bits(0), "augmentation.brightness.range": other_bits("[0.9, 1.1]"),
+    "augmentation.contrast.probability": other_bits(0), "augmentation.contrast.range": other_bits("[0.9, 1.1]"),
+    "augmentation.noise.probability": other_bits(0), "augmentation.noise.range": other_bits("[0.2, 0.3]"),
+    "augmentation.blur.probability": other_bits(0), "augmentation.blur.range": other_bits("[0.9, 1.1]"),
+    "checkpoint.every": same_bits_but(2, lambda out, _: rounds(out) == [2]),
+    "checkpoint.keep": same_bits_but(1, lambda out, _: rounds(out) == [2]),
+    "checkpoint.keep_every": None,
+}
+
+
+def cache(key):
+    folder = shared_folder() / "cache"
+    train(data(), shared_folder() / "cached", *BASE, f"{key}={folder}").succeeded()
+    expect_equal(sorted(path.stem for path in folder.iterdir()), centers(data()), "cached centers")
+
+
+def keep_every(key):
+    out, _ = result("rounds=4", "checkpoint.keep=1", f"{key}=2")
+    expect_equal(rounds(out), [2, 4], "checkpoints")
+    out, _ = result("rounds=4", "checkpoint.keep=1")
+    expect_equal(rounds(out), [4], "checkpoints without")
+
+
+def history_depth(key):
+    for value, names in ((1, ["round-000004.h5"]), (3, [f"round-00000{number}.h5" for number in (2, 3, 4)])):
+        out, _ = result("rounds=4", "checkpoint.keep=1", f"{key}={value}")
+        found = sorted(path.name for path in (out / "banks" / centers(data())[0]).iterdir())
+        expect_equal(found, names, f"snapshots with a depth of {value}")
+
+
+TABLE["history_depth"] = history_depth
+TABLE["preprocessing.cache"] = cache
+TABLE["checkpoint.keep_every"] = keep_every
+MASK = os.umask(0o022)
+os.umask(MASK)
+
+
+@test("the table below has every key that the program has")
+def _(folder):
+    text = fedcrld("train", "--help").succeeded().out
+    keys = set(re.findall(r"^ *([a-z_]+(?:\.[a-z_]+)*)(?:: .*)?\n {6,}[A-Z]", text, re.MULTILINE))
+    expect(len(keys) > 50, f"{keys}")
+    expect_equal(keys ^ set(TABLE), set(), "keys without a check, and checks without a key")
+
+
+for key, check in TABLE.items():
+
+    @test(f"{key} has an effect")
+    def _(folder, key=key, check=check):
+        check(key)
+
+
+main()
