@@ -1,16 +1,15 @@
 """`fedcrld check` says what a run would meet, and changes nothing."""
 
-import functools
 import json
 import os
 import shutil
 
 from lib.program import FEDCRLD, launcher, run
 from lib.runs import SETTINGS, centers, images, settings, simulate, train
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 

@@ -1,6 +1,5 @@
 """Every subcommand as a user meets it: its help, its JSON, its results, and what it says to a wrong command line."""
 
-import functools
 import gzip
 import json
 import re
@@ -9,15 +8,15 @@ import struct
 from lib.program import FEDCRLD, fedcrld, mpirun, run
 from lib.runs import (
     CENTERS, centers, checkpoint, cohort, expect_same_bits, images, metrics, settings, simulate, train)
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def finished():
     """A run of two rounds."""
     out = shared_folder() / "run"

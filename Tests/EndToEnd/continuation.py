@@ -1,6 +1,5 @@
 """A run that was interrupted, stopped, finished or rolled back goes on exactly: the same bits as without."""
 
-import functools
 import json
 import os
 import re
@@ -10,7 +9,7 @@ from lib.program import Job, fedcrld, is_alive, run, wait_until
 from lib.runs import (
     centers, checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, metrics, positions, resume, resuming,
     rounds, simulate, start, train, training, within)
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 # More than a run that is about to be interrupted can reach.
 ENDLESS = "rounds=1000"
@@ -18,12 +17,12 @@ ENDLESS = "rounds=1000"
 PATIENCE = 20
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def reference(*values):
     """A run of one rank that nothing interrupts."""
     out = shared_folder() / "-".join(("reference", *values))

@@ -1,6 +1,5 @@
 """Damaged checkpoints are noticed and named; a run goes on from the one before, to the same end."""
 
-import functools
 import json
 import os
 import re
@@ -10,15 +9,15 @@ import zlib
 from lib.program import fedcrld, run
 from lib.runs import (
     checkpoint, copy, expect_rounds, expect_same_bits, expect_sound, resume, resuming, rounds, simulate, train, within)
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def intact():
     """A run of two rounds, with each kind of file that there is."""
     out = shared_folder() / "intact"
@@ -37,7 +36,7 @@ def flip(path):
     path.write_bytes(content)
 
 
-@functools.cache
+@fixture
 def pair():
     """A run of two rounds of two centers, whose every file is damaged in turn, and the names of these files."""
     folder = shared_folder() / "pair"

@@ -1,7 +1,6 @@
 """What reaches the disk, in what order; file systems that have their moments; jobs that stand still, and that are asked
 to stop at any time."""
 
-import functools
 import json
 import os
 import re
@@ -15,15 +14,15 @@ from lib.program import FEDCRLD, PROJECT, Job, fedcrld, launcher, run, wait_unti
 from lib.runs import (
     SETTINGS, centers, checkpoint, copy, expect_same_bits, expect_sound, images, metrics, positions, resume, resuming,
     rounds, settings, simulate, start, train, training)
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder(), centers=3)
 
 
-@functools.cache
+@fixture
 def reference(*values):
     """A run that nothing disturbs."""
     out = shared_folder() / "-".join(("reference", *values)).replace("/", "_")

@@ -1,7 +1,6 @@
 """What goes wrong is said once, clearly, with the right exit status, within seconds; nothing hangs or is lost."""
 
 import array
-import functools
 import gzip
 import json
 import os
@@ -15,15 +14,15 @@ from pathlib import Path
 from lib.program import FEDCRLD, Job, fedcrld, is_alive, launcher, run, wait_until
 from lib.runs import (
     centers, expect_same_bits, expect_sound, images, resume, rounds, simulate, start, train, training)
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def finished():
     """A run of two rounds."""
     out = shared_folder() / "finished"

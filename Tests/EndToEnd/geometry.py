@@ -1,13 +1,12 @@
 """Where voxels are: segmentations stored in another order or place than their images, headers with two transforms or a
 broken one, and masks that take over what their image's header says."""
 
-import functools
 import itertools
 import json
 
 from lib.program import fedcrld
 from lib.runs import centers, cohort, copy, settings, simulate, train
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     import nibabel
@@ -24,12 +23,12 @@ def need_nibabel():
         raise Skip("python3 has no module nibabel")
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder(), centers=1)
 
 
-@functools.cache
+@fixture
 def finished():
     out = shared_folder() / "run"
     train(data(), out, "rounds=8", "learning_rate=3e-3").succeeded()

@@ -13,7 +13,7 @@ from lib.program import FEDCRLD, Job, fedcrld, mpirun, run, wait_until
 from lib.runs import (
     SETTINGS, centers, checkpoint, cohort, copy, expect_same_bits, expect_sound, images, metrics, positions, resume,
     resuming, rounds, settings, simulate, start, train, training)
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     import nibabel
@@ -27,12 +27,12 @@ def need_nibabel():
         raise Skip("python3 has no module nibabel")
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder(), centers=3)
 
 
-@functools.cache
+@fixture
 def finished():
     out = shared_folder() / "run"
     train(data(), out, "rounds=2").succeeded()

@@ -234,6 +234,85 @@ def _(folder):
     fedcrld("import", "mscmr", source, "--out", folder / "other", "--splits", table).failed_with(1, "holdout", "splits.csv")
 
 
+@test("tables are read however spreadsheets write them: separators, sep=, encodings, byte order marks")
+def _(folder):
+    need_nibabel()
+    mnms(folder / "source")
+    table = next((folder / "source").glob("*.csv"))
+    rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+    wanted = None
+    for number, (separator, head, encoding, mark, name) in enumerate((
+            (",", "", "utf-8", b"", table.name), (";", "", "latin-1", b"", table.name),
+            ("\t", "", "utf-8", b"\xef\xbb\xbf", table.name), ("\t", "", "utf-16-le", b"\xff\xfe", table.name),
+            (";", "sep=;\r\n", "utf-8", b"", table.name), (",", "sep=,\n", "utf-16-be", b"\xfe\xff", table.name),
+            ("|", "sep=|\n", "utf-8", b"", table.name), ("\t", "", "utf-16-le", b"", "dataset_INFORMATION.tsv"),
+            ("\t", "", "utf-8", b"", "Dataset_information.txt"))):
+        for other in (folder / "source").glob("*ataset_*nformation*"):
+            other.unlink()
+        (folder / "source" / table.name).unlink(missing_ok=True)
+        (folder / "source" / "dataset_INFORMATION.tsv").unlink(missing_ok=True)
+        text = head + "\r\n".join(separator.join(row) for row in rows) + "\r\n"
+        (folder / "source" / name).write_bytes(mark + text.encode(encoding))
+        _, cohorts = imported("mnms", folder / "source", folder / f"data-{number}")
+        wanted = wanted or cohorts
+        expect_equal(cohorts, wanted, f"cohorts of {name!r} with {separator!r}, {head!r}, {encoding}")
+
+
+def acdc(folder, info=b"ED: 1\nES: 2\n"):
+    """One patient of ACDC."""
+    place = folder / "training" / "patient001"
+    for frame in ("01", "02"):
+        save(place / f"patient001_frame{frame}.nii.gz", image(int(frame)))
+        save(place / f"patient001_frame{frame}_gt.nii.gz", labels([1, 2, 3]), numpy.uint8)
+    (place / "Info.cfg").write_bytes(info)
+    return place
+
+
+@test("Info.cfg is read in every spelling that is met")
+def _(folder):
+    need_nibabel()
+    for number, info in enumerate((
+            b"ED: 1\nES: 2\n", b"ED: 1.0\r\nES: 2.0\r\n", b"ed = 1\nes=2\n", b"\xef\xbb\xbfED:1\nES:2",
+            b"\xff\xfe" + "ED: 1\nES: 2\n".encode("utf-16-le"), b"Gr\xf6\xdfe: 180\rED: 1\rES: 2\r")):
+        acdc(folder / str(number), info)
+        _, cohorts = imported("acdc", folder / str(number), folder / f"data-{number}")
+        expect_equal(len(cohorts["acdc"]["cases"]), 2, f"cases with {info!r}")
+    acdc(folder / "same", b"ED: 2\nES: 2.0\n")
+    fedcrld("import", "acdc", folder / "same", "--out", folder / "data").failed_with(1, "the same frame 2")
+
+
+@test("what macOS and others leave in folders is no image, and images may end in any case or be pairs")
+def _(folder):
+    need_nibabel()
+    place = acdc(folder / "source")
+    for path in list(place.glob("*.nii.gz")):
+        (place / f"._{path.name}").write_bytes(b"\0\5\26\7")
+    (folder / "source" / "__MACOSX" / "training" / "patient001").mkdir(parents=True)
+    first = place / "patient001_frame01.nii.gz"
+    first.rename(place / "patient001_frame01.NII.GZ")
+    second = nibabel.load(place / "patient001_frame02.nii.gz")
+    nibabel.save(nibabel.Nifti1Pair(numpy.asarray(second.dataobj), second.affine), place / "patient001_frame02.hdr")
+    (place / "patient001_frame02.nii.gz").unlink()
+    for files in ("paths", "copies", "links"):
+        result, cohorts = imported("acdc", folder / "source", folder / files, "--files", files)
+        expect_equal(problems(result), set(), "problems")
+        expect_equal(len(cohorts["acdc"]["cases"]), 2, "cases")
+        fedcrld("check", "--data", folder / files, "--out", folder / "run", "--no-step", "--set", "width=4").succeeded()
+
+
+@test("a label in its image's place in another order is imported, one in another place is left out")
+def _(folder):
+    need_nibabel()
+    place = acdc(folder / "source")
+    path = place / "patient001_frame01_gt.nii.gz"
+    nibabel.save(nibabel.load(path).as_reoriented(numpy.array([[0, -1], [1, 1], [2, -1]])), path)
+    path = place / "patient001_frame02_gt.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(labels([1, 2, 3]).astype(numpy.uint8), numpy.eye(4)), path)
+    result, cohorts = imported("acdc", folder / "source", folder / "data")
+    expect_equal(problems(result), {("odd", "patient001-ED"), ("contradictory", "patient001-ES")}, "problems")
+    expect_equal([case["phase"] for case in cohorts["acdc"]["cases"]], ["ED"], "cases")
+
+
 @test("an empty or a foreign folder, and a full one to write to, are refused")
 def _(folder):
     need_nibabel()

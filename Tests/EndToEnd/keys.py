@@ -1,6 +1,5 @@
 """Every key of the configuration has an effect in a run: one table over all keys, so that a new key without effect fails."""
 
-import functools
 import json
 import os
 import re
@@ -9,7 +8,7 @@ import stat
 
 from lib.program import fedcrld, run
 from lib.runs import centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, train, training
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 # Every random change occurs, so that each range is drawn from.
 BASE = [
@@ -19,7 +18,7 @@ BASE = [
 ]
 
 
-@functools.cache
+@fixture
 def data():
     """Four centers with one, one, two and two subjects to train on."""
     folder = simulate(shared_folder(), centers=4)
@@ -31,7 +30,7 @@ def data():
     return folder
 
 
-@functools.cache
+@fixture
 def result(*values):
     """A run of the base's settings, and some others."""
     out = shared_folder() / f"run-{abs(hash(values))}"

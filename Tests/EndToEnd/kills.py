@@ -5,7 +5,6 @@ With FEDCRLD_SLURM, jobs of the project's own sbatch files are killed on the Slu
 death of a rank, of the launcher and of the job step's daemon; that is not part of scripts/test.
 """
 
-import functools
 import os
 import random
 import shutil
@@ -18,14 +17,14 @@ from lib.program import FEDCRLD, Job, command_name, descendants, is_alive, wait_
 from lib.runs import (
     SETTINGS, expect_same_bits, expect_sound, metrics, positions, resume, resuming, rounds, settings, simulate, train,
     training)
-from lib.suite import expect, main, shared_folder, test
+from lib.suite import expect, fixture, main, shared_folder, test
 
 KILLS = int(os.environ.get("FEDCRLD_KILLS", "4"))
 PATIENCE = 60
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 

@@ -1,12 +1,11 @@
 """Segmentations overlay their images in other readers, whatever the grid, and score as evaluate says."""
 
-import functools
 import itertools
 import json
 
 from lib.program import fedcrld
 from lib.runs import centers, cohort, simulate, train
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     import nibabel
@@ -17,7 +16,7 @@ except ImportError as error:
     absence = f"python3 has no module {error.name}"
 
 
-@functools.cache
+@fixture
 def finished():
     """The data and a run that has learnt to predict something."""
     if absence:

@@ -1,15 +1,14 @@
 """Images stay with the ranks that host their center: no other rank opens one, least of all the server."""
 
-import functools
 import re
 import shutil
 
 from lib.program import FEDCRLD, launcher, run
 from lib.runs import SETTINGS, settings, simulate
-from lib.suite import Skip, expect, main, shared_folder, test
+from lib.suite import Skip, expect, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 

@@ -1,10 +1,9 @@
 """A center's model loads from a checkpoint into PyTorch in a few lines, and predicts what `fedcrld predict` does."""
 
-import functools
 
 from lib.program import fedcrld
 from lib.runs import centers, checkpoint, cohort, images, resume, simulate, train
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     import h5py
@@ -28,12 +27,12 @@ def need_python_modules():
     torch.set_num_threads(1)
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def finished(placement):
     """A run of two rounds."""
     out = shared_folder() / placement

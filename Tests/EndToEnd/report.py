@@ -1,13 +1,12 @@
 """A run's report is one page that needs nothing else, and shows what the run's files say."""
 
-import functools
 import html.parser
 import json
 import re
 
 from lib.program import fedcrld
 from lib.runs import centers, simulate, train
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -38,7 +37,7 @@ class Page(html.parser.HTMLParser):
         self.text.append(data)
 
 
-@functools.cache
+@fixture
 def run():
     data = simulate(shared_folder())
     out = shared_folder() / "run"
@@ -46,7 +45,7 @@ def run():
     return data, out
 
 
-@functools.cache
+@fixture
 def page():
     _, out = run()
     path = fedcrld("report", out).succeeded().out.strip()

@@ -1,18 +1,17 @@
 """The result of a run has the same bits however it is spread over ranks, threads and memory."""
 
-import functools
 
 from lib.program import fedcrld, run
 from lib.runs import centers, expect_same_bits, expect_sound, metrics, simulate, train, training
-from lib.suite import expect, main, shared_folder, test
+from lib.suite import expect, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def reference(*values):
     """A run of one rank and one thread."""
     out = shared_folder() / "-".join(("reference", *values))

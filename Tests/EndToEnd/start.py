@@ -1,20 +1,19 @@
 """What keeps a command from doing its work is found before anything on disk is changed."""
 
-import functools
 import json
 import shutil
 
 from lib.program import FEDCRLD, fedcrld, run
 from lib.runs import centers, checkpoint, cohort, copy, images, resume, settings, simulate, train, training
-from lib.suite import expect_equal, main, shared_folder, test
+from lib.suite import expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 
 
-@functools.cache
+@fixture
 def finished():
     """A run of two rounds that has come to its end."""
     out = shared_folder() / "finished"

@@ -1,7 +1,6 @@
 """Standard output and error as people have them: full disks, closed terminals, pipes that nobody reads, short paths."""
 
 import fcntl
-import functools
 import os
 import pty
 import shutil
@@ -9,15 +8,15 @@ import shutil
 from lib.program import FEDCRLD, Job, fedcrld, run
 from lib.runs import (
     SETTINGS, centers, expect_same_bits, images, rounds, settings, simulate, start, train, training)
-from lib.suite import expect, expect_equal, main, shared_folder, test
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder(), centers=2)
 
 
-@functools.cache
+@fixture
 def finished():
     out = shared_folder() / "run"
     train(data(), out, "rounds=2").succeeded()

@@ -1,11 +1,10 @@
 """TensorBoard's own reader finds in a run's event files what metrics.jsonl says."""
 
-import functools
 import json
 
 from lib.program import fedcrld
 from lib.runs import centers, resume, simulate, train
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -15,7 +14,7 @@ except ImportError as error:
     absence = f"python3 has no module {error.name}"
 
 
-@functools.cache
+@fixture
 def data():
     return simulate(shared_folder())
 

@@ -3,13 +3,12 @@ prepared images, local training, momentum distillation, federated rounds. Every 
 its default, and each of them alone changes the result to what the reference says."""
 
 import dataclasses
-import functools
 import json
 import statistics
 
 from lib.program import fedcrld
 from lib.runs import checkpoint, cohort, images, metrics, train
-from lib.suite import Skip, expect, expect_equal, main, shared_folder, test
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
     import h5py
@@ -63,7 +62,7 @@ def need_python_modules():
 # Data: three unequal centers.
 
 
-@functools.cache
+@fixture
 def data():
     """Cohorts of 1, 3 and 3 training volumes, of 4, 4 and 5 classes, with a test subject each."""
     need_python_modules()
@@ -118,14 +117,14 @@ def trained(out, settings, ranks=1, placement="client"):
     return out
 
 
-@functools.cache
+@fixture
 def finished(ranks, placement):
     """The run that has all the settings."""
     need_python_modules()
     return trained(shared_folder() / f"{placement}-{ranks}", SETTINGS, ranks, placement)
 
 
-@functools.cache
+@fixture
 def _reference(settings):
     return federate(data(), **dict(settings))
 

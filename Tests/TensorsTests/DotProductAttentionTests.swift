@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Dot-product attention")
@@ -64,7 +65,10 @@ struct DotProductAttentionTests {
         ).result
         for channel in 0..<4 {
             let mean = (0..<40).reduce(0) { $0 + values.base[$1 * 4 + channel] } / 40
-            for query in 0..<5 { #expect(abs(result.base[query * 4 + channel] - mean) < 1e-6) }
+            expectNear((0..<5).map { result.base[$0 * 4 + channel] }, [Float](repeating: mean, count: 5), within: 1e-6)
+            {
+                "query \($0), channel \(channel)"
+            }
         }
     }
 

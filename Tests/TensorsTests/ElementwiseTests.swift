@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Elementwise arithmetic")
@@ -22,12 +23,13 @@ struct ElementwiseTests {
         let right = Reference.tensor("right", Shape(2, 3, 4, 8))
         let both = Elementwise.concatenate(left, right)
         #expect(both.shape == Shape(2, 3, 4, 16))
+        let (first, second) = (left.array, right.array)
+        var expected: [Float] = []
         for position in 0..<24 {
-            for channel in 0..<16 {
-                let source = channel < 8 ? left : right
-                #expect(both.base[position * 16 + channel] == source.base[position * 8 + channel % 8])
-            }
+            let channels = 8 * position..<8 * position + 8
+            expected += Array(first[channels]) + Array(second[channels])
         }
+        expectNear(both.array, expected) { "position \($0 / 16), channel \($0 % 16)" }
         let halves = Elementwise.halve(both)
         #expect(halves.0.array == left.array)
         #expect(halves.1.array == right.array)

@@ -10,6 +10,7 @@ it raises. With arguments, only behaviours that contain one of
 them run. The last line is `N passed, N failed[, N skipped]`, as scripts/test reads it.
 """
 
+import functools
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,26 @@ def expect_equal(found, wanted, what):
 def shared_folder():
     """A folder that all tests of the script share."""
     return _shared
+
+
+def fixture(body):
+    """What several tests share: made once, by the first that asks. One that could not be made leaves nothing in the shared
+    folder that would fail the tests after: the next that asks tries again."""
+    made = {}
+
+    @functools.wraps(body)
+    def get(*arguments):
+        if arguments not in made:
+            before = set(_shared.iterdir())
+            try:
+                made[arguments] = body(*arguments)
+            except BaseException:
+                for entry in set(_shared.iterdir()) - before:
+                    shutil.rmtree(entry, ignore_errors=True)
+                raise
+        return made[arguments]
+
+    return get
 
 
 def script_folder():
