@@ -78,6 +78,19 @@ resume_if_requeued() {
   exit
 }
 
+# remove_segments: removes the shared memory of ours that killed ranks have left on the job's nodes, and no process has.
+remove_segments() {
+  # shellcheck disable=SC2016 # it is for the shell on each node
+  local script='for segment in /dev/shm/vader_segment.*; do
+    if [[ -O $segment ]] && ! grep -qsF "$segment" /proc/[0-9]*/maps; then rm -f "$segment"; fi
+  done'
+  if ((${SLURM_NNODES:-1} > 1)); then
+    srun --overlap --ntasks "$SLURM_NNODES" --ntasks-per-node=1 bash -c "$script" </dev/null || true
+  else
+    bash -c "$script"
+  fi
+}
+
 # run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
 # on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as they do when --max-hours
 # are over. The job then puts itself back into the queue, from this script, which runs once. With any other status it does
@@ -100,6 +113,7 @@ run_training() {
   wait "$training" || status=$?
   trap - USR1 TERM
   echo "$(date '+%F %T') fedcrld ended with status $status"
+  ((status == 0 || status == 75)) || remove_segments
   if ((status == 75)); then
     if [[ -z $cancelled ]] && ((${SLURM_RESTART_COUNT:-0} < ${REQUEUES:-20})) && scontrol requeue "$SLURM_JOB_ID"; then
       echo "the run is not finished; the job is back in the queue to continue it"

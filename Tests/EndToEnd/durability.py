@@ -282,7 +282,7 @@ def job_script(folder, environment, line):
     for name in ("srun", "mpirun"):
         (tools / name).write_text(
             '#!/bin/bash\n[[ $1 == --mpi=list ]] && { echo "$PMIX"; exit; }\n[[ $1 == --version ]] && exit\n'
-            f'echo "{name} $*"; env | grep -E "^(SLURM_EXPORT_ENV|OPENBLAS_NUM_THREADS)=" | sort\n')
+            f'echo "{name} $*"; env | grep -E "^(SLURM_EXPORT_ENV|OPENBLAS_NUM_THREADS)=" | sort\nexit "${{FAIL:-0}}"\n')
         (tools / name).chmod(0o755)
     program = folder / "fedcrld"
     program.write_text("#!/bin/bash\n")
@@ -303,6 +303,20 @@ def _(folder):
     expect("mpirun -n 6 " in result.succeeded().out, f"{result}")
     result = job_script(folder, {**base, "SLURM_NTASKS": "5"}, line).succeeded()
     expect("--ntasks 5 " in result.out and "5 ranks of 1 threads" in result.out, f"{result}")
+
+
+@test("slurm/job.sh leaves no shared memory of ranks that were killed")
+def _(folder):
+    base = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n1", "PMIX": "pmix"}
+    segment = Path(f"/dev/shm/vader_segment.test-{os.getpid()}")
+    segment.write_bytes(b"left behind")
+    try:
+        job_script(folder, base, "run_training run --resume run").succeeded()
+        expect(segment.exists(), "it was removed after a job that ended well: it is another's")
+        job_script(folder, {**base, "FAIL": "137"}, "run_training run --resume run").ended_with(137)
+        expect(not segment.exists(), "it is still there")
+    finally:
+        segment.unlink(missing_ok=True)
 
 
 main()
