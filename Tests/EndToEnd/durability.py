@@ -172,6 +172,17 @@ def _(folder):
             expect_same_bits(out, reference("rounds=3"))
 
 
+@test("what no rank can read is no damage either: the checkpoint keeps its name")
+def _(folder):
+    out = copy(reference("rounds=2"), folder / "run")
+    trouble = faulty("open", f"round-000002/centers/{centers(data())[0]}.h5")
+    resume(out, "rounds=3", ranks=2, environment=trouble).failed_with(1, "cannot resume from", "cannot be read")
+    expect_equal(rounds(out), [1, 2], "checkpoints")
+    expect(not list((out / "checkpoints").glob("*.damaged")), "a checkpoint was set aside")
+    resume(out, "rounds=3", ranks=2).succeeded()
+    expect_same_bits(out, reference("rounds=3"))
+
+
 @test("a manifest that one rank cannot read ends the attempt, and that none finds sound is passed over")
 def _(folder):
     out = copy(reference("rounds=2"), folder / "run")
