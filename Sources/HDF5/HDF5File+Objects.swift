@@ -6,7 +6,7 @@ extension HDF5File {
     /// - Throws: an error that names the first step of the path that is missing, or the file that a link names.
     func openObject(_ path: String, _ attempt: Attempt, _ access: Library.Access) throws(HDF5Error) -> Handle {
         let name = try ObjectPath(path).validated(attempt)
-        LibraryCrash.note(attempt)
+        LibraryFailure.note(attempt)
         let opened = H5Oopen(identifier, name, access.link)
         guard opened >= 0 else {
             let diagnosis = ErrorStack.take().diagnosis

@@ -58,7 +58,7 @@ package struct HDF5File: ~Copyable {
             throw attempt.failure("the path is empty or has a NUL in it", remedy: "check the path")
         }
         return try Library.locked { access throws(HDF5Error) in
-            LibraryCrash.note(attempt)
+            LibraryFailure.note(attempt)
             let identifier = try attempt.check(call(access))
             return HDF5File(path: path, identifier: identifier)
         }

@@ -49,7 +49,7 @@ final class Library: @unchecked Sendable {
             H5Pset_char_encoding(linkCreation, H5T_CSET_UTF8),
         ]
         precondition(statuses.allSatisfy { $0 >= 0 }, "the HDF5 library refuses its property lists")
-        LibraryCrash.explain()
+        LibraryFailure.explain()
     }
 
     /// By how many bytes a file in memory grows.
@@ -69,9 +69,9 @@ final class Library: @unchecked Sendable {
     ) throws(HDF5Error) -> Result {
         let library = shared
         pthread_mutex_lock(library.mutex)
-        LibraryCrash.enter()
+        LibraryFailure.enter()
         defer {
-            LibraryCrash.leave()
+            LibraryFailure.leave()
             pthread_mutex_unlock(library.mutex)
         }
         // Builds that are thread-safe keep this setting per thread.

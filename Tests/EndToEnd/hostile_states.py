@@ -86,7 +86,7 @@ def _(folder):
         # Thousands of them: without the care for ranks that a job needs.
         done = subprocess.run(
             [FEDCRLD, "inspect", path, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            stderr=subprocess.PIPE, text=True, timeout=200, check=False)
         path.unlink()
         judge(number, Result(done.args, done.returncode, "", done.stderr, 0), path.name)
         return done.returncode
