@@ -65,26 +65,34 @@ let package = Package(
         .target(
             name: "CardiacMR", dependencies: ["CZlib", "Files", "Tensors"],
             swiftSettings: [.unsafeFlags(["-O"])] + strict),
-        .target(name: "FedCRLD", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .target(name: "FederatedLearning", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .target(
+            name: "FedCRLD", dependencies: ["FederatedLearning", "NeuralNetwork", "Tensors"], swiftSettings: strict),
+        .target(
+            name: "Methods", dependencies: ["FedCRLD", "FederatedLearning", "NeuralNetwork", "Tensors"],
+            swiftSettings: strict),
         .target(
             name: "Federation",
             dependencies: [
-                "CardiacMR", "CBuild", "CZlib", "FedCRLD", "Files", "HDF5", "MPI", "NeuralNetwork", "Tensors", "Yams",
+                "CardiacMR", "CBuild", "CZlib", "FederatedLearning", "Files", "HDF5", "Methods", "MPI", "NeuralNetwork",
+                "Tensors", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Telemetry/TensorBoard/event.proto"], swiftSettings: strict),
         .target(
-            name: "Reports", dependencies: ["CardiacMR", "CPNG", "FedCRLD", "Federation", "Files"],
+            name: "Reports", dependencies: ["CardiacMR", "CPNG", "FederatedLearning", "Federation", "Files"],
             swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CardiacMR", "FedCRLD", "Federation", "Files", "HDF5", "MPI", "NeuralNetwork", "Reports", "Tensors",
+                "CardiacMR", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods", "MPI",
+                "NeuralNetwork", "Reports", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
         // Run by mpirun at several numbers of ranks: what one process cannot show.
         .executableTarget(
-            name: "RankChecks", dependencies: ["FedCRLD", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
+            name: "RankChecks",
+            dependencies: ["FedCRLD", "FederatedLearning", "Federation", "HDF5", "MPI", "NeuralNetwork", "Tensors"],
             path: "Tests/RankChecks", swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
@@ -96,12 +104,14 @@ let package = Package(
             name: "CardiacMRTests", dependencies: ["CardiacMR", "CZlib", "Files", "Tensors", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "FedCRLDTests", dependencies: ["FedCRLD", "HDF5", "NeuralNetwork", "Tensors", "TestSupport"],
+            name: "FedCRLDTests",
+            dependencies: ["FedCRLD", "FederatedLearning", "HDF5", "NeuralNetwork", "Tensors", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "FederationTests",
             dependencies: [
-                "CardiacMR", "FedCRLD", "Federation", "Files", "HDF5", "MPI", "NeuralNetwork", "Tensors", "TestSupport",
+                "CardiacMR", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods", "MPI",
+                "NeuralNetwork", "Tensors", "TestSupport",
             ],
             swiftSettings: strict),
     ],

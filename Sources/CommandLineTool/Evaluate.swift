@@ -91,7 +91,7 @@ struct Evaluate: ParsableCommand {
         return try cohorts.map { cohort in
             let state = try access.state(of: cohort.center, classes: cohort.classes.count)
             return try evaluation.score(
-                cohort, split: split, state: state, relocalization: access.relocalization(of: state), measuring: true)
+                cohort, split: split, state: state, method: access.method(of: state), measuring: true)
         }
     }
 }

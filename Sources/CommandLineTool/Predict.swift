@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardiacMR
+import FederatedLearning
 import Federation
 import Foundation
 import HDF5
@@ -123,8 +124,8 @@ struct Predict: ParsableCommand {
         _ image: String, to output: String, _ access: RunAccess, _ state: CenterState, _ preprocessing: Preprocessing
     ) throws {
         let header = try NIfTI.header(of: image)
-        let relocalization = access.relocalization(of: state)
-        let classes = state.network.classes
+        let method = try access.method(of: state)
+        let classes = state.classes
         var warned: Set<String> = []
         func labels(_ volume: Volume) throws -> LabelVolume {
             let sample = try preprocessing.sample(
@@ -132,8 +133,7 @@ struct Predict: ParsableCommand {
             for warning in sample.warnings where warned.insert(warning).inserted {
                 Messages.warn(warning)
             }
-            let predicted = try state.network.predict(
-                sample.tensor, model: state.part(.client), relocalization: relocalization)
+            let predicted = try method.predict(sample.tensor, state, .here)
             if let probabilities { try write(predicted, sample, to: probabilities) }
             return sample.geometry.restore(probabilities: predicted.array, classes: classes)
         }

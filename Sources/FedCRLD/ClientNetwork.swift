@@ -40,9 +40,6 @@ package struct ClientNetwork: Sendable {
         globalEncoder.convolutions(at: shape) + localEncoder.convolutions(at: shape)
             + relocalization.convolutions(at: Encoder.extents(shape)[3]) + decoder.convolutions(at: shape)
     }
-
-    /// The smallest height and width of an image: three poolings leave one position.
-    package static let smallestSide = 8
 }
 
 /// The bottlenecks of the global and the local encoder, both (D, H/8, W/8, 16w).

@@ -3,8 +3,8 @@ import Tensors
 
 /// One step of a center on one volume (`method.md`, "Momentum distillation"):
 ///
-/// 1. the bank's forward pass, without gradients, gives the targets;
-/// 2. the client network's forward pass, loss, backward pass and Adam step;
+/// 1. the bank's forward pass, without gradients, gives the targets: it is the teacher;
+/// 2. the client network's (the student's) forward pass, loss, backward pass and Adam step;
 /// 3. bank ← m · bank + (1 − m) · client;
 /// 4. the bank's own forward and backward pass on the same volume, and its Adam step (self-training).
 package struct ClientStep {
@@ -27,37 +27,37 @@ package struct ClientStep {
         image: Tensor, labels: [UInt8], model: MomentumBank, relocalization: some RelocalizationService
     ) throws -> StepLosses {
         var losses = StepLosses()
-        try trainNetwork(image, labels, model, relocalization, &losses)
-        try trainBank(image, labels, model, relocalization, &losses)
+        try trainStudent(image, labels, model, relocalization, &losses)
+        try trainTeacher(image, labels, model, relocalization, &losses)
         return losses
     }
 
-    private func trainNetwork(
+    private func trainStudent(
         _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
         _ losses: inout StepLosses
     ) throws {
         let weights = settings.weights
-        let teacherServer = network.globalEncoder.infer(image, model.bank)[3]
-        var teacherLevels = network.localEncoder.infer(image, model.bank)
+        let teacherServer = network.globalEncoder.infer(image, model.teacher)[3]
+        var teacherLevels = network.localEncoder.infer(image, model.teacher)
         let teacherClient = teacherLevels[3]
-        let server = network.globalEncoder.forward(image, model.network)
-        let client = network.localEncoder.forward(image, model.network)
+        let server = network.globalEncoder.forward(image, model.student)
+        let client = network.localEncoder.forward(image, model.student)
         let relocalized = try relocalization.relocalize(
-            bank: Bottlenecks(server: teacherServer, client: teacherClient),
-            network: Bottlenecks(server: server.bottleneck, client: client.bottleneck))
-        let teacher = network.decoder.infer(relocalized.bank, levels: teacherLevels, model.bank)
+            teacher: Bottlenecks(server: teacherServer, client: teacherClient),
+            student: Bottlenecks(server: server.bottleneck, client: client.bottleneck))
+        let teacher = network.decoder.infer(relocalized.teacher, levels: teacherLevels, model.teacher)
         teacherLevels.removeAll()
         let (probabilities, saved) = network.decoder.forward(
-            relocalized.network, levels: client.levels, model.network)
+            relocalized.student, levels: client.levels, model.student)
 
         let loss = SegmentationLoss(
             dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy),
             distillation: Float(weights.distillation))
         let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
-        let gradients = Tensor(model.network.shape)
+        let gradients = Parameters(undefined: network.layout)
         let decoded = network.decoder.backward(
-            probabilities, consume saved, levels: client.levels, model.network, into: gradients)
-        let bottlenecks = try relocalization.backwardNetwork(decoded.relocalized)
+            probabilities, consume saved, levels: client.levels, model.student, into: gradients)
+        let bottlenecks = try relocalization.backwardStudent(decoded.bottleneck)
 
         losses.dice = terms.dice
         losses.crossEntropy = terms.crossEntropy
@@ -77,32 +77,32 @@ package struct ClientStep {
             + weights.distillation * losses.distillation + weights.correlation * losses.correlation
             + weights.contrast * losses.contrast
 
-        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.network, into: gradients)
+        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.student, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.network, into: gradients)
-        model.updateNetwork(gradients, settings)
+            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.student, into: gradients)
+        model.updateStudent(gradients, settings)
     }
 
-    private func trainBank(
+    private func trainTeacher(
         _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
         _ losses: inout StepLosses
     ) throws {
-        let server = network.globalEncoder.forward(image, model.bank)
-        let client = network.localEncoder.forward(image, model.bank)
-        let relocalized = try relocalization.relocalizeBank(
+        let server = network.globalEncoder.forward(image, model.teacher)
+        let client = network.localEncoder.forward(image, model.teacher)
+        let relocalized = try relocalization.relocalizeTeacher(
             Bottlenecks(server: server.bottleneck, client: client.bottleneck))
-        let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.bank)
+        let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.teacher)
         let terms = SegmentationLoss(dice: 1, crossEntropy: 1, distillation: 0)
             .evaluate(probabilities, labels: labels, teacher: nil)
         losses.bank = terms.dice + terms.crossEntropy
-        let gradients = Tensor(model.bank.shape)
+        let gradients = Parameters(undefined: network.layout)
         let decoded = network.decoder.backward(
-            probabilities, consume saved, levels: client.levels, model.bank, into: gradients)
-        let bottlenecks = try relocalization.backwardBank(decoded.relocalized)
-        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.bank, into: gradients)
+            probabilities, consume saved, levels: client.levels, model.teacher, into: gradients)
+        let bottlenecks = try relocalization.backwardTeacher(decoded.bottleneck)
+        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.teacher, into: gradients)
         network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.bank, into: gradients)
-        model.updateBank(gradients, settings)
+            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.teacher, into: gradients)
+        model.updateTeacher(gradients, settings)
     }
 }
 
@@ -111,9 +111,9 @@ extension ClientNetwork {
     package func predict(
         _ image: Tensor, model: MomentumBank, relocalization: some RelocalizationService
     ) throws -> Tensor {
-        let server = globalEncoder.infer(image, model.network)[3]
-        let levels = localEncoder.infer(image, model.network)
+        let server = globalEncoder.infer(image, model.student)[3]
+        let levels = localEncoder.infer(image, model.student)
         let relocalized = try relocalization.infer(Bottlenecks(server: server, client: levels[3]))
-        return decoder.infer(relocalized, levels: levels, model.network)
+        return decoder.infer(relocalized, levels: levels, model.student)
     }
 }

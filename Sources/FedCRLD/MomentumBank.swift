@@ -1,39 +1,49 @@
+import FederatedLearning
 import NeuralNetwork
 import Tensors
 
-/// A network and its momentum bank: a second network of the same shape with an optimizer of its own (`method.md`,
-/// "Momentum distillation"). One exists for the encoders and decoder of a center, one for its relocalization.
-package final class MomentumBank {
-    /// Names, shapes and places of the parameters.
-    package let layout: ParameterLayout
-    /// The network's parameters.
-    package let network: Tensor
+/// A student's parameters and their momentum bank: a second set of the same layout with an optimizer of its own
+/// (`method.md`, "Momentum distillation"). One exists for the encoders and decoder of a center, one for its relocalization.
+///
+/// A view of a center's state: it has no values of its own.
+package struct MomentumBank {
+    /// The parameters that learn from labels and bank.
+    package let student: Parameters
     /// The bank's parameters.
-    package let bank: Tensor
-    /// The network's optimizer.
-    package let networkOptimizer: Adam
+    package let teacher: Parameters
+    /// The student's optimizer.
+    package let studentOptimizer: Adam
     /// The bank's optimizer.
-    package let bankOptimizer: Adam
+    package let teacherOptimizer: Adam
 
-    /// Starts with `network` and a bank that is a copy of it.
-    package init(_ layout: ParameterLayout, network: Tensor) {
-        precondition(network.count == layout.count, "\(network.count) values for \(layout.count) parameters")
-        self.layout = layout
-        self.network = network
-        bank = network.copy()
-        networkOptimizer = Adam(layout)
-        bankOptimizer = Adam(layout)
+    /// The bank of a part of a state that ``variables(_:part:)`` declares.
+    package init(_ state: CenterState, part: StatePart = .center) {
+        student = state[Self.studentName, part]
+        teacher = state[Self.teacherName, part]
+        studentOptimizer = state.optimizer(Self.studentName, part: part)
+        teacherOptimizer = state.optimizer(Self.teacherName, part: part)
     }
 
-    /// Adam's step on the network, then bank ← m · bank + (1 − m) · network.
-    package func updateNetwork(_ gradients: Tensor, _ settings: StepSettings) {
-        networkOptimizer.update(
-            network, gradients: gradients, rate: settings.learningRate, average: bank,
+    private static let studentName = "network"
+    private static let teacherName = "bank"
+
+    /// The variables of a part. At first the bank is a copy of the student; it rests in the history.
+    package static func variables(_ layout: ParameterLayout, part: StatePart = .center) -> [Variable] {
+        [
+            Variable(studentName, part: part, layout),
+            Variable(teacherName, part: part, layout, start: .copy(of: studentName), rest: .history),
+        ]
+    }
+
+    /// Adam's step on the student, then teacher ← m · teacher + (1 − m) · student.
+    package func updateStudent(_ gradients: Parameters, _ settings: StepSettings) {
+        studentOptimizer.update(
+            student, gradients: gradients, rate: settings.learningRate, average: teacher,
             momentum: Float(settings.momentum))
     }
 
-    /// Adam's step on the bank, from its own (self-training) loss.
-    package func updateBank(_ gradients: Tensor, _ settings: StepSettings) {
-        bankOptimizer.update(bank, gradients: gradients, rate: settings.learningRate)
+    /// Adam's step on the teacher, from its own (self-training) loss.
+    package func updateTeacher(_ gradients: Parameters, _ settings: StepSettings) {
+        teacherOptimizer.update(teacher, gradients: gradients, rate: settings.learningRate)
     }
 }

@@ -1,3 +1,4 @@
+import FederatedLearning
 import NeuralNetwork
 import Tensors
 
@@ -47,7 +48,7 @@ package struct Relocalization: Sendable {
     }
 
     /// The relocalized features (D, H, W, 32w) of the server's and the client's bottlenecks (D, H, W, 16w).
-    package func forward(server: Tensor, client: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+    package func forward(server: Tensor, client: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved) {
         let (attended, selfSaved) = selfAttention.forward(client, context: client, parameters)
         Elementwise.add(client, to: attended)
         let (first, norm1) = norm.forward(attended, parameters)
@@ -69,7 +70,7 @@ package struct Relocalization: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by the bottlenecks, given the one by the output.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters
     ) -> (server: Tensor, client: Tensor) {
         let (fromA, fromB) = Elementwise.halve(gradient)
         norm.backward(fromB, saved.norms[3], parameters, into: gradients)
@@ -92,7 +93,7 @@ package struct Relocalization: Sendable {
 }
 
 /// How attention scores are scaled.
-package enum AttentionScale: String, Sendable, CaseIterable {
+package enum AttentionScale: String, SettingValue, CaseIterable {
     /// Not at all: the authors' network.
     case none
     /// By 1/√d, as transformers usually do.

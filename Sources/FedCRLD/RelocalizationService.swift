@@ -4,15 +4,15 @@ import Tensors
 /// What a client step asks of its contrastive re-localization, wherever that runs. The four calls of a step come in this
 /// order; both placements do the same arithmetic with the same kernels.
 package protocol RelocalizationService: AnyObject {
-    /// Relocalizes with the bank's module (nothing kept) and with the network's (kept for ``backwardNetwork(_:)``).
-    func relocalize(bank: Bottlenecks, network: Bottlenecks) throws -> (bank: Tensor, network: Tensor)
-    /// The gradients by the network's bottlenecks; the module takes its step of Adam and the bank its average.
-    func backwardNetwork(_ gradient: Tensor) throws -> Bottlenecks
-    /// Relocalizes with the bank's module, kept for ``backwardBank(_:)``.
-    func relocalizeBank(_ bottlenecks: Bottlenecks) throws -> Tensor
-    /// The gradients by the bank's bottlenecks; the bank's module takes its step of Adam.
-    func backwardBank(_ gradient: Tensor) throws -> Bottlenecks
-    /// Relocalizes with the network's module for a prediction.
+    /// Relocalizes with the teacher's module (nothing kept) and with the student's (kept for ``backwardStudent(_:)``).
+    func relocalize(teacher: Bottlenecks, student: Bottlenecks) throws -> (teacher: Tensor, student: Tensor)
+    /// The gradients by the student's bottlenecks; its module takes its step of Adam and the bank its average.
+    func backwardStudent(_ gradient: Tensor) throws -> Bottlenecks
+    /// Relocalizes with the teacher's module, kept for ``backwardTeacher(_:)``.
+    func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor
+    /// The gradients by the teacher's bottlenecks; its module takes its step of Adam.
+    func backwardTeacher(_ gradient: Tensor) throws -> Bottlenecks
+    /// Relocalizes with the student's module for a prediction.
     func infer(_ bottlenecks: Bottlenecks) throws -> Tensor
 }
 
@@ -32,44 +32,44 @@ package final class LocalRelocalization: RelocalizationService {
     }
 
     /// See ``RelocalizationService``.
-    package func relocalize(bank: Bottlenecks, network: Bottlenecks) -> (bank: Tensor, network: Tensor) {
-        let target = module.forward(server: bank.server, client: bank.client, parameters.bank).output
-        let (output, saved) = module.forward(server: network.server, client: network.client, parameters.network)
+    package func relocalize(teacher: Bottlenecks, student: Bottlenecks) -> (teacher: Tensor, student: Tensor) {
+        let target = module.forward(server: teacher.server, client: teacher.client, parameters.teacher).output
+        let (output, saved) = module.forward(server: student.server, client: student.client, parameters.student)
         self.saved = saved
         return (target, output)
     }
 
     /// See ``RelocalizationService``.
-    package func backwardNetwork(_ gradient: Tensor) -> Bottlenecks {
-        let (result, gradients) = backward(gradient, parameters.network)
-        parameters.updateNetwork(gradients, settings)
+    package func backwardStudent(_ gradient: Tensor) -> Bottlenecks {
+        let (result, gradients) = backward(gradient, parameters.student)
+        parameters.updateStudent(gradients, settings)
         return result
     }
 
     /// See ``RelocalizationService``.
-    package func relocalizeBank(_ bottlenecks: Bottlenecks) -> Tensor {
+    package func relocalizeTeacher(_ bottlenecks: Bottlenecks) -> Tensor {
         let (output, saved) = module.forward(
-            server: bottlenecks.server, client: bottlenecks.client, parameters.bank)
+            server: bottlenecks.server, client: bottlenecks.client, parameters.teacher)
         self.saved = saved
         return output
     }
 
     /// See ``RelocalizationService``.
-    package func backwardBank(_ gradient: Tensor) -> Bottlenecks {
-        let (result, gradients) = backward(gradient, parameters.bank)
-        parameters.updateBank(gradients, settings)
+    package func backwardTeacher(_ gradient: Tensor) -> Bottlenecks {
+        let (result, gradients) = backward(gradient, parameters.teacher)
+        parameters.updateTeacher(gradients, settings)
         return result
     }
 
     /// See ``RelocalizationService``.
     package func infer(_ bottlenecks: Bottlenecks) -> Tensor {
-        module.forward(server: bottlenecks.server, client: bottlenecks.client, parameters.network).output
+        module.forward(server: bottlenecks.server, client: bottlenecks.client, parameters.student).output
     }
 
-    private func backward(_ gradient: Tensor, _ values: Tensor) -> (Bottlenecks, gradients: Tensor) {
+    private func backward(_ gradient: Tensor, _ values: Parameters) -> (Bottlenecks, gradients: Parameters) {
         guard let saved else { preconditionFailure("a backward pass follows its forward pass") }
         self.saved = nil
-        let gradients = Tensor(values.shape)
+        let gradients = Parameters(undefined: values.layout)
         let (server, client) = module.backward(gradient, saved, values, into: gradients)
         return (Bottlenecks(server: server, client: client), gradients)
     }

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 
@@ -29,12 +29,12 @@ package struct RunReport {
         var overlays: [(String, [Overlay])] = []
         for cohort in cohorts {
             let state = try access.state(of: cohort.center, classes: cohort.classes.count)
-            let relocalization = access.relocalization(of: state)
+            let method = try access.method(of: state)
             let score = try evaluation.score(
-                cohort, split: split, state: state, relocalization: relocalization, measuring: true)
+                cohort, split: split, state: state, method: method, measuring: true)
             scores.append(score)
             let pictures = try Self.extremes(score).map { kind, item in
-                try Self.overlay(kind, item, cohort, data, state, relocalization)
+                try Self.overlay(kind, item, cohort, data, state, method)
             }
             overlays.append((cohort.center, pictures))
         }

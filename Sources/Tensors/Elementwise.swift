@@ -10,6 +10,53 @@ package enum Elementwise {
         }
     }
 
+    /// `target = values`.
+    package static func copy(_ values: Tensor, to target: Tensor) {
+        require(values.shape == target.shape, "copying \(values.shape) to \(target.shape)")
+        forEachBlock(values.count) { range in
+            (target.base + range.lowerBound).update(from: values.base + range.lowerBound, count: range.count)
+        }
+    }
+
+    /// `target += factor · (left − right)`, for some neighbouring values that all three have.
+    package static func addDifference(
+        _ left: Tensor, _ right: Tensor, times factor: Float, to target: Tensor, in values: Range<Int>
+    ) {
+        let count = min(left.count, right.count, target.count)
+        require(values.lowerBound >= 0 && values.upperBound <= count, "values \(values) of \(count)")
+        forEachBlock(values.count) { range in
+            for index in range.lowerBound &+ values.lowerBound..<range.upperBound &+ values.lowerBound {
+                target.base[index] += factor * (left.base[index] - right.base[index])
+            }
+        }
+    }
+
+    /// Σ (left − right)², over some neighbouring values that both have; the same bits on any number of threads.
+    package static func squaredDistance(_ left: Tensor, _ right: Tensor, in values: Range<Int>) -> Double {
+        let count = min(left.count, right.count)
+        require(values.lowerBound >= 0 && values.upperBound <= count, "values \(values) of \(count)")
+        let blocks = (values.count + block - 1) / block
+        let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: max(1, blocks))
+        defer { sums.deallocate() }
+        forEachBlock(values.count) { range in
+            var sum = 0.0
+            for index in range.lowerBound &+ values.lowerBound..<range.upperBound &+ values.lowerBound {
+                let difference = Double(left.base[index]) - Double(right.base[index])
+                sum += difference * difference
+            }
+            sums[range.lowerBound / block] = sum
+        }
+        return sums.prefix(blocks).reduce(0, +)
+    }
+
+    /// `target -= rate · gradient`: a step of stochastic gradient descent.
+    package static func descend(_ gradient: Tensor, rate: Float, _ target: Tensor) {
+        require(gradient.shape == target.shape, "a gradient of \(gradient.shape) for \(target.shape)")
+        forEachBlock(target.count, .update) { range in
+            for index in range { target.base[index] -= rate * gradient.base[index] }
+        }
+    }
+
     /// The sum of two tensors of one shape.
     package static func sum(_ left: Tensor, _ right: Tensor) -> Tensor {
         let result = left.copy()

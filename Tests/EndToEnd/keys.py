@@ -47,6 +47,11 @@ def bits(out):
     return [{name: value["norm"] for name, value in json.loads(text)["datasets"].items()} for text in (content, *states)]
 
 
+def evaluated(out):
+    """The rounds after which a run was evaluated."""
+    return [line["round"] for line in kinds(out, "evaluation")]
+
+
 def kinds(out, kind):
     return [line for line in metrics(out) if line["kind"] == kind]
 
@@ -151,7 +156,7 @@ TABLE = {
     "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
     "seed": other_bits(2),
-    "evaluate_every": same_bits_but(1, lambda out, _: [line["round"] for line in kinds(out, "evaluation")] == [1, 2]),
+    "evaluate_every": same_bits_but(1, lambda out, _: evaluated(out) == [1, 2] and evaluated(result()[0]) == [2]),
     "threads": threads, "resident_centers": resident, "balance": balance,
     "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),
     "discreet": discreet,

@@ -24,12 +24,12 @@ struct ClientStepTests {
 
     @Test("descends along the gradient of its total loss: differences along each parameter's own", arguments: names)
     func networkGradient(_ name: String) throws {
-        try compare(name, of: { $0.network }, optimizer: { $0.networkOptimizer }, loss: { $0.total })
+        try compare(name, of: { $0.student }, optimizer: { $0.studentOptimizer }, loss: { $0.total })
     }
 
     @Test("trains the bank along the gradient of the bank's loss", arguments: names.dropFirst(3))
     func bankGradient(_ name: String) throws {
-        try compare(name, of: { $0.bank }, optimizer: { $0.bankOptimizer }, loss: { $0.bank })
+        try compare(name, of: { $0.teacher }, optimizer: { $0.teacherOptimizer }, loss: { $0.bank })
     }
 
     static let terms: [WritableKeyPath<StepSettings.LossWeights, Double> & Sendable] = [
@@ -46,12 +46,12 @@ struct ClientStepTests {
         for other in Self.terms { settings.weights[keyPath: other] = 0 }
         settings.weights[keyPath: term] = 3
         try compare(
-            name, settings: settings, of: { $0.network }, optimizer: { $0.networkOptimizer }, loss: { $0.total })
+            name, settings: settings, of: { $0.student }, optimizer: { $0.studentOptimizer }, loss: { $0.total })
     }
 
     /// Compares the gradient that the optimizer was given with the loss's change along it.
     private func compare(
-        _ name: String, settings: StepSettings = Self.settings, of values: (MomentumBank) -> Tensor,
+        _ name: String, settings: StepSettings = Self.settings, of values: (MomentumBank) -> Parameters,
         optimizer: (MomentumBank) -> Adam,
         loss: (StepLosses) -> Double
     ) throws {
@@ -60,15 +60,15 @@ struct ClientStepTests {
         }
         let example = Example(settings: settings)
         _ = try example.step()
-        let entry = try #require(bank(example).layout.entries.first { $0.name == name })
+        let entry = try #require(bank(example).student.layout.entries.first { $0.name == name })
         // After Adam's first step, its first moment is a tenth of the gradient.
-        let gradient = entry.range.map { 10 * Double(optimizer(bank(example)).firstMoment.base[$0]) }
+        let gradient = entry.range.map { 10 * Double(optimizer(bank(example)).firstMoment.values[$0]) }
         let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
         try #require(norm > 1e-5)
         func moved(by distance: Double) throws -> Double {
             let example = Example(settings: settings)
             for (index, slope) in zip(entry.range, gradient) {
-                values(bank(example)).base[index] += Float(distance * slope / norm)
+                values(bank(example)).values[index] += Float(distance * slope / norm)
             }
             return loss(try example.step())
         }
@@ -106,15 +106,15 @@ struct ClientStepTests {
         settings.weights.correlation = 0
         settings.weights.contrast = 0
         let example = Example(settings: settings)
-        let before = example.model.network.array
+        let before = example.model.student.array
         let losses = try example.step()
         #expect(losses.total == 0)
         #expect(losses.dice > 0)
         for bank in [example.model, example.relocalization.parameters] {
-            #expect(bank.networkOptimizer.firstMoment.values.allSatisfy { $0 == 0 })
-            #expect(bank.bankOptimizer.firstMoment.values.contains { $0 != 0 })
+            #expect(bank.studentOptimizer.firstMoment.values.allSatisfy { $0 == 0 })
+            #expect(bank.teacherOptimizer.firstMoment.values.contains { $0 != 0 })
         }
-        #expect(example.model.network.array == before)
+        #expect(example.model.student.array == before)
     }
 
     @Test("only correlation and contrast: the decoder has no gradient, the encoders do")
@@ -125,9 +125,9 @@ struct ClientStepTests {
         settings.weights.distillation = 0
         let example = Example(settings: settings)
         _ = try example.step()
-        let moment = example.model.networkOptimizer.firstMoment
+        let moment = example.model.studentOptimizer.firstMoment
         for entry in example.network.layout.entries {
-            let isZero = entry.range.allSatisfy { moment.base[$0] == 0 }
+            let isZero = entry.range.allSatisfy { moment.values[$0] == 0 }
             #expect(isZero == entry.name.hasPrefix("decoder"), "\(entry.name)")
         }
     }
@@ -136,7 +136,7 @@ struct ClientStepTests {
     func equalBank() throws {
         let example = Example()
         for bank in [example.model, example.relocalization.parameters] {
-            bank.bank.base.update(from: bank.network.base, count: bank.network.count)
+            bank.teacher.assign(bank.student)
         }
         let losses = try example.step()
         #expect(losses.correlation == 0)
@@ -149,7 +149,7 @@ struct ClientStepTests {
         let recorder = Recorder(example.relocalization)
         _ = try ClientStep(example.network, example.settings).run(
             image: example.image, labels: example.labels, model: example.model, relocalization: recorder)
-        #expect(recorder.calls == ["relocalize", "backwardNetwork", "relocalizeBank", "backwardBank"])
+        #expect(recorder.calls == ["relocalize", "backwardStudent", "relocalizeTeacher", "backwardTeacher"])
         recorder.calls = []
         _ = try example.network.predict(example.image, model: example.model, relocalization: recorder)
         #expect(recorder.calls == ["infer"])
@@ -159,23 +159,23 @@ struct ClientStepTests {
     func failure() {
         let example = Example()
         let recorder = Recorder(example.relocalization)
-        recorder.failing = "backwardNetwork"
+        recorder.failing = "backwardStudent"
         #expect(throws: Recorder.Failure.self) {
             try ClientStep(example.network, example.settings).run(
                 image: example.image, labels: example.labels, model: example.model, relocalization: recorder)
         }
-        #expect(recorder.calls == ["relocalize", "backwardNetwork"])
+        #expect(recorder.calls == ["relocalize", "backwardStudent"])
     }
 
     @Test("is a function of its inputs: the same bits again")
     func deterministic() throws {
         let (first, second) = (Example(), Example())
         for _ in 0..<3 { #expect(try first.step() == second.step()) }
-        #expect(first.model.network.array == second.model.network.array)
-        #expect(first.model.bank.array == second.model.bank.array)
-        #expect(first.relocalization.parameters.bank.array == second.relocalization.parameters.bank.array)
-        #expect(first.model.networkOptimizer.step == 3)
-        #expect(first.relocalization.parameters.bankOptimizer.step == 3)
+        #expect(first.model.student.array == second.model.student.array)
+        #expect(first.model.teacher.array == second.model.teacher.array)
+        #expect(first.relocalization.parameters.teacher.array == second.relocalization.parameters.teacher.array)
+        #expect(first.model.studentOptimizer.step == 3)
+        #expect(first.relocalization.parameters.teacherOptimizer.step == 3)
     }
 
     @Test("steps on one volume learn it")
@@ -204,24 +204,24 @@ private final class Recorder: RelocalizationService {
         if call == failing { throw Failure() }
     }
 
-    func relocalize(bank: Bottlenecks, network: Bottlenecks) throws -> (bank: Tensor, network: Tensor) {
+    func relocalize(teacher: Bottlenecks, student: Bottlenecks) throws -> (teacher: Tensor, student: Tensor) {
         try record("relocalize")
-        return service.relocalize(bank: bank, network: network)
+        return service.relocalize(teacher: teacher, student: student)
     }
 
-    func backwardNetwork(_ gradient: Tensor) throws -> Bottlenecks {
-        try record("backwardNetwork")
-        return service.backwardNetwork(gradient)
+    func backwardStudent(_ gradient: Tensor) throws -> Bottlenecks {
+        try record("backwardStudent")
+        return service.backwardStudent(gradient)
     }
 
-    func relocalizeBank(_ bottlenecks: Bottlenecks) throws -> Tensor {
-        try record("relocalizeBank")
-        return service.relocalizeBank(bottlenecks)
+    func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        try record("relocalizeTeacher")
+        return service.relocalizeTeacher(bottlenecks)
     }
 
-    func backwardBank(_ gradient: Tensor) throws -> Bottlenecks {
-        try record("backwardBank")
-        return service.backwardBank(gradient)
+    func backwardTeacher(_ gradient: Tensor) throws -> Bottlenecks {
+        try record("backwardTeacher")
+        return service.backwardTeacher(gradient)
     }
 
     func infer(_ bottlenecks: Bottlenecks) throws -> Tensor {

@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import NeuralNetwork
 import Tensors
 
@@ -37,13 +38,23 @@ struct Example {
     }
 
     private static func bank(_ layout: ParameterLayout) -> MomentumBank {
-        let bank = MomentumBank(layout, network: layout.initialValues(seed: 5))
+        let bank = MomentumBank(layout, seed: 5)
         // Not far from the network, and cheap where nothing is optimized.
+        let (teacher, student) = (bank.teacher.values, bank.student.values)
         var index = 1
         while index < layout.count {
-            bank.bank.base[index] += 0.3 * bank.network.base[index &- 1]
+            teacher[index] += 0.3 * student[index &- 1]
             index &+= 1
         }
         return bank
+    }
+}
+
+extension MomentumBank {
+    /// A bank of initial values, in a state of its own.
+    init(_ layout: ParameterLayout, seed: UInt64) {
+        self.init(
+            CenterState(
+                center: "example", classes: 2, variables: MomentumBank.variables(layout), parts: [.center], seed: seed))
     }
 }

@@ -79,7 +79,7 @@ struct NetworkConvolutionTests {
                     let block = weight.base + tap * inputs * outputs
                     if let source = neighbour(z, y, x, tap, direction: 1) {
                         for i in 0..<inputs {
-                            let value = Double(image.base[source * inputs + i])
+                            let value = Double(image.values[source * inputs + i])
                             for o in 0..<outputs { expected[o] += value * Double(block[i * outputs + o]) }
                         }
                     }
@@ -87,13 +87,13 @@ struct NetworkConvolutionTests {
                         for i in 0..<inputs {
                             for o in 0..<outputs {
                                 expectedSlope[i] +=
-                                    Double(gradient.base[source * outputs + o]) * Double(block[i * outputs + o])
+                                    Double(gradient.values[source * outputs + o]) * Double(block[i * outputs + o])
                             }
                         }
                     }
                 }
-                for o in 0..<outputs { forward.add(output.base[place * outputs + o], expected[o]) }
-                for i in 0..<inputs { data.add(slope.base[place * inputs + i], expectedSlope[i]) }
+                for o in 0..<outputs { forward.add(output.values[place * outputs + o], expected[o]) }
+                for i in 0..<inputs { data.add(slope.values[place * inputs + i], expectedSlope[i]) }
             }
             for _ in 0..<Self.weights {
                 let (tap, i) = (random.index(below: convolution.taps * 9), random.index(below: inputs))
@@ -103,10 +103,10 @@ struct NetworkConvolutionTests {
                     guard let source = neighbour(z, rest / input.width, rest % input.width, tap, direction: 1) else {
                         continue
                     }
-                    let value = Double(image.base[source * inputs + i])
-                    for o in 0..<outputs { expected[o] += value * Double(gradient.base[place * outputs + o]) }
+                    let value = Double(image.values[source * inputs + i])
+                    for o in 0..<outputs { expected[o] += value * Double(gradient.values[place * outputs + o]) }
                 }
-                for o in 0..<outputs { weights.add(weightSlope.base[(tap * inputs + i) * outputs + o], expected[o]) }
+                for o in 0..<outputs { weights.add(weightSlope.values[(tap * inputs + i) * outputs + o], expected[o]) }
             }
             return (forward.value, data.value, weights.value)
         }

@@ -29,7 +29,7 @@ struct NetworkTests {
     func shapes(_ row: Case) throws {
         let example = Example(
             width: row.width, classes: row.classes, depth: row.depth, height: row.height, columns: row.columns)
-        let levels = example.network.localEncoder.infer(example.image, example.model.network)
+        let levels = example.network.localEncoder.infer(example.image, example.model.student)
         for (level, output) in levels.enumerated() {
             #expect(
                 output.shape
@@ -53,22 +53,24 @@ struct NetworkTests {
     func step(_ row: Case) throws {
         let example = Example(
             width: row.width, classes: row.classes, depth: row.depth, height: row.height, columns: row.columns)
-        let before = example.model.network.array
+        let before = example.model.student.array
         let losses = try example.step()
         #expect(losses.array.allSatisfy { $0.isFinite && $0 >= 0 })
         for bank in [example.model, example.relocalization.parameters] {
-            for values in [bank.network, bank.bank, bank.networkOptimizer.firstMoment, bank.bankOptimizer.firstMoment] {
+            for values in [
+                bank.student, bank.teacher, bank.studentOptimizer.firstMoment, bank.teacherOptimizer.firstMoment,
+            ] {
                 #expect(values.values.allSatisfy { $0.isFinite })
             }
         }
-        #expect(example.model.network.array != before)
+        #expect(example.model.student.array != before)
     }
 
     @Test("inference gives the bits of training's forward pass", arguments: cases)
     func inference(_ row: Case) throws {
         let example = Example(
             width: row.width, classes: row.classes, depth: row.depth, height: row.height, columns: row.columns)
-        let parameters = example.model.network
+        let parameters = example.model.student
         let pass = example.network.globalEncoder.forward(example.image, parameters)
         let inferred = example.network.globalEncoder.infer(example.image, parameters)
         for (a, b) in zip(pass.levels, inferred) { #expect(a.array == b.array) }

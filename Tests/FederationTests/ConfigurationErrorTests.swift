@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+import FedCRLD
 import Federation
 
 @Suite("Configuration: errors")
@@ -66,7 +67,7 @@ struct ConfigurationErrorTests {
             Case("loss: 3", "loss is a group of keys", "loss.dice"),
             Case("crl: {placement: server}", "crl.placement to server", "no such choice", "one of root, client"),
             Case("preset: huge", "preset to huge", "one of tiny, small, paper"),
-            Case("method: fedavg", "method to fedavg", "give fedcrld"),
+            Case("method: fedavgg", "method to fedavgg", "the nearest is fedavg", "give one of fedcrld"),
             Case("preprocessing: {normalize: yes}", "preprocessing.normalize to yes", "true or false"),
             Case("size: 64", "size to 64", "two or three numbers"),
             Case("size: 64xx64", "size to 64xx64", "not a whole number"),
@@ -142,7 +143,7 @@ struct ConfigurationErrorTests {
         configuration.width = 6
         expectError(Case("", "width to 6", "multiple of 4")) { try configuration.validate() }
         configuration.width = 8
-        configuration.momentum = .nan
+        configuration[FedCRLDMethod.momentum] = .nan
         expectError(Case("", "momentum to nan")) { try configuration.validate() }
     }
 

@@ -41,15 +41,22 @@ struct ConfigurationWiringTests {
                     + "\($0.preprocessingSettings.width ?? -1)]"
             }
         ),
-        ("width", "12", { "\($0.network(classes: 3).width)" }),
-        ("learning_rate", "0.017", { "\($0.stepSettings.learningRate)" }),
-        ("momentum", "0.71", { "\($0.stepSettings.momentum)" }),
-        ("loss.dice", "2.5", { "\($0.stepSettings.weights.dice)" }),
-        ("loss.cross_entropy", "3.5", { "\($0.stepSettings.weights.crossEntropy)" }),
-        ("loss.distillation", "4.5", { "\($0.stepSettings.weights.distillation)" }),
-        ("loss.correlation", "5.5", { "\($0.stepSettings.weights.correlation)" }),
-        ("loss.contrast", "6.5", { "\($0.stepSettings.weights.contrast)" }),
+        ("width", "12", { "\(Self.method($0).width)" }),
+        ("learning_rate", "0.017", { "\(Self.method($0).settings.learningRate)" }),
+        ("momentum", "0.71", { "\(Self.method($0).settings.momentum)" }),
+        ("loss.dice", "2.5", { "\(Self.method($0).settings.weights.dice)" }),
+        ("loss.cross_entropy", "3.5", { "\(Self.method($0).settings.weights.crossEntropy)" }),
+        ("loss.distillation", "4.5", { "\(Self.method($0).settings.weights.distillation)" }),
+        ("loss.correlation", "5.5", { "\(Self.method($0).settings.weights.correlation)" }),
+        ("loss.contrast", "6.5", { "\(Self.method($0).settings.weights.contrast)" }),
     ]
+
+    private static func method(_ configuration: Configuration) -> FedCRLDMethod {
+        guard let method = try? configuration.method(classes: 3) as? FedCRLDMethod else {
+            preconditionFailure("the standard method is FedCRLD")
+        }
+        return method
+    }
 
     private static func text(_ range: ClosedRange<Double>) -> String {
         func number(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }

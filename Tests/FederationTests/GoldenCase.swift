@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Foundation
 import HDF5
 import NeuralNetwork
@@ -60,7 +61,7 @@ struct GoldenCase {
     func network(_ center: Int) -> ClientNetwork { ClientNetwork(width: width, classes: classes[center]) }
 
     /// The starting parameters of one part of a center's network.
-    func parameters(_ layout: ParameterLayout, center: Int) -> Tensor {
+    func parameters(_ layout: ParameterLayout, center: Int) -> Parameters {
         let flat = layout.zeros()
         for entry in layout.entries {
             var values = Self.symmetric("\(salt)/center\(center)/\(entry.name)", entry.count)
@@ -129,18 +130,19 @@ struct GoldenComparison {
         for channel in 0..<channels {
             for position in 0..<positions {
                 let difference = abs(
-                    Double(tensor.base[position * channels + channel]) - expected[channel * positions + position])
+                    Double(tensor.values[position * channels + channel]) - expected[channel * positions + position])
                 note(difference / scale, path)
             }
         }
     }
 
-    /// The norms and probes of all entries of a flat array, over the tensors' norms.
+    /// The norms and probes of some parameters, over the tensors' norms.
     /// - Parameter floor: the smallest norm to divide by. Some gradients are zero in exact arithmetic, and what is left
     ///   of them is rounding: the bias of a key (softmax ignores a shift), and at width 4 a bias before a group
     ///   normalization whose groups are single channels.
     mutating func compare(
-        _ flat: Tensor, _ entries: [ParameterLayout.Entry], _ file: borrowing HDF5File, _ group: String, floor: Double
+        _ flat: Parameters, _ entries: [ParameterLayout.Entry], _ file: borrowing HDF5File, _ group: String,
+        floor: Double
     ) throws {
         for entry in entries where file.exists("\(group)/\(entry.name)") {
             let values = entry.pytorchValues(flat).map(Double.init)
@@ -154,5 +156,17 @@ struct GoldenComparison {
             note(abs(norm - expectedNorm) / scale, place + " norm")
             note(abs(dot - expectedDot) / scale, place + " probe")
         }
+    }
+}
+
+extension MomentumBank {
+    /// A bank that is a copy of some parameters, in a state of its own.
+    init(_ parameters: Parameters) {
+        self.init(
+            CenterState(
+                center: "golden", classes: 2, variables: MomentumBank.variables(parameters.layout), parts: [.center],
+                seed: 0))
+        student.assign(parameters)
+        teacher.assign(parameters)
     }
 }

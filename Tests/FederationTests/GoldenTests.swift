@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import HDF5
 import NeuralNetwork
@@ -33,9 +34,9 @@ struct GoldenTests {
             #expect(outputs.largest < 1e-5, "\(outputs.place)")
 
             let inferred = try network.predict(
-                image, model: MomentumBank(network.layout, network: parameters),
+                image, model: MomentumBank(parameters),
                 relocalization: LocalRelocalization(
-                    network.relocalization, MomentumBank(network.relocalization.layout, network: crl),
+                    network.relocalization, MomentumBank(crl),
                     StepSettings(learningRate: 0)))
             #expect(inferred.array == decoded.probabilities.array, "inference keeps nothing, and differs in nothing")
 
@@ -46,7 +47,7 @@ struct GoldenTests {
             let fromDecoder = network.decoder.backward(
                 decoded.probabilities, decoded.saved, levels: client.levels, parameters, into: gradients)
             let fromCRL = network.relocalization.backward(
-                fromDecoder.relocalized, relocalized.saved, crl, into: crlGradients)
+                fromDecoder.bottleneck, relocalized.saved, crl, into: crlGradients)
             let contrast = BottleneckLoss.contrast(
                 server: server.bottleneck, client: client.bottleneck, weight: 1000, addingGradientsTo: fromCRL.server,
                 fromCRL.client)
@@ -82,12 +83,10 @@ struct GoldenTests {
         let parts = ["global_encoder"]
         let centers = golden.classes.indices.map { center in
             let network = golden.network(center)
-            let crl = MomentumBank(
-                network.relocalization.layout,
-                network: golden.parameters(network.relocalization.layout, center: center))
+            let crl = MomentumBank(golden.parameters(network.relocalization.layout, center: center))
             return (
                 network: network,
-                model: MomentumBank(network.layout, network: golden.parameters(network.layout, center: center)),
+                model: MomentumBank(golden.parameters(network.layout, center: center)),
                 relocalization: LocalRelocalization(network.relocalization, crl, settings)
             )
         }
@@ -95,7 +94,7 @@ struct GoldenTests {
         for round in 0..<golden.rounds {
             var losses = GoldenComparison()
             var parameters = GoldenComparison()
-            var sum = ExactSum(centers[0].network.layout, parts: parts)
+            var sum = ExactSum(centers[0].network.layout, Selection(below: parts))
             for (index, center) in centers.enumerated() {
                 let group = "round\(round)/center\(index)"
                 let expected: [Double] = try file.read(group + "/losses")
@@ -115,15 +114,15 @@ struct GoldenTests {
                     (center.relocalization.parameters, center.network.relocalization.layout),
                 ] {
                     let moving = try golden.moving(layout, center: index, file)
-                    try parameters.compare(model.network, moving, file, group + "/network", floor: 0)
-                    try parameters.compare(model.bank, moving, file, group + "/bank", floor: 0)
+                    try parameters.compare(model.student, moving, file, group + "/network", floor: 0)
+                    try parameters.compare(model.teacher, moving, file, group + "/bank", floor: 0)
                 }
                 try sum.add(
-                    center.model.network, weight: Double(index + 1) / totalWeight, center: "center\(index)")
+                    center.model.student, weight: Double(index + 1) / totalWeight, center: "center\(index)")
             }
-            for center in centers { sum.write(to: center.model.network) }
+            for center in centers { sum.write(to: center.model.student) }
             let moving = try golden.moving(centers[0].network.layout, center: 0, file)
-            try parameters.compare(centers[0].model.network, moving, file, "round\(round)/server", floor: 0)
+            try parameters.compare(centers[0].model.student, moving, file, "round\(round)/server", floor: 0)
             print("golden round \(round): losses \(losses.largest) at \(losses.place)")
             print("golden round \(round): parameters \(parameters.largest) at \(parameters.place)")
             #expect(losses.largest < golden.bounds.losses(round), "\(losses.place)")

@@ -25,7 +25,7 @@ struct AttentionTests {
         let (output, saved) = attention.forward(queries, context: context, parameters)
         #expect(Numbers.relativeError(output.values, definition(q, c, values)) < 1e-5)
 
-        let gradients = Numbers.tensor("overwritten", parameters.shape)
+        let gradients = Numbers.parameters("overwritten", layout)
         let (byQueries, byContext) = attention.backward(probe, saved, parameters, into: gradients)
         let expected = Numbers.differences(values) { product(q, c, $0) }
         #expect(Numbers.relativeError(byQueries.values, Numbers.differences(q) { product($0, c, values) }) < 1e-5)

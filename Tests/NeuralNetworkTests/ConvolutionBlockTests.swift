@@ -37,7 +37,7 @@ struct ConvolutionBlockTests {
         let (output, saved) = block.forward(input, parameters)
         #expect(Numbers.relativeError(output.values, definition(x, values)) < 1e-5)
 
-        let gradients = Numbers.tensor("overwritten", parameters.shape)
+        let gradients = Numbers.parameters("overwritten", layout)
         let byInput = block.backward(probe.copy(), input: input, saved, parameters, into: gradients)
         let expectedInput = Numbers.differences(x) { Numbers.product(probe.array, definition($0, values)) }
         #expect(Numbers.relativeError(byInput?.array ?? [], expectedInput) < 1e-5)

@@ -13,8 +13,8 @@ struct DoubleLayers {
     func values(_ name: String) -> [Double] {
         let entry = layout[name]
         // The layout's own conversion, of indices instead of values: float32 holds those exactly.
-        let places = Tensor(
-            Shape(depth: 1, height: 1, width: 1, channels: layout.count), values: (0..<layout.count).map { Float($0) })
+        let places = layout.zeros()
+        _ = places.values.update(from: (0..<layout.count).map { Float($0) })
         return entry.pytorchValues(places).map { parameters[Int($0)] }
     }
 

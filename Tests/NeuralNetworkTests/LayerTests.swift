@@ -46,10 +46,10 @@ struct LayerTests {
         #expect(adam.firstMoment.array == layout.zeros().array)
         let (first, second) = (layout.zeros(), layout.zeros())
         for step in 1...3 {
-            let gradients = Numbers.tensor("gradients \(step)", parameters.shape)
+            let gradients = Numbers.parameters("gradients \(step)", layout)
             adam.update(parameters, gradients: gradients, rate: 0.01)
             AdamUpdate(rate: 0.01, step: step).apply(
-                expected, gradients: gradients, firstMoment: first, secondMoment: second)
+                expected.tensor, gradients: gradients.tensor, firstMoment: first.tensor, secondMoment: second.tensor)
         }
         #expect(adam.step == 3)
         #expect(parameters.array == expected.array)

@@ -11,12 +11,21 @@ enum Numbers {
 
     static func tensor(_ name: String, _ shape: Shape) -> Tensor { Tensor(shape, values: values(name, shape.count)) }
 
+    /// Parameters without meaning, such as what is to be overwritten.
+    static func parameters(_ name: String, _ layout: ParameterLayout) -> Parameters {
+        let parameters = layout.zeros()
+        _ = parameters.values.update(from: values(name, layout.count))
+        return parameters
+    }
+
+    static func doubles(_ parameters: Parameters) -> [Double] { parameters.values.map(Double.init) }
+
     static func doubles(_ tensor: Tensor) -> [Double] { tensor.values.map(Double.init) }
 
     /// Parameters that are nowhere special: initial values, each moved a little.
-    static func parameters(_ layout: ParameterLayout) -> Tensor {
+    static func parameters(_ layout: ParameterLayout) -> Parameters {
         let flat = layout.initialValues(seed: 3)
-        for (index, value) in values("moved", layout.count).enumerated() { flat.base[index] += 0.1 * value }
+        for (index, value) in values("moved", layout.count).enumerated() { flat.values[index] += 0.1 * value }
         return flat
     }
 

@@ -1,63 +1,69 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import MPI
 import NeuralNetwork
-import Tensors
 
-/// The server's model: what is summed over the centers, and what reaches them.
+/// The server's values: what is summed over the centers, and what reaches them.
 func federationAggregationChecks() -> [RankCheck] {
     [
         check("the average over the centers has the bits that one process computes, whoever hosts them") { world in
             for prefixes in [["global_encoder"], ["global_encoder.level2", "relocalization", "decoder.stage1"]] {
                 let federation = try ExampleFederation(prefixes: prefixes)
-                let alone = try federation.sums(of: federation.centers.indices)
+                let expected = try federation.aggregation(isRoot: true)
+                for content in expected.server.contents {
+                    var sum = ExactSum(content.values.layout, content.exchange.selection)
+                    for (center, weight) in zip(federation.centers, federation.weights) {
+                        try sum.add(center["network", content.part], weight: weight, center: center.center)
+                    }
+                    sum.write(to: content.values)
+                }
                 for shift in 0..<world.size {
-                    let model = federation.model()
+                    let aggregation = try federation.aggregation(isRoot: world.rank == 0)
                     let hosted = federation.centers.indices.filter { ($0 + shift) % world.size == world.rank }
-                    var sums = try federation.sums(of: hosted.reversed())
-                    try model.aggregate(&sums, world)
+                    try federation.add(hosted.reversed(), to: aggregation)
+                    try aggregation.aggregate(world)
                     guard world.rank == 0 else { continue }
-                    let expected = federation.model()
-                    for (part, sum) in alone { sum.write(to: expected.values(part)) }
-                    expect(bits(model) == bits(expected), "\(prefixes), shift \(shift)")
-                    expect(bits(model) != bits(federation.model()), "\(prefixes): nothing was summed")
+                    expect(bits(aggregation) == bits(expected), "\(prefixes), shift \(shift)")
+                    let untouched = try federation.aggregation(isRoot: true)
+                    expect(bits(aggregation) != bits(untouched), "\(prefixes): nothing was summed")
                 }
             }
         },
         check("the average is that of the values, to float32's precision") { world in
             let federation = try ExampleFederation(prefixes: ["global_encoder"])
-            let model = federation.model()
-            let hosted = federation.centers.indices.filter { $0 % world.size == world.rank }
-            var sums = try federation.sums(of: hosted)
-            try model.aggregate(&sums, world)
+            let aggregation = try federation.aggregation(isRoot: world.rank == 0)
+            try federation.add(federation.centers.indices.filter { $0 % world.size == world.rank }, to: aggregation)
+            try aggregation.aggregate(world)
             guard world.rank == 0 else { return }
-            for entry in model.entries(.client) {
+            let content = aggregation.server.content("network")
+            for entry in content.entries {
                 for index in entry.range {
-                    let mean = federation.centers.indices.reduce(0.0) {
-                        $0 + federation.weights[$1] * Double(federation.centers[$1].part(.client).network.base[index])
+                    let mean = zip(federation.centers, federation.weights).reduce(0.0) {
+                        $0 + $1.1 * Double($1.0["network"].values[index])
                     }
-                    let difference = abs(Double(model.values(.client).base[index]) - mean)
+                    let difference = abs(Double(content.values.values[index]) - mean)
                     expect(difference <= 0x1p-24 * abs(mean) + 0x1p-37, "\(entry.name): off by \(difference)")
                 }
             }
         },
         check("a broadcast brings the federated values of the root to all ranks, and nothing else") { world in
             let federation = try ExampleFederation(prefixes: ["local_encoder.level1", "relocalization.norm"])
-            let model = federation.model()
-            let root = federation.model()
-            for part in CenterState.Part.allCases {
-                for index in 0..<model.values(part).count {
-                    root.values(part).base[index] = Float(index % 1009)
-                    model.values(part).base[index] = world.rank == 0 ? Float(index % 1009) : -1
+            let aggregation = try federation.aggregation(isRoot: world.rank == 0)
+            let root = try federation.aggregation(isRoot: true)
+            for (content, other) in zip(aggregation.server.contents, root.server.contents) {
+                for index in 0..<content.values.count {
+                    other.values.values[index] = Float(index % 1009)
+                    content.values.values[index] = world.rank == 0 ? Float(index % 1009) : -1
                 }
             }
-            try model.broadcast(world)
-            expect(bits(model) == bits(root))
+            try aggregation.broadcast(world)
+            expect(bits(aggregation) == bits(root))
             guard world.rank > 0 else { return }
-            for part in CenterState.Part.allCases {
-                let federated = Set(model.entries(part).flatMap(\.range))
-                let rest = (0..<model.values(part).count).filter { !federated.contains($0) }
-                expect(rest.allSatisfy { model.values(part).base[$0] == -1 }, "\(part)")
+            for content in aggregation.server.contents {
+                let federated = Set(content.entries.flatMap(\.range))
+                let rest = (0..<content.values.count).filter { !federated.contains($0) }
+                expect(rest.allSatisfy { content.values.values[$0] == -1 }, "\(content.part)")
             }
         },
     ]
@@ -65,38 +71,38 @@ func federationAggregationChecks() -> [RankCheck] {
 
 /// Five centers with different weights and numbers of classes, whose parameters differ.
 private struct ExampleFederation {
-    let prefixes: [String]
     let centers: [CenterState]
     let weights = [0.1, 0.3, 0.05, 0.25, 0.3]
+    private let methods: [FedCRLDMethod]
 
     init(prefixes: [String]) throws {
-        self.prefixes = prefixes
-        centers = (0..<5).map { index in
+        var settings = TrainingSettings()
+        settings.width = 4
+        settings.own[FedCRLDMethod.parts] = prefixes
+        methods = try (0..<5).map { index in
+            try FedCRLDMethod(
+                settings, classes: 3 + index % 2, population: Population(centers: 5, hasEqualClasses: false))
+        }
+        centers = methods.enumerated().map { index, method in
             CenterState(
-                name: "center-\(index)", network: ClientNetwork(width: 4, classes: 3 + index % 2),
-                parts: CenterState.Part.allCases, seed: UInt64(100 + index))
+                center: "center-\(index)", classes: method.classes, variables: method.variables, parts: method.parts,
+                seed: UInt64(100 + index))
         }
     }
 
-    func model() -> GlobalModel {
-        GlobalModel(networks: centers.map(\.network), prefixes: prefixes, seed: 1)
+    func aggregation(isRoot: Bool) throws -> Aggregation {
+        Aggregation(methods[0], centers: centers.count, seed: 1, isRoot: isRoot)
     }
 
-    /// The sums of some centers, added in that order.
-    func sums(of indices: some Sequence<Int>) throws -> [CenterState.Part: ExactSum] {
-        var sums = model().emptySums()
-        for index in indices {
-            for (part, bank) in centers[index].orderedParts {
-                try sums[part]?.add(bank.network, weight: weights[index], center: centers[index].name)
-            }
-        }
-        return sums
+    /// Adds some centers, in that order.
+    func add(_ indices: some Sequence<Int>, to aggregation: Aggregation) throws {
+        for index in indices { try aggregation.add(centers[index], weight: weights[index]) }
     }
 }
 
-/// The bit patterns of a model's federated values.
-private func bits(_ model: GlobalModel) -> [[UInt32]] {
-    CenterState.Part.allCases.map { part in
-        model.entries(part).flatMap { $0.range.map { model.values(part).base[$0].bitPattern } }
+/// The bit patterns of the values that are sent.
+private func bits(_ aggregation: Aggregation) -> [[UInt32]] {
+    aggregation.server.contents.map { content in
+        content.entries.flatMap { $0.range.map { content.values.values[$0].bitPattern } }
     }
 }

@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import MPI
@@ -15,21 +16,22 @@ func federationRelocalizationChecks() -> [RankCheck] {
             for round in 1...2 {
                 guard rank.isRoot else {
                     try trainAndCompare(rank, round: round)
-                    try RemoteRelocalization.finish(rank)
+                    try RootChannel.finish(rank)
                     continue
                 }
                 let store = exampleStore()
-                let server = RelocalizationServer(
-                    rank, store: store, centers: ExampleCenter.all.map(\.name), settings: ExampleCenter.settings)
+                let server = ModuleServer(
+                    rank, store: store, centers: ExampleCenter.all.map(\.name), methods: ExampleCenter.methods)
                 var prepared: [String: Int] = [:]
                 var stepped: [String: Int] = [:]
                 try server.serve(
-                    prepare: { prepared[$1.name, default: 0] += 1 }, stepped: { stepped[$1.name, default: 0] += 1 })
+                    prepare: { prepared[$1.center, default: 0] += 1 }, stepped: { stepped[$1.center, default: 0] += 1 })
                 for center in ExampleCenter.all {
                     let alone = LocalRelocalization(center)
                     for step in 0..<center.steps(round) { try center.run(step, round, alone) }
-                    let state = try store.state(of: center.name).part(.relocalization)
-                    expect(bits(state) == bits(alone.parameters), "\(center.name), round \(round)")
+                    let state = try store.state(of: center.name)
+                    let bank = MomentumBank(state, part: FedCRLDMethod.relocalizationPart)
+                    expect(bits(bank) == bits(alone.parameters), "\(center.name), round \(round)")
                     expect(
                         prepared[center.name] == 1, "\(center.name) was prepared \(prepared[center.name] ?? 0) times")
                     expect(stepped[center.name] == center.steps(round), "\(center.name): \(stepped)")
@@ -39,10 +41,10 @@ func federationRelocalizationChecks() -> [RankCheck] {
         check("a phase in which no rank asks for anything ends at once") { world in
             guard world.size > 1 else { return }
             let rank = RankContext(world)
-            guard rank.isRoot else { return try RemoteRelocalization.finish(rank) }
-            try RelocalizationServer(
-                rank, store: exampleStore(), centers: ExampleCenter.all.map(\.name), settings: ExampleCenter.settings
-            ).serve(prepare: { expect(false, "\($1.name) was prepared") })
+            guard rank.isRoot else { return try RootChannel.finish(rank) }
+            try ModuleServer(
+                rank, store: exampleStore(), centers: ExampleCenter.all.map(\.name), methods: ExampleCenter.methods
+            ).serve(prepare: { expect(false, "\($1.center) was prepared") })
         },
     ]
 }
@@ -50,7 +52,8 @@ func federationRelocalizationChecks() -> [RankCheck] {
 /// Trains the centers of this rank, each with its module on the root and with one here, and compares what comes back.
 private func trainAndCompare(_ rank: RankContext, round: Int) throws {
     for (index, center) in ExampleCenter.all.enumerated() where index % (rank.size - 1) == rank.rank - 1 {
-        let remote = RemoteRelocalization(rank, center: index)
+        let remote = RemoteRelocalization(
+            RootChannel(rank, center: index, operations: ExampleCenter.method.operations))
         let local = LocalRelocalization(center)
         for step in 0..<center.steps(round) {
             let (theirs, ours) = (try center.run(step, round, remote), try center.run(step, round, local))
@@ -62,9 +65,8 @@ private func trainAndCompare(_ rank: RankContext, round: Int) throws {
 private func exampleStore() -> CenterStore {
     CenterStore(
         folder: RunFolder(FileManager.default.temporaryDirectory.path + "/no-run-\(UUID().uuidString)"),
-        networks: Dictionary(uniqueKeysWithValues: ExampleCenter.all.map { ($0.name, ExampleCenter.network) }),
-        parts: [.relocalization], placement: .root, seed: ExampleCenter.seed, capacity: ExampleCenter.all.count,
-        baseline: nil, disk: DiskQueue(limit: 1 << 20))
+        methods: ExampleCenter.methods, parts: [FedCRLDMethod.relocalizationPart], seed: ExampleCenter.seed,
+        capacity: ExampleCenter.all.count, baseline: nil, disk: DiskQueue(limit: 1 << 20))
 }
 
 /// A center as the root sees it: bottlenecks of one shape, a number of steps.
@@ -84,7 +86,17 @@ private struct ExampleCenter {
     ]
     static let network = ClientNetwork(width: 4, classes: 4)
     static let seed: UInt64 = 5
-    static let settings = StepSettings(learningRate: 1e-3)
+    static let method: FedCRLDMethod = {
+        var settings = TrainingSettings()
+        settings.width = network.width
+        settings.learningRate = 1e-3
+        guard
+            let method = try? FedCRLDMethod(
+                settings, classes: network.classes, population: Population(centers: all.count, hasEqualClasses: true))
+        else { preconditionFailure("the settings are the method's own") }
+        return method
+    }()
+    static let methods: [String: any FederatedMethod] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, method) })
 
     /// Other numbers in another round, so that another rank is the last.
     func steps(_ round: Int) -> Int { round == 1 ? volumes : 8 - volumes }
@@ -102,12 +114,13 @@ private struct ExampleCenter {
                 server: tensor(channels: 16 * Self.network.width), client: tensor(channels: 16 * Self.network.width))
         }
         func gradient() -> Tensor { tensor(channels: 32 * Self.network.width) }
-        let pair = try service.relocalize(bank: bottlenecks(), network: bottlenecks())
-        let network = try service.backwardNetwork(gradient())
-        let bank = try service.relocalizeBank(bottlenecks())
-        let bankGradients = try service.backwardBank(gradient())
+        let pair = try service.relocalize(teacher: bottlenecks(), student: bottlenecks())
+        let network = try service.backwardStudent(gradient())
+        let bank = try service.relocalizeTeacher(bottlenecks())
+        let bankGradients = try service.backwardTeacher(gradient())
         var results = [
-            pair.bank, pair.network, network.server, network.client, bank, bankGradients.server, bankGradients.client,
+            pair.teacher, pair.student, network.server, network.client, bank, bankGradients.server,
+            bankGradients.client,
         ]
         if step % 2 == 1 { results.append(try service.infer(bottlenecks())) }
         return results.map { $0.array.map(\.bitPattern) }
@@ -117,16 +130,19 @@ private struct ExampleCenter {
 extension LocalRelocalization {
     /// The module of a center in this process, before its first step.
     fileprivate convenience init(_ center: ExampleCenter) {
+        let method = ExampleCenter.method
+        let part = FedCRLDMethod.relocalizationPart
         let state = CenterState(
-            name: center.name, network: ExampleCenter.network, parts: [.relocalization], seed: ExampleCenter.seed)
-        self.init(ExampleCenter.network.relocalization, state.part(.relocalization), ExampleCenter.settings)
+            center: center.name, classes: method.classes, variables: method.variables, parts: [part],
+            seed: ExampleCenter.seed)
+        self.init(ExampleCenter.network.relocalization, MomentumBank(state, part: part), method.settings)
     }
 }
 
 /// The bit patterns of a module's parameters, bank and optimizers.
 private func bits(_ bank: MomentumBank) -> [[UInt32]] {
     [
-        bank.network, bank.bank, bank.networkOptimizer.firstMoment, bank.networkOptimizer.secondMoment,
-        bank.bankOptimizer.firstMoment, bank.bankOptimizer.secondMoment,
-    ].map { $0.array.map(\.bitPattern) } + [[UInt32(bank.networkOptimizer.step), UInt32(bank.bankOptimizer.step)]]
+        bank.student, bank.teacher, bank.studentOptimizer.firstMoment, bank.studentOptimizer.secondMoment,
+        bank.teacherOptimizer.firstMoment, bank.teacherOptimizer.secondMoment,
+    ].map { $0.array.map(\.bitPattern) } + [[UInt32(bank.studentOptimizer.step), UInt32(bank.teacherOptimizer.step)]]
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import MPI
@@ -32,12 +32,14 @@ struct BenchAggregate: ParsableCommand {
     func run() throws {
         try MPIJob.run { rank in
             try ComputeThreads.configure(1, rank)
-            let network = ClientNetwork(width: width, classes: 4)
-            let model = GlobalModel(networks: [network], prefixes: ["global_encoder"], seed: 1)
-            let parameters = network.layout.initialValues(seed: 1)
+            var configuration = Configuration()
+            configuration.width = width
+            let method = try configuration.method(classes: 4)
+            let state = CenterState(
+                center: "bench", classes: 4, variables: method.variables, parts: [.center], seed: 1)
             // As in a run, the memory of a round serves the next.
-            var exact = model.emptySums()
-            let count = exact[.client]?.sums.count ?? 0
+            let aggregation = Aggregation(method, centers: rank.size, seed: 1, isRoot: rank.isRoot)
+            let count = aggregation.server.contents.reduce(0) { $0 + $1.ranges.reduce(0) { $0 + $1.count } }
             var values = [UInt64](repeating: 1, count: count)
             var sums = [UInt64](repeating: 0, count: rank.isRoot ? count : 0)
             var seconds = Seconds()
@@ -63,10 +65,10 @@ struct BenchAggregate: ParsableCommand {
                     })
                 seconds.center.append(
                     try time {
-                        try exact[.client]?.add(parameters, weight: 1 / Double(rank.size), center: "bench")
+                        try aggregation.add(state, weight: 1 / Double(rank.size))
                     })
-                seconds.whole.append(try time { try model.aggregate(&exact, rank.communicator) })
-                exact[.client]?.reset()
+                seconds.whole.append(try time { try aggregation.aggregate(rank.communicator) })
+                aggregation.reset()
             }
             if rank.isRoot { try report(seconds, bytes: 8 * count, ranks: rank.size) }
             return 0

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FedCRLD
 import Federation
+import NeuralNetwork
 import Tensors
 
 /// The network and the volume that a benchmark works on.
@@ -20,8 +21,8 @@ struct BenchNetworkOptions: ParsableArguments {
             throw ValidationError("--classes \(classes) is not between 2 and 255")
         }
         guard (0...4096).contains(threads) else { throw ValidationError("--threads \(threads) is not in 0...4096") }
-        guard min(size.height, size.width) >= ClientNetwork.smallestSide else {
-            throw ValidationError("--size \(size) has fewer than \(ClientNetwork.smallestSide) rows or columns")
+        guard min(size.height, size.width) >= Encoder.smallestSide else {
+            throw ValidationError("--size \(size) has fewer than \(Encoder.smallestSide) rows or columns")
         }
     }
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import NeuralNetwork
@@ -8,13 +8,16 @@ import Tensors
 /// `fedcrld bench step`: seconds and memory of one client step.
 struct BenchStep: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "step", abstract: "Time one client step: teacher, network and bank, forward and backward, Adam.",
+        commandName: "step",
+        abstract: "Time one step of a center: forward, backward, optimizers and all that the method does.",
         discussion: """
             --profile takes one more step and tells where its time and memory went. On one thread it also projects the step \
             to more threads, from the number of tasks that each loop is divided into.
             """)
 
     @OptionGroup var network: BenchNetworkOptions
+    @Option(help: "The method.")
+    var method = Configuration.Method.standard.rawValue
     @Option(help: "Timed steps, after one to warm up.")
     var steps = 3
     @Flag(help: "Show where time and memory go.")
@@ -23,12 +26,16 @@ struct BenchStep: ParsableCommand {
     var json = false
 
     func validate() throws {
+        guard Configuration.Method(rawValue: method) != nil else {
+            let names = Configuration.Method.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no method \(method); choose one of \(names)")
+        }
         guard steps > 0 else { throw ValidationError("--steps \(steps) is less than 1") }
     }
 
     func run() throws {
         Parallel.configure(threads: network.computeThreads)
-        let workload = StepWorkload(network.network, network.shape)
+        let workload = try StepWorkload(method, network)
         var seconds: [Double] = []
         for _ in 0...steps { seconds.append(try workload.seconds()) }
         seconds.removeFirst()
@@ -38,7 +45,7 @@ struct BenchStep: ParsableCommand {
         let profile = try profile ? StepProfile(workload) : nil
         if json {
             var object: [String: MetricsValue] = [
-                "width": .integer(network.width), "size": .text(network.size.description),
+                "method": .text(method), "width": .integer(network.width), "size": .text(network.size.description),
                 "threads": .integer(Parallel.shared.threads), "parameters": .integer(workload.parameters),
                 "step_seconds": .number(best), "all_step_seconds": .list(seconds.map { .number($0) }),
                 "peak_mib": .integer(peak), "tensor_peak_mib": .integer(TensorPool.shared.peakBytes >> 20),
@@ -49,7 +56,7 @@ struct BenchStep: ParsableCommand {
         } else {
             try Console.print(
                 """
-                width \(network.width), \(network.size), \(workload.parameters) parameters, \
+                \(method), width \(network.width), \(network.size), \(workload.parameters) parameters, \
                 \(Parallel.shared.threads) threads
                 step \(String(format: "%.3f", best)) s (best of \(steps)), peak \(peak) MiB
                 """)
@@ -60,35 +67,39 @@ struct BenchStep: ParsableCommand {
 
 /// A center's state and a volume, to take steps on.
 private struct StepWorkload {
-    private let step: ClientStep
-    private let model: MomentumBank
-    private let relocalization: LocalRelocalization
-    private let image: Tensor
-    private let labels: [UInt8]
+    private let method: any FederatedMethod
+    private let state: CenterState
+    private let context: TrainingContext
+    private let volume: TrainingVolume
 
-    init(_ network: ClientNetwork, _ shape: Shape) {
-        let settings = StepSettings(learningRate: 1e-4)
-        model = MomentumBank(network.layout, network: network.layout.initialValues(seed: 1))
-        let layout = network.relocalization.layout
-        relocalization = LocalRelocalization(
-            network.relocalization, MomentumBank(layout, network: layout.initialValues(seed: 1)), settings)
-        step = ClientStep(network, settings)
+    init(_ name: String, _ options: BenchNetworkOptions) throws {
+        var configuration = Configuration()
+        configuration.method = Configuration.Method(rawValue: name) ?? .standard
+        configuration.width = options.width
+        method = try configuration.method(classes: options.classes)
+        state = CenterState(
+            center: "bench", classes: method.classes, variables: method.variables, parts: method.parts, seed: 1)
+        let server = ServerState(
+            exchanges: method.exchanges, variables: method.variables, seed: 1, keepsMemory: false)
+        context = TrainingContext(round: 1, epochs: 1, steps: 1, server: server, services: .here)
+        let shape = options.shape
         var random = RandomStream(seed: 1, purpose: "bench")
-        image = Tensor(shape, values: (0..<shape.count).map { _ in Float(random.normal()) })
-        labels = (0..<shape.count).map { _ in UInt8(random.index(below: network.classes)) }
-        parameters = network.layout.count + layout.count
+        let image = Tensor(shape, values: (0..<shape.count).map { _ in Float(random.normal()) })
+        let labels = (0..<shape.count).map { _ in UInt8(random.index(below: options.classes)) }
+        volume = TrainingVolume(image: image, labels: labels)
+        parameters = method.networkParameters
     }
 
-    /// Parameters of the client network.
+    /// Parameters of what segments an image.
     let parameters: Int
 
-    /// Bytes of parameters, moments and banks, and of the volume.
+    /// Bytes of the center's state, of what the server has sent, and of the volume.
     var stateBytes: Int { TensorPool.shared.bytesInUse }
 
     /// Takes a step.
     func seconds() throws -> Double {
         let start = monotonicSeconds()
-        _ = try step.run(image: image, labels: labels, model: model, relocalization: relocalization)
+        _ = try method.step(volume, state, context)
         return monotonicSeconds() - start
     }
 }

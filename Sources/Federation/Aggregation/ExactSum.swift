@@ -1,3 +1,4 @@
+import FederatedLearning
 import NeuralNetwork
 import Tensors
 
@@ -8,7 +9,7 @@ import Tensors
 /// With Σ ω = 1 and |θ| < 2¹⁵ the sum stays below 2⁵⁵. One unit is 2⁻⁴⁰, far below float32's resolution of any weight
 /// that matters.
 package struct ExactSum {
-    /// The federated entries of a layout, in its order.
+    /// The exchanged entries of a layout, in its order.
     package let entries: [ParameterLayout.Entry]
     /// One sum for each value of the entries, one entry after the other.
     package private(set) var sums: [UInt64]
@@ -16,9 +17,9 @@ package struct ExactSum {
     private static let unitsPerOne = 0x1p40
     private static let bound: Float = 0x1p15
 
-    /// A sum of zeros over those entries of `layout` whose names begin with one of `parts`.
-    package init(_ layout: ParameterLayout, parts: [String]) {
-        entries = layout.entries.filter { FederatedParts.contains($0.name, parts) }
+    /// A sum of zeros over the selected entries of `layout`.
+    package init(_ layout: ParameterLayout, _ selection: Selection) {
+        entries = selection.entries(of: layout)
         sums = [UInt64](repeating: 0, count: entries.reduce(0) { $0 + $1.count })
     }
 
@@ -29,10 +30,10 @@ package struct ExactSum {
 
     /// Adds ω · `parameters`.
     /// - Throws: where a value is not finite or not below 2¹⁵ in magnitude: names center and parameter.
-    package mutating func add(_ parameters: Tensor, weight: Double, center: String) throws(FederationError) {
+    package mutating func add(_ parameters: Parameters, weight: Double, center: String) throws(FederationError) {
         var position = 0
         for entry in entries {
-            let values = UnsafeBufferPointer(start: parameters.base + entry.offset, count: entry.count)
+            let values = UnsafeBufferPointer(parameters[entry.range])
             let isFine = sums.withUnsafeMutableBufferPointer { sums in
                 FixedPoint.add(
                     values, weight: weight, unitsPerOne: Self.unitsPerOne, bound: Self.bound,
@@ -56,25 +57,17 @@ package struct ExactSum {
         try sums.withUnsafeMutableBufferPointer { buffer throws(Failure) in try body(buffer) }
     }
 
-    /// Writes the sum into the entries' places of a flat array.
-    package func write(to parameters: Tensor) {
+    /// Writes the sum into the entries' places.
+    package func write(to parameters: Parameters) {
         var position = 0
         for entry in entries {
             sums.withUnsafeBufferPointer { sums in
                 FixedPoint.convert(
                     UnsafeBufferPointer(rebasing: sums[position..<position + entry.count]),
                     unitsPerOne: Self.unitsPerOne,
-                    to: UnsafeMutableBufferPointer(start: parameters.base + entry.offset, count: entry.count))
+                    to: parameters[entry.range])
             }
             position += entry.count
         }
-    }
-}
-
-/// Which parameters are federated: those below one of some state-dict prefixes.
-package enum FederatedParts {
-    /// Whether `name` is one of `parts` or lies below one: "a.b" covers "a.b" and "a.b.c", not "a.bc".
-    package static func contains(_ name: String, _ parts: [String]) -> Bool {
-        parts.contains { name == $0 || name.hasPrefix($0 + ".") }
     }
 }

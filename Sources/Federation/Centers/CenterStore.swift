@@ -1,4 +1,4 @@
-import FedCRLD
+import FederatedLearning
 import Foundation
 import HDF5
 import NeuralNetwork
@@ -7,17 +7,16 @@ import Tensors
 /// The states of the centers that a rank computes for. A bounded number of them is in memory, the others rest in files.
 ///
 /// A state that is not in memory is where it was last written: in the `working` folder, in the checkpoint that the run
-/// continued from, or nowhere, if it still is as the seed made it. A center's momentum bank rests in the snapshot of the
+/// continued from, or nowhere, if it still is as the seed made it. What a method keeps as history rests in the snapshot of the
 /// round in which the center was last trained. What is written is staged in memory and written by the disk queue, in
 /// order; what is read is read behind it.
 package final class CenterStore {
     /// The parts of a center that this store holds.
-    package let parts: [CenterState.Part]
+    package let parts: [StatePart]
     let folder: RunFolder
     let working: String
     let disk: DiskQueue
-    let placement: Configuration.CRL.Placement
-    private let networks: [String: ClientNetwork]
+    private let methods: [String: any FederatedMethod]
     let seed: UInt64
     private let capacity: Int
     private var resident: [CenterState] = []
@@ -29,31 +28,29 @@ package final class CenterStore {
     /// - Parameters:
     ///   - folder: the run's.
     ///   - working: the folder of states that are not in memory; nil: the run's own.
-    ///   - networks: the network of each center.
+    ///   - methods: the method of each center.
     ///   - parts: the parts of a state that live on this rank.
-    ///   - placement: where contrastive re-localization lives.
     ///   - capacity: the most states in memory, at least 1. One that is being read ahead comes on top.
     ///   - baseline: the checkpoint that the run continues from.
     package init(
-        folder: RunFolder, working: String? = nil, networks: [String: ClientNetwork], parts: [CenterState.Part],
-        placement: Configuration.CRL.Placement, seed: UInt64, capacity: Int, baseline: Manifest?, disk: DiskQueue
+        folder: RunFolder, working: String? = nil, methods: [String: any FederatedMethod], parts: [StatePart],
+        seed: UInt64, capacity: Int, baseline: Manifest?, disk: DiskQueue
     ) {
         self.folder = folder
         self.working = working ?? folder.working
-        self.networks = networks
+        self.methods = methods
         self.parts = parts
         self.seed = seed
         self.capacity = capacity
-        self.placement = placement
         self.disk = disk
-        for center in networks.keys { places[center] = baseline.flatMap { place(of: center, in: $0) } }
+        for center in methods.keys { places[center] = baseline.flatMap { place(of: center, in: $0) } }
     }
 
     // MARK: States
 
     /// The state of a center, in memory from now on; another one may be set aside for it.
     package func state(of center: String) throws -> CenterState {
-        if let index = resident.firstIndex(where: { $0.name == center }) {
+        if let index = resident.firstIndex(where: { $0.center == center }) {
             let state = resident.remove(at: index)
             resident.append(state)
             return state
@@ -70,10 +67,10 @@ package final class CenterStore {
     }
 
     /// The names of all centers, in order.
-    package var centers: [String] { networks.keys.sorted() }
+    package var centers: [String] { methods.keys.sorted() }
 
     /// Whether a center's state is in memory.
-    package func isResident(_ center: String) -> Bool { resident.contains { $0.name == center } }
+    package func isResident(_ center: String) -> Bool { resident.contains { $0.center == center } }
 
     /// Begins to read a center's state that will be asked for next, beside what the caller does.
     package func prefetch(_ center: String) {
@@ -83,24 +80,24 @@ package final class CenterStore {
 
     /// Calls `body` with the state of a center, which stays where it is.
     package func withState<Result>(of center: String, _ body: (CenterState) throws -> Result) throws -> Result {
-        if let state = resident.first(where: { $0.name == center }) { return try body(state) }
+        if let state = resident.first(where: { $0.center == center }) { return try body(state) }
         return try body(try read(center).value(whileWaiting: disk.whileWaiting).get())
     }
 
     /// The round in which a center was last trained; 0 before the first.
     package func trainedRound(of center: String) -> Int {
-        resident.first { $0.name == center }?.trainedRound ?? places[center]?.trainedRound ?? 0
+        resident.first { $0.center == center }?.trainedRound ?? places[center]?.trainedRound ?? 0
     }
 
     /// Marks a center as being trained.
-    package func begin(_ state: CenterState) { changed.insert(state.name) }
+    package func begin(_ state: CenterState) { changed.insert(state.center) }
 
-    /// Marks the end of a center's training in a round: its bank becomes a snapshot of the history.
+    /// Marks the end of a center's training in a round: what the method keeps as history becomes a snapshot.
     /// - Parameter isCheckpointed: whether a checkpoint at the round's end will need the rest of the state, too.
     package func finish(_ state: CenterState, round: Int, isCheckpointed: Bool = false) throws {
         state.trainedRound = round
         state.steps = 0
-        changed.insert(state.name)
+        changed.insert(state.center)
         try stageSnapshot(state)
         if isCheckpointed { try stage(state) }
     }
@@ -109,7 +106,7 @@ package final class CenterStore {
     package func release(_ centers: [String]) throws {
         for center in centers {
             if upcoming?.center == center { upcoming = nil }
-            guard let index = resident.firstIndex(where: { $0.name == center }) else { continue }
+            guard let index = resident.firstIndex(where: { $0.center == center }) else { continue }
             try setAside(resident.remove(at: index))
         }
     }
@@ -125,7 +122,7 @@ package final class CenterStore {
         if places[center]?.trainedRound == trainedRound, !FileManager.default.fileExists(atPath: path) { return }
         places[center] = RestingPlace(
             path: path, trainedRound: trainedRound,
-            bank: RunFolder.bank(center: center, round: trainedRound, part: snapshotPart), isMoved: true)
+            bank: RunFolder.bank(center: center, round: trainedRound, part: filePart), isMoved: true)
         // Another rank wrote it: what is known of an earlier file of this name is void.
         let fingerprints = fingerprints
         disk.submit { fingerprints.forget(path) }
@@ -152,10 +149,10 @@ package final class CenterStore {
     /// next to nothing.
     package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
         for center in centers {
-            let name = Manifest.file(of: center, part: snapshotPart)
+            let name = Manifest.file(of: center, part: filePart)
             if changed.contains(center) || places[center]?.isShareable == false {
                 let state =
-                    try resident.first { $0.name == center }
+                    try resident.first { $0.center == center }
                     ?? read(center).value(whileWaiting: disk.whileWaiting).get()
                 if state.steps > 0 {
                     try stageUnderWay(state, name, draft)
@@ -184,8 +181,8 @@ package final class CenterStore {
 
     /// Writes a center in the middle of a round, its bank included, into a checkpoint.
     private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
-        let file = try file(of: state, "\(draft.folder)/\(name)", withBank: true)
-        let (center, trainedRound) = (state.name, state.trainedRound)
+        let file = try file(of: state, "\(draft.folder)/\(name)", withHistory: true)
+        let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
             draft.note(try file.write(), of: draft.relative(name))
             draft.note(bank: trainedRound, of: center)
@@ -195,34 +192,35 @@ package final class CenterStore {
     // MARK: Files
 
     private func setAside(_ state: CenterState) throws {
-        if changed.contains(state.name) { try stage(state) }
+        if changed.contains(state.center) { try stage(state) }
     }
 
     /// Queues the writing of a state without its bank.
     private func stage(_ state: CenterState) throws {
-        let path = workingFile(state.name)
-        let file = try file(of: state, path, withBank: false)
+        let path = workingFile(state.center)
+        let file = try file(of: state, path, withHistory: false)
         let (working, fingerprints) = (working, fingerprints)
         disk.submit(staging: file.size) {
             try DurableFile.makeFolder(working)
             fingerprints.note(try file.write(), of: path)
         }
-        changed.remove(state.name)
+        changed.remove(state.center)
         // Where it was not trained since it was read, its bank still is where it was.
-        let old = places[state.name].flatMap { $0.trainedRound == state.trainedRound ? $0 : nil }
-        places[state.name] = RestingPlace(
+        let old = places[state.center].flatMap { $0.trainedRound == state.trainedRound ? $0 : nil }
+        places[state.center] = RestingPlace(
             path: path, trainedRound: state.trainedRound,
-            bank: old?.bank ?? RunFolder.bank(center: state.name, round: state.trainedRound, part: snapshotPart),
+            bank: old?.bank ?? RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart),
             known: old?.known.filter { $0.key != old?.path } ?? [:])
     }
 
     /// Queues the writing of a bank's snapshot.
     private func stageSnapshot(_ state: CenterState) throws {
-        let path = "\(folder.path)/\(RunFolder.bank(center: state.name, round: state.trainedRound, part: snapshotPart))"
+        guard state.variables.contains(where: { $0.rest == .history }) else { return }
+        let path = "\(folder.path)/\(RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart))"
         let file = try snapshot(of: state, path)
-        let folder = "\(folder.banks)/\(state.name)"
+        let folder = "\(folder.banks)/\(state.center)"
         let fingerprints = fingerprints
-        let previous = places[state.name].map { "\(self.folder.path)/\($0.bank)" }
+        let previous = places[state.center].map { "\(self.folder.path)/\($0.bank)" }
         disk.submit(staging: file.size) {
             try DurableFile.makeFolder(folder)
             fingerprints.note(try file.write(), of: path)
@@ -231,11 +229,12 @@ package final class CenterStore {
     }
 
     private func read(_ center: String) -> DiskQueue.Pending<CenterState> {
-        guard let network = networks[center] else { preconditionFailure("\(center) is not one of this store's") }
+        let method = method(of: center)
         let (parts, seed, place, folder) = (parts, seed, places[center], folder)
         return disk.read {
-            let state = CenterState(name: center, network: network, parts: parts, seed: seed)
-            try place?.read(into: state, run: folder)
+            let state = CenterState(
+                center: center, classes: method.classes, variables: method.variables, parts: parts, seed: seed)
+            try place?.read(into: state, width: method.width, run: folder)
             return state
         }
     }
@@ -243,25 +242,31 @@ package final class CenterStore {
     private func place(of center: String, in baseline: Manifest) -> RestingPlace? {
         let isUnderWay = baseline.isUnderWay(center)
         guard isUnderWay || baseline.banks[center] ?? 0 > 0 else { return nil }
-        let relocalization = baseline.file(of: center, part: .relocalization)
-        let isSplit = baseline.files[relocalization] != nil
+        let all = method(of: center).parts
+        let isSplit = all.contains { $0 != .center && baseline.files[baseline.file(of: center, part: $0)] != nil }
         // In files of another arrangement than this run's, a part would be missing or lead nowhere.
-        let fits = baseline.formatVersion >= 2 && isSplit == (parts.count == 1)
-        let name = fits && parts == [.relocalization] ? relocalization : baseline.file(of: center)
+        let fits = baseline.formatVersion >= 2 && isSplit == (parts.count < all.count)
+        let name = baseline.file(of: center, part: fits ? filePart : .center)
         let round = baseline.banks[center] ?? 0
-        let banks = CenterState.Part.allCases.map { RunFolder.bank(center: center, round: round, part: $0) }
+        let banks = all.map { RunFolder.bank(center: center, round: round, part: $0) }
         var known: [String: DurableFile.Fingerprint] = [:]
         for file in [name] + banks { known["\(folder.path)/\(file)"] = baseline.files[file] }
         return RestingPlace(
             path: "\(folder.path)/\(name)", trainedRound: round,
-            // A snapshot is read through the client's, which leads to the other part wherever that was written.
+            // A snapshot is read through the center's own, which leads to the other part wherever that was written.
             bank: isUnderWay ? name : banks[0], isShareable: fits && !isUnderWay, known: known)
     }
 
     /// The part whose files this store writes, the other one by links where it is elsewhere.
-    var snapshotPart: CenterState.Part { parts.contains(.client) ? .client : .relocalization }
+    private var filePart: StatePart { parts.contains(.center) ? .center : parts[0] }
+
+    /// The method of a center.
+    func method(of center: String) -> any FederatedMethod {
+        guard let method = methods[center] else { preconditionFailure("\(center) is not one of this store's") }
+        return method
+    }
 
     private func workingFile(_ center: String) -> String {
-        "\(working)/\(snapshotPart.fileName(center))"
+        "\(working)/\(filePart.fileName(center))"
     }
 }

@@ -1,3 +1,4 @@
+import FederatedLearning
 import Files
 import Foundation
 import HDF5
@@ -5,11 +6,11 @@ import Synchronization
 
 /// Where a center's state rests on disk.
 struct RestingPlace: Sendable {
-    /// The file of its networks and optimizers.
+    /// The file of what rests in checkpoints.
     var path: String
     /// The round in which it was last trained.
     var trainedRound: Int
-    /// The file of its momentum bank, relative to the run's folder.
+    /// The file of what rests in the history, relative to the run's folder.
     var bank: String
     /// Whether a checkpoint can hold the file as it is.
     var isShareable = true
@@ -20,10 +21,12 @@ struct RestingPlace: Sendable {
 
     /// Reads the state; again for some seconds where a file system has a passing moment, and where another rank wrote the
     /// file and it is not there yet, or is of another round.
-    /// - Parameter run: the run's folder.
-    func read(into state: CenterState, run: RunFolder) throws {
+    /// - Parameters:
+    ///   - width: of the method's networks.
+    ///   - run: the run's folder.
+    func read(into state: CenterState, width: Int, run: RunFolder) throws {
         for attempt in 1... {
-            do { return try readOnce(into: state, run: run) } catch {
+            do { return try readOnce(into: state, width: width, run: run) } catch {
                 guard isMoved || Self.mayPass(error), attempt < 5 else { throw error }
                 sleep(UInt32(attempt))
             }
@@ -36,22 +39,24 @@ struct RestingPlace: Sendable {
         return [EIO, ESTALE, ETIMEDOUT].contains { reason.contains(SystemFailure(code: $0).description) }
     }
 
-    private func readOnce(into state: CenterState, run: RunFolder) throws {
+    private func readOnce(into state: CenterState, width: Int, run: RunFolder) throws {
         let file = try HDF5File.open(at: path)
-        try StateFile.check(file, network: state.network)
+        try StateFile.check(file, width: width, classes: state.classes)
         state.trainedRound = try file.attribute("trained_round", of: "info")
         guard state.trainedRound == trainedRound else {
             throw FederationError(
-                attempted: "read the state of", subject: "center \(state.name) from \(path)",
+                attempted: "read the state of", subject: "center \(state.center) from \(path)",
                 reason:
                     "it is of round \(state.trainedRound), and the center was last trained in round \(trainedRound)",
                 remedy: "look at the file system that the ranks share, and resume from the last checkpoint")
         }
         state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
-        for (_, bank) in state.orderedParts { try StateFile.read(bank, .training, from: file) }
+        try StateFile.read(state, resting: .checkpoint, from: file)
+        try StateFile.readOptimizers(state, from: file)
+        guard state.variables.contains(where: { $0.rest == .history }) else { return }
         let snapshot = try HDF5File.open(at: "\(run.path)/\(bank)")
-        try StateFile.check(snapshot, network: state.network)
-        for (_, bank) in state.orderedParts { try StateFile.read(bank, .bank, from: snapshot) }
+        try StateFile.check(snapshot, width: width, classes: state.classes)
+        try StateFile.read(state, resting: .history, from: snapshot)
     }
 }
 
@@ -74,42 +79,53 @@ final class Fingerprints: Sendable {
 
 /// The files of a center's state, laid out in memory.
 extension CenterStore {
-    /// Whether the root keeps the relocalization of this store's centers.
-    private var relocalizationElsewhere: Bool { placement == .root && !parts.contains(.relocalization) }
+    /// What the root keeps of this store's centers: their own files refer to it.
+    private func elsewhere(_ center: String) -> (part: StatePart, variables: [Variable])? {
+        let method = method(of: center)
+        guard let part = method.remotePart, !parts.contains(part) else { return nil }
+        return (part, method.variables.filter { $0.part == part })
+    }
 
-    /// A center's networks and optimizers and, in the middle of a round, its bank.
-    func file(of state: CenterState, _ path: String, withBank: Bool) throws -> StagedFile {
+    /// What of a center rests in checkpoints and, in the middle of a round, its history.
+    func file(of state: CenterState, _ path: String, withHistory: Bool) throws -> StagedFile {
         try StagedFile(path) { file in
             try describe(state, kind: "center", in: file)
-            if withBank { try file.setAttribute("steps", of: "info", to: state.steps) }
-            for (_, bank) in state.orderedParts {
-                try StateFile.write(bank, .training, to: file)
-                if withBank { try StateFile.write(bank, .bank, to: file) }
-            }
-            guard relocalizationElsewhere else { return }
-            let other = CenterState.Part.relocalization.fileName(state.name)
-            for group in StateFile.relocalizationGroups + (withBank ? ["bank"] : []) {
-                try file.linkExternally(
-                    group + "/relocalization", toFile: other, object: "/\(group)/relocalization")
-            }
+            if withHistory { try file.setAttribute("steps", of: "info", to: state.steps) }
+            try StateFile.write(state, resting: .checkpoint, to: file)
+            try StateFile.writeOptimizers(state, to: file)
+            if withHistory { try StateFile.write(state, resting: .history, to: file) }
+            guard let (part, variables) = elsewhere(state.center) else { return }
+            try link(
+                StateFile.groups(of: variables, resting: withHistory ? [.checkpoint, .history] : [.checkpoint]),
+                to: part.fileName(state.center), in: file)
         }
     }
 
-    /// A bank's snapshot.
+    /// A snapshot of the history.
     func snapshot(of state: CenterState, _ path: String) throws -> StagedFile {
         try StagedFile(path) { file in
             try describe(state, kind: "bank", in: file)
-            for (_, bank) in state.orderedParts { try StateFile.write(bank, .bank, to: file) }
-            guard relocalizationElsewhere else { return }
-            let other = CenterState.Part.relocalization.fileName(RunPosition(round: state.trainedRound).name)
-            try file.linkExternally("bank/relocalization", toFile: other, object: "/bank/relocalization")
+            try StateFile.write(state, resting: .history, to: file)
+            guard let (part, variables) = elsewhere(state.center) else { return }
+            try link(
+                StateFile.groups(of: variables, resting: [.history]),
+                to: part.fileName(RunPosition(round: state.trainedRound).name), in: file)
+        }
+    }
+
+    private func link(
+        _ groups: [(group: String, module: String)], to other: String, in file: borrowing HDF5File
+    ) throws(HDF5Error) {
+        for (group, module) in groups {
+            try file.linkExternally("\(group)/\(module)", toFile: other, object: "/\(group)/\(module)")
         }
     }
 
     private func describe(_ state: CenterState, kind: String, in file: borrowing HDF5File) throws(HDF5Error) {
         try StateFile.write(
-            .init(kind: kind, round: state.trainedRound, seed: seed, network: state.network, center: state.name),
-            to: file)
+            .init(
+                kind: kind, round: state.trainedRound, seed: seed, width: method(of: state.center).width,
+                center: state.center, classes: state.classes), to: file)
         try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
     }
 }

@@ -28,6 +28,7 @@ package struct CheckpointRetention {
         if policy.keepEvery > 0 { kept.formUnion(ends.filter { $0.round % policy.keepEvery == 0 }) }
         kept.insert(newest.position)
         if let pinned { kept.insert(pinned) }
+        kept.formUnion(CheckpointHold.positions(folder))
         var needed: Set<String> = Set(newest.files.keys)
         for position in kept.sorted() where position != newest.position && positions.contains(position) {
             do { needed.formUnion(try Manifest.read(folder: folder.checkpoint(position)).files.keys) } catch {

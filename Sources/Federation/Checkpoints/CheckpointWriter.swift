@@ -1,3 +1,4 @@
+import FederatedLearning
 import Foundation
 import HDF5
 import MPI
@@ -13,8 +14,9 @@ package final class CheckpointWriter {
     private let configuration: Configuration
     private let disk: DiskQueue
     private let store: CenterStore
-    private let relocalizations: CenterStore?
-    private let model: GlobalModel
+    private let modules: CenterStore?
+    private let aggregation: Aggregation
+    private let placement: String
     /// A checkpoint that stays while the run goes on: states rest in it.
     private let pinned: RunPosition?
     /// On the root, the right to write into the run, and what every checkpoint names beside the states.
@@ -58,13 +60,16 @@ package final class CheckpointWriter {
 
     /// - Parameters:
     ///   - store: the centers that this rank computes for.
-    ///   - relocalizations: on the root with root placement, their relocalization.
+    ///   - modules: on the root, the part of their states that it keeps, where the method has one.
+    ///   - aggregation: on the root, what the server's file holds.
+    ///   - placement: who keeps that part, as the manifest says it.
     ///   - pinned: the checkpoint that the run continued from.
     ///   - lease: on the root, the right to write into the run; it is looked at before each publication.
     ///   - dataFiles: on the root, the files that say what the centers' data was, as a manifest lists them.
     package init(
         _ rank: RankContext, folder: RunFolder, configuration: Configuration, disk: DiskQueue, store: CenterStore,
-        relocalizations: CenterStore?, model: GlobalModel, pinned: RunPosition? = nil, lease: RunLease? = nil,
+        modules: CenterStore?, aggregation: Aggregation, placement: String, pinned: RunPosition? = nil,
+        lease: RunLease? = nil,
         dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) {
         self.lease = lease
@@ -74,8 +79,9 @@ package final class CheckpointWriter {
         self.configuration = configuration
         self.disk = disk
         self.store = store
-        self.relocalizations = relocalizations
-        self.model = model
+        self.modules = modules
+        self.aggregation = aggregation
+        self.placement = placement
         self.pinned = pinned
         newest = pinned
     }
@@ -92,7 +98,7 @@ package final class CheckpointWriter {
         disk.submit { try DurableFile.makeFolder("\(draft.folder)/centers") }
         if rank.isRoot { try stageServer(position, draft) }
         try store.contribute(centers, to: draft)
-        if let relocalizations { try relocalizations.contribute(relocalizations.centers, to: draft) }
+        if let modules { try modules.contribute(modules.centers, to: draft) }
         disk.submit {
             try DurableFile.synchronize("\(draft.folder)/centers")
             draft.complete()
@@ -189,7 +195,7 @@ package final class CheckpointWriter {
     private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Pending<Publication> {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
-            placement: configuration.crl.placement.rawValue,
+            placement: placement,
             banks: report.banks, progress: report.progress, files: report.files.merging(dataFiles) { $1 },
             build: .current)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
@@ -211,13 +217,14 @@ package final class CheckpointWriter {
         let file = try StagedFile("\(draft.folder)/\(name)") { file in
             try StateFile.write(
                 .init(
-                    kind: "server", round: position.round, seed: configuration.seed, network: model.network,
-                    center: nil), to: file)
-            try model.write(to: file)
-            // The relocalization of each center, in files of their own.
-            for center in relocalizations?.centers ?? [] where relocalizations?.trainedRound(of: center) ?? 0 > 0 {
+                    kind: "server", round: position.round, seed: configuration.seed, width: configuration.width),
+                to: file)
+            try aggregation.write(to: file)
+            // What the root keeps of each center, in files of their own.
+            guard let modules, let part = modules.parts.first else { return }
+            for center in modules.centers where modules.trainedRound(of: center) > 0 {
                 try file.linkExternally(
-                    "centers/\(center)", toFile: Manifest.file(of: center, part: .relocalization), object: "/")
+                    "centers/\(center)", toFile: Manifest.file(of: center, part: part), object: "/")
             }
         }
         disk.submit(staging: file.size) { draft.note(try file.write(), of: draft.relative(name)) }

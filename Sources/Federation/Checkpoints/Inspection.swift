@@ -18,7 +18,8 @@ package struct Inspection {
     package init(run path: String) throws {
         let run = RunFolder(path)
         let configuration = try RunAccess.configuration(of: run)
-        let settings = ["preset", "data", "rounds", "width", "size", "learning_rate", "seed", "crl.placement"]
+        let own = configuration.method.type.about.settings.map(\.name)
+        let settings = (["preset", "data", "method", "rounds", "width", "size", "learning_rate", "seed"] + own)
             .map { ($0, configuration.value(of: $0) ?? "") }
         text += "run \(path)\n"
         for (key, value) in settings { text += "  \(key): \(value)\n" }

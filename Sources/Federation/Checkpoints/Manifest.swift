@@ -1,3 +1,4 @@
+import FederatedLearning
 import Foundation
 
 /// A checkpoint's list of contents, written last: with it the checkpoint is complete.
@@ -50,12 +51,12 @@ package struct Manifest: Codable, Sendable, Equatable {
     }
 
     /// The name of a center's file in the list of files.
-    package func file(of center: String, part: CenterState.Part = .client) -> String {
+    package func file(of center: String, part: StatePart = .center) -> String {
         "checkpoints/\(position.name)/\(Self.file(of: center, part: part))"
     }
 
     /// A center's file in a checkpoint's folder.
-    package static func file(of center: String, part: CenterState.Part = .client) -> String {
+    package static func file(of center: String, part: StatePart = .center) -> String {
         "centers/\(part.fileName(center))"
     }
 

@@ -1,10 +1,12 @@
+import FederatedLearning
 import Foundation
 import HDF5
 
-/// Puts a center back to an earlier round of its momentum bank's history.
+/// Puts a center back to an earlier round of its history.
 ///
-/// The newest checkpoint gets a new version in which the center's network and bank both are the snapshot, and its
-/// optimizers start anew: their moments belong to the steps that are taken back. All other centers stay as they are. Where
+/// The newest checkpoint gets a new version in which what the history keeps and what it started as a copy of (a momentum
+/// bank and the network) both are the snapshot, and all else, such as the optimizers, starts anew: their moments belong to
+/// the steps that are taken back. All other centers stay as they are. Where
 /// the run was stopped in the middle of a round, the center begins its part of that round again.
 package struct Rollback {
     private let run: RunAccess
@@ -23,8 +25,7 @@ package struct Rollback {
     /// The rounds that a center can be put back to, newest first.
     package func rounds(of center: String) -> [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(run.folder.banks)/\(center)")) ?? []
-        return names.filter { !$0.contains(".relocalization") }
-            .compactMap(CheckpointRetention.round(ofSnapshot:)).sorted(by: >)
+        return Set(names.compactMap(CheckpointRetention.round(ofSnapshot:))).sorted(by: >)
     }
 
     /// Puts `center` back to `round`. Returns the position of the new version of the checkpoint, which has fewer steps than
@@ -39,28 +40,33 @@ package struct Rollback {
                     ? "choose one of the centers \(run.centers.joined(separator: ", "))" : "choose one of these")
         }
         let old = try run.state(of: center)
+        let method = try run.method(of: old)
         let state = CenterState(
-            name: center, network: old.network, parts: CenterState.Part.allCases, seed: run.configuration.seed)
+            center: center, classes: old.classes, variables: method.variables, parts: method.parts,
+            seed: run.configuration.seed)
         let snapshot = try HDF5File.open(at: "\(run.folder.path)/\(RunFolder.bank(center: center, round: round))")
-        try StateFile.check(snapshot, network: state.network)
-        for (_, bank) in state.orderedParts {
-            try StateFile.read(bank, .bank, from: snapshot)
-            bank.network.base.update(from: bank.bank.base, count: bank.bank.count)
+        try StateFile.check(snapshot, width: method.width, classes: state.classes)
+        try StateFile.read(state, resting: .history, from: snapshot)
+        for variable in state.variables where variable.rest == .history {
+            guard case .copy(let original) = variable.start else { continue }
+            state[original, variable.part].assign(state[variable.name, variable.part])
         }
-        return try replace(state, trainedRound: round)
+        return try replace(state, method, trainedRound: round)
     }
 
-    private func replace(_ state: CenterState, trainedRound: Int) throws -> RunPosition {
+    private func replace(
+        _ state: CenterState, _ method: any FederatedMethod, trainedRound: Int
+    ) throws -> RunPosition {
         var manifest = run.manifest
         let old = manifest.position
-        manifest.progress?.centers[state.name] = nil
+        manifest.progress?.centers[state.center] = nil
         if manifest.progress?.steps == 0 { manifest.progress = nil }
         let new = manifest.position
         let (complete, partial) = (run.folder.checkpoint(old), run.folder.partialCheckpoint(new))
         try DurableFile.remove(partial)
         try DurableFile.makeFolder(partial + "/centers")
         let (oldPrefix, newPrefix) = ("checkpoints/\(old.name)/", "checkpoints/\(new.name)/")
-        let own = CenterState.Part.allCases.map { Manifest.file(of: state.name, part: $0) }
+        let own = method.parts.map { Manifest.file(of: state.center, part: $0) }
         for (path, fingerprint) in manifest.files where path.hasPrefix(oldPrefix) {
             let name = String(path.dropFirst(oldPrefix.count))
             manifest.files[path] = nil
@@ -69,19 +75,20 @@ package struct Rollback {
             manifest.files[newPrefix + name] = fingerprint
         }
 
-        let file = try StagedFile("\(partial)/\(Manifest.file(of: state.name))") { file in
+        let file = try StagedFile("\(partial)/\(Manifest.file(of: state.center))") { file in
             try StateFile.write(
                 .init(
-                    kind: "center", round: manifest.round, seed: run.configuration.seed, network: state.network,
-                    center: state.name), to: file)
+                    kind: "center", round: manifest.round, seed: run.configuration.seed, width: method.width,
+                    center: state.center, classes: state.classes), to: file)
             try file.setAttribute("trained_round", of: "info", to: trainedRound)
-            for (_, bank) in state.orderedParts { try StateFile.write(bank, .training, to: file) }
+            try StateFile.write(state, resting: .checkpoint, to: file)
+            try StateFile.writeOptimizers(state, to: file)
         }
-        manifest.banks[state.name] = trainedRound
-        manifest.files[manifest.file(of: state.name)] = try file.write()
-        for file in manifest.files.keys where file.hasPrefix("banks/\(state.name)/") { manifest.files[file] = nil }
-        for part in CenterState.Part.allCases {
-            let bank = RunFolder.bank(center: state.name, round: trainedRound, part: part)
+        manifest.banks[state.center] = trainedRound
+        manifest.files[manifest.file(of: state.center)] = try file.write()
+        for file in manifest.files.keys where file.hasPrefix("banks/\(state.center)/") { manifest.files[file] = nil }
+        for part in method.parts {
+            let bank = RunFolder.bank(center: state.center, round: trainedRound, part: part)
             guard FileManager.default.fileExists(atPath: "\(run.folder.path)/\(bank)") else { continue }
             manifest.files[bank] = try DurableFile.fingerprint("\(run.folder.path)/\(bank)")
         }

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Foundation
 import HDF5
 
@@ -11,11 +11,14 @@ package struct RunAccess {
     package let configuration: Configuration
     /// The checkpoint.
     package let manifest: Manifest
+    /// Keeps it from being removed by a job that trains.
+    private var hold: CheckpointHold?
 
     /// Reads from a run at a round's end, or at its newest complete checkpoint.
     ///
-    /// A job that trains meanwhile removes checkpoints: where the one that was chosen by its being the newest is gone
-    /// before `body` has read what it needs, `body` is called again with the one that is the newest then.
+    /// A job that trains meanwhile removes checkpoints. The one that is read is held; where that cannot be done, and the one
+    /// that was chosen by its being the newest is gone before `body` has read what it needs, `body` is called again with
+    /// the one that is the newest then.
     /// - Parameter body: must not leave anything behind where it throws.
     package static func reading<Result>(
         _ path: String, round: Int? = nil, inRound: Bool = false, _ body: (RunAccess) throws -> Result
@@ -23,7 +26,8 @@ package struct RunAccess {
         for attempt in 1... {
             var opened: RunAccess?
             do {
-                let access = try RunAccess(path, round: round, inRound: inRound)
+                var access = try RunAccess(path, round: round, inRound: inRound)
+                access.hold = CheckpointHold(access.folder, access.manifest.position)
                 opened = access
                 return try body(access)
             } catch {
@@ -104,15 +108,15 @@ package struct RunAccess {
     /// The state of a center, whole.
     /// - Parameter classes: how many its cohort has, where that is known: for a center that was not trained yet.
     package func state(of center: String, classes: Int? = nil) throws -> CenterState {
+        hold?.touch()
         guard manifest.banks[center] != nil else {
             throw Self.unreadable(
                 folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
         }
-        let network = configuration.network(classes: try self.classes(of: center, known: classes))
+        let method = try configuration.method(classes: try self.classes(of: center, known: classes))
         return try CenterStore(
-            folder: folder, networks: [center: network], parts: CenterState.Part.allCases,
-            placement: configuration.crl.placement, seed: configuration.seed, capacity: 1, baseline: manifest,
-            disk: DiskQueue(limit: 0)
+            folder: folder, methods: [center: method], parts: method.parts, seed: configuration.seed, capacity: 1,
+            baseline: manifest, disk: DiskQueue(limit: 0)
         ).state(of: center)
     }
 
@@ -132,10 +136,9 @@ package struct RunAccess {
         return cohort.classes.count
     }
 
-    /// Contrastive re-localization with a whole state, in this process.
-    package func relocalization(of state: CenterState) -> LocalRelocalization {
-        LocalRelocalization(
-            state.network.relocalization, state.part(.relocalization), configuration.stepSettings)
+    /// What trained a center, and segments with its state.
+    package func method(of state: CenterState) throws(FederationError) -> any FederatedMethod {
+        try configuration.method(classes: state.classes)
     }
 
     private static func unreadable(_ subject: String, _ reason: String, _ remedy: String) -> FederationError {

@@ -1,3 +1,4 @@
+import FederatedLearning
 import Files
 import Foundation
 
@@ -12,6 +13,7 @@ import Foundation
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
 ///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
+///     RUN/readers/round-000012@…                who reads a checkpoint meanwhile, which stays until then
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
 package struct RunFolder: Sendable, Equatable {
     /// The folder.
@@ -42,6 +44,10 @@ package struct RunFolder: Sendable, Equatable {
     package var banks: String { path + "/banks" }
     /// The folder of what the centers' data was, which checkpoints name.
     package var data: String { path + "/data" }
+    /// Who writes into the run now.
+    package var lease: String { path + "/running" }
+    /// The folder of those who read checkpoints while a job trains.
+    package var readers: String { path + "/readers" }
     /// The states of centers that are not in memory.
     package var working: String { path + "/working" }
     /// The same on a node's own disk: the run's, told from others' by its place.
@@ -60,7 +66,7 @@ package struct RunFolder: Sendable, Equatable {
     package func partialCheckpoint(_ position: RunPosition) -> String { checkpoint(position) + ".partial" }
 
     /// A center's momentum bank at a round's end, relative to the run's folder.
-    package static func bank(center: String, round: Int, part: CenterState.Part = .client) -> String {
+    package static func bank(center: String, round: Int, part: StatePart = .center) -> String {
         "banks/\(center)/\(part.fileName(RunPosition(round: round).name))"
     }
 

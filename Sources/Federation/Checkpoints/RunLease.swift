@@ -27,7 +27,7 @@ package final class RunLease: @unchecked Sendable {
     /// - Parameter silence: seconds without a touch after which a holder that cannot be seen counts as gone.
     package init(_ folder: RunFolder, as own: Holder, silence: Int) throws(FederationError) {
         run = folder.path
-        path = folder.path + "/running"
+        path = folder.lease
         self.own = own
         try Self.take(path, run: run, own, silence: silence)
         timer = DispatchSource.makeTimerSource(queue: .global(qos: .utility))

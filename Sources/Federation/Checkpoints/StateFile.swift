@@ -1,4 +1,4 @@
-import FedCRLD
+import FederatedLearning
 import Foundation
 import HDF5
 import NeuralNetwork
@@ -32,23 +32,18 @@ package enum StateFile {
         /// Classes of the center; nil for the server.
         package var classes: Int?
 
-        /// The information of a center's file.
-        package init(kind: String, round: Int, seed: UInt64, network: ClientNetwork, center: String?) {
+        /// A file's information.
+        /// - Parameters:
+        ///   - center: whose it is; nil for the server's.
+        ///   - classes: the center's.
+        package init(kind: String, round: Int, seed: UInt64, width: Int, center: String? = nil, classes: Int? = nil) {
             self.kind = kind
             self.round = round
             self.center = center
             self.seed = seed
-            width = network.width
-            classes = center == nil ? nil : network.classes
+            self.width = width
+            self.classes = classes
         }
-    }
-
-    /// What of a momentum bank's content goes into a file.
-    package enum Content: Sendable {
-        /// Network and optimizers: a center's file of a checkpoint, whose bank is a snapshot.
-        case training
-        /// The bank alone: a snapshot.
-        case bank
     }
 
     static func write(_ information: Information, to file: borrowing HDF5File) throws(HDF5Error) {
@@ -64,8 +59,8 @@ package enum StateFile {
         try file.setAttribute("created", of: "info", to: Date.now.formatted(.iso8601))
     }
 
-    /// Checks that a file can be read by this program and fits the network.
-    static func check(_ file: borrowing HDF5File, network: ClientNetwork?) throws {
+    /// Checks that a file can be read by this program and is of a network of this width and, where it says them, classes.
+    static func check(_ file: borrowing HDF5File, width expected: Int, classes: Int?) throws {
         guard file.exists("info") else {
             throw foreign(file.path, "it has no group /info, so it was not written by this program")
         }
@@ -76,102 +71,104 @@ package enum StateFile {
                 reason: "its format version is \(version) and this program knows \(formatVersion)",
                 remedy: "use the program that wrote it, or a newer one")
         }
-        guard let network else { return }
         let width: Int = try file.attribute("width", of: "info")
-        guard width == network.width else {
-            throw foreign(file.path, "its network has width \(width), the configuration says \(network.width)")
+        guard width == expected else {
+            throw foreign(file.path, "its network has width \(width), the configuration says \(expected)")
         }
-        if file.hasAttribute("classes", of: "info") {
-            let classes: Int = try file.attribute("classes", of: "info")
-            guard classes == network.classes else {
-                throw foreign(file.path, "its network has \(classes) classes, the cohort has \(network.classes)")
+        if let classes, file.hasAttribute("classes", of: "info") {
+            let found: Int = try file.attribute("classes", of: "info")
+            guard found == classes else {
+                throw foreign(file.path, "its network has \(found) classes, the cohort has \(classes)")
             }
         }
     }
 
-    /// Writes the chosen content of a momentum bank below `group` ("" for the root).
+    /// Writes the variables of a state that rest in one place.
     static func write(
-        _ bank: MomentumBank, _ content: Content, to file: borrowing HDF5File, group: String = ""
+        _ state: CenterState, resting rest: Variable.Rest, to file: borrowing HDF5File
     ) throws(HDF5Error) {
-        if content == .training {
-            try write(bank.network, bank.layout, to: file, group: group + "network/")
-            for (name, optimizer) in bank.optimizers {
-                let place = "\(group)optimizer/\(name)/"
-                if !file.exists(place + "step") {
-                    try file.write([Int64(optimizer.step)], shape: [1], to: place + "step")
-                }
-                try write(optimizer.firstMoment, bank.layout, to: file, group: place + "first_moment/")
-                try write(optimizer.secondMoment, bank.layout, to: file, group: place + "second_moment/")
-            }
+        for variable in state.variables where variable.rest == rest {
+            try write(state[variable.name, variable.part], to: file, group: variable.name)
         }
-        if content == .bank { try write(bank.bank, bank.layout, to: file, group: group + "bank/") }
     }
 
-    /// Reads the chosen content of a momentum bank from below `group`.
+    /// Writes the optimizers of a state, which rest in checkpoints.
+    static func writeOptimizers(_ state: CenterState, to file: borrowing HDF5File) throws(HDF5Error) {
+        for variable in state.variables where variable.hasOptimizer {
+            let optimizer = state.optimizer(variable.name, part: variable.part)
+            let group = "optimizer/\(variable.name)"
+            // The parts of a state take their steps together.
+            if !file.exists(group + "/step") {
+                try file.write([Int64(optimizer.step)], shape: [1], to: group + "/step")
+            }
+            try write(optimizer.firstMoment, to: file, group: group + "/first_moment")
+            try write(optimizer.secondMoment, to: file, group: group + "/second_moment")
+        }
+    }
+
+    /// Reads the variables of a state that rest in one place.
     static func read(
-        _ bank: MomentumBank, _ content: Content, from file: borrowing HDF5File, group: String = ""
+        _ state: CenterState, resting rest: Variable.Rest, from file: borrowing HDF5File
     ) throws(HDF5Error) {
-        if content == .training {
-            try read(bank.network, bank.layout, from: file, group: group + "network/")
-            for (name, optimizer) in bank.optimizers {
-                let place = "\(group)optimizer/\(name)/"
-                let step: [Int64] = try file.read(place + "step")
-                optimizer.step = Int(step.first ?? 0)
-                try read(optimizer.firstMoment, bank.layout, from: file, group: place + "first_moment/")
-                try read(optimizer.secondMoment, bank.layout, from: file, group: place + "second_moment/")
-            }
+        for variable in state.variables where variable.rest == rest {
+            try read(state[variable.name, variable.part], from: file, group: variable.name)
         }
-        if content == .bank { try read(bank.bank, bank.layout, from: file, group: group + "bank/") }
     }
 
-    /// Writes some entries of a flat array, each as a dataset of its state-dict name.
+    /// Reads the optimizers of a state.
+    static func readOptimizers(_ state: CenterState, from file: borrowing HDF5File) throws(HDF5Error) {
+        for variable in state.variables where variable.hasOptimizer {
+            let optimizer = state.optimizer(variable.name, part: variable.part)
+            let group = "optimizer/\(variable.name)"
+            let step: [Int64] = try file.read(group + "/step")
+            optimizer.step = Int(step.first ?? 0)
+            try read(optimizer.firstMoment, from: file, group: group + "/first_moment")
+            try read(optimizer.secondMoment, from: file, group: group + "/second_moment")
+        }
+    }
+
+    /// Writes some parameters below a group, each as a dataset of its state-dict name.
     static func write(
-        _ values: Tensor, _ layout: ParameterLayout, to file: borrowing HDF5File, group: String,
-        where include: (String) -> Bool = { _ in true }
+        _ parameters: Parameters, to file: borrowing HDF5File, group: String,
+        where include: (ParameterLayout.Entry) -> Bool = { _ in true }
     ) throws(HDF5Error) {
-        for entry in layout.entries where include(entry.name) {
-            try file.write(entry.pytorchValues(values), shape: entry.shape, to: group + path(of: entry.name))
+        for entry in parameters.layout.entries where include(entry) {
+            try file.write(
+                entry.pytorchValues(parameters), shape: entry.shape, to: "\(group)/\(path(of: entry.name))")
         }
     }
 
-    /// Reads some entries of a flat array.
+    /// Reads some parameters.
     static func read(
-        _ values: Tensor, _ layout: ParameterLayout, from file: borrowing HDF5File, group: String,
-        where include: (String) -> Bool = { _ in true }
+        _ parameters: Parameters, from file: borrowing HDF5File, group: String,
+        where include: (ParameterLayout.Entry) -> Bool = { _ in true }
     ) throws(HDF5Error) {
-        for entry in layout.entries where include(entry.name) {
+        for entry in parameters.layout.entries where include(entry) {
             var buffer = [Float](repeating: 0, count: entry.count)
             try buffer.withUnsafeMutableBufferPointer { buffer throws(HDF5Error) in
-                try file.read(into: buffer, shape: entry.shape, from: group + path(of: entry.name))
+                try file.read(into: buffer, shape: entry.shape, from: "\(group)/\(path(of: entry.name))")
             }
-            entry.setPytorchValues(buffer, in: values)
+            entry.setPytorchValues(buffer, in: parameters)
         }
     }
 
     /// A state-dict name as an HDF5 path.
     static func path(of name: String) -> String { name.replacing(".", with: "/") }
 
-    /// The groups that hold the relocalization in a center's file; links to its own file where the root keeps it.
-    static let relocalizationGroups =
-        ["network"]
-        + ["network", "bank"].flatMap { ["optimizer/\($0)/first_moment", "optimizer/\($0)/second_moment"] }
+    /// The groups that hold some variables' parameters in a file, with the modules in them.
+    /// - Parameter rest: where the variables rest; their optimizers are in checkpoints.
+    static func groups(of variables: [Variable], resting rest: [Variable.Rest]) -> [(group: String, module: String)] {
+        variables.flatMap { variable in
+            let own = rest.contains(variable.rest) ? [variable.name] : []
+            let optimizer =
+                variable.hasOptimizer && rest.contains(.checkpoint)
+                ? ["first_moment", "second_moment"].map { "optimizer/\(variable.name)/\($0)" } : []
+            return (own + optimizer).flatMap { group in variable.modules.map { (group, $0) } }
+        }
+    }
 
     private static func foreign(_ path: String, _ reason: String) -> FederationError {
         FederationError(
             attempted: "read", subject: path, reason: reason, remedy: "use a file of the same run and configuration")
-    }
-}
-
-extension MomentumBank {
-    /// The optimizers by their names in files.
-    var optimizers: [(name: String, optimizer: Adam)] { [("network", networkOptimizer), ("bank", bankOptimizer)] }
-}
-
-extension GlobalModel {
-    /// Reads the server's file of a checkpoint's folder.
-    package func read(checkpoint: String) throws {
-        let file = try HDF5File.open(at: checkpoint + "/server.h5")
-        try StateFile.check(file, network: network)
-        try read(from: file)
     }
 }

@@ -1,6 +1,26 @@
+import FederatedLearning
+import Methods
+
 extension Configuration {
     /// Every key, in the order of `config.yaml`. Parsing, `--set`, validation, resuming, output and help read this.
-    static let keys: [ConfigurationKey] = runKeys + methodKeys + dataKeys + augmentationKeys + checkpointKeys
+    static let keys: [ConfigurationKey] =
+        runKeys + withDeclaredKeys(networkKeys) + dataKeys + augmentationKeys + checkpointKeys
+
+    /// The keys of a run of some method: those of the other methods are left out.
+    static func keys(of method: Method) -> [ConfigurationKey] {
+        keys.filter { $0.method == nil || $0.method == method.rawValue }
+    }
+
+    /// Some keys with those that methods declare: each with its group, where there is one, and else behind.
+    private static func withDeclaredKeys(_ keys: [ConfigurationKey]) -> [ConfigurationKey] {
+        MethodRegistry.all.reduce(into: keys) { keys, method in
+            for setting in method.about.settings {
+                let key = ConfigurationKey(setting, of: method.about.name)
+                let place = keys.lastIndex { $0.group != nil && $0.group == key.group }
+                keys.insert(key, at: place.map { $0 + 1 } ?? keys.endIndex)
+            }
+        }
+    }
 
     private static let runKeys: [ConfigurationKey] = [
         .init("preset", \.preset, .choice, "The preset that gives every key its value unless it is set."),
@@ -8,7 +28,13 @@ extension Configuration {
         .init("method", \.method, .choice, "How the centers learn together."),
         .init("rounds", \.rounds, .whole(1...1_000_000), onResume: .free, "Federated rounds in all."),
         .init("local_epochs", \.localEpochs, .whole(1...10_000), "Passes over a center's training volumes per round."),
-        .init("learning_rate", \.learningRate, .number(0...1, excludingLowest: true), "The rate of Adam, everywhere."),
+        .init(
+            "learning_rate", \.learningRate, .number(0...1, excludingLowest: true),
+            "The rate of the centers' optimizers."),
+        .init(
+            "optimizer", \.optimizer, .choice,
+            "What trains the centers' parameters: method: what the method was published with (Adam, unless it says "
+                + "otherwise), adam or sgd. Gradient descent wants a larger learning_rate."),
         .init(
             "participation", \.participation, .number(0...1, excludingLowest: true),
             "The fraction of the centers that takes part in a round; at least one does."),
@@ -43,7 +69,7 @@ extension Configuration {
             "Whether messages and warnings call cases by their numbers in cohort.json instead of subjects and paths."),
     ]
 
-    private static let methodKeys: [ConfigurationKey] = [
+    private static let networkKeys: [ConfigurationKey] = [
         .init(
             "width", \.width, .whole(4...1024, multipleOf: 4),
             "Base width of the networks: channels of the first block. Parameters and time grow with its square."),
@@ -51,35 +77,13 @@ extension Configuration {
             "size", \.size, .volumeSize,
             "Volumes are cropped or padded to this around their center; without a depth they keep their slices."),
         .init(
-            "momentum", \.momentum, .number(0...1),
-            "The weight m of the old bank: bank = m * bank + (1 - m) * client, after every step."),
-        .init(
             "history_depth", \.historyDepth, .whole(1...1000),
-            "Round ends that a center's momentum bank keeps, to inspect and to roll back to."),
-        .init(
-            "crl.placement", \.crl.placement, .choice, onResume: .free,
-            "Where contrastive re-localization runs: on the root rank for all centers, or on each client's rank. "
-                + "Results do not depend on it."),
-        .init(
-            "crl.attention_scale", \.crl.attentionScale, .choice,
-            "Scaling of the attention's scores: none, as the authors', or sqrt_d: divided by the root of the depth."),
+            "Round ends that a center's history keeps, to inspect and to roll back to, where the method has one."),
         .init("loss.dice", \.loss.dice, .number(0...1000), "Weight of the Dice loss."),
         .init("loss.cross_entropy", \.loss.crossEntropy, .number(0...1000), "Weight of the cross-entropy."),
         .init(
-            "loss.distillation", \.loss.distillation, .number(0...1000),
-            "Weight of the cross-entropy with the bank's probabilities."),
-        .init(
-            "loss.correlation", \.loss.correlation, .number(0...1000),
-            "Weight of the squared distance of both bottlenecks to the bank's."),
-        .init(
-            "loss.contrast", \.loss.contrast, .number(0...1000),
-            "Weight of the divergence of the server's bottleneck from the client's."),
-        .init(
-            "aggregation.weights", \.aggregation.weights, .choice,
+            "aggregation.weights", \.weighting, .choice,
             "How much a center counts: uniform, all the same, or by its number of training volumes."),
-        .init(
-            "aggregation.parts", \.aggregation.parts, .networkParts,
-            "What is federated: prefixes of state-dict names. All else stays at its center."),
     ]
 
     private static let dataKeys: [ConfigurationKey] = [

@@ -9,6 +9,8 @@ extension Configuration {
         package var accepts: String
         /// The value in each preset, as YAML, in the order of `Preset.allCases`.
         package var values: [String]
+        /// The method that declares it; nil for keys of all methods.
+        package var method: String?
         /// Whether a run may be resumed with another value.
         package var mayChangeOnResume: Bool
     }
@@ -18,8 +20,10 @@ extension Configuration {
         let presets = Preset.allCases.map(Configuration.init(preset:))
         return keys.map { key in
             KeyReference(
-                name: key.name, documentation: key.documentation, accepts: key.accepts,
-                values: presets.map { key.write($0).yaml }, mayChangeOnResume: key.onResume == .free)
+                name: key.name,
+                documentation: key.documentation + (key.method.map { " Of method \($0)." } ?? ""), accepts: key.accepts,
+                values: presets.map { key.write($0).yaml }, method: key.method, mayChangeOnResume: key.onResume == .free
+            )
         }
     }
 

@@ -31,9 +31,10 @@ extension Configuration {
     /// Setting `preset` here gives the name only, which `changes(resuming:)` refuses.
     package func applying(settings: [String]) throws(FederationError) -> Configuration {
         var changed = self
-        for text in settings {
-            for setting in try ConfigurationReader.settings(option: text) { try setting.apply(to: &changed) }
-        }
+        var all: [ConfigurationSetting] = []
+        for text in settings { all += try ConfigurationReader.settings(option: text) }
+        for setting in all { try setting.apply(to: &changed) }
+        try Self.check(all, method)
         return changed
     }
 
@@ -46,7 +47,7 @@ extension Configuration {
     /// Checks a configuration that was changed in code as if it had been read from a file.
     package func validate() throws(FederationError) {
         var copy = self
-        for key in Self.keys {
+        for key in Self.keys(of: method) {
             try ConfigurationSetting(name: key.name, value: key.write(self), place: .option("in code"))
                 .apply(to: &copy)
         }
@@ -66,6 +67,19 @@ extension Configuration {
         for setting in settings where setting.name == "preset" { try setting.apply(to: &presetOnly) }
         var configuration = Configuration(preset: presetOnly.preset)
         for setting in settings { try setting.apply(to: &configuration) }
+        try check(settings, configuration.method)
         return configuration
+    }
+
+    /// A setting of another method would have no effect.
+    private static func check(_ settings: [ConfigurationSetting], _ method: Method) throws(FederationError) {
+        for setting in settings {
+            guard let owner = keys.first(where: { $0.name == setting.name })?.method, owner != method.rawValue else {
+                continue
+            }
+            throw setting.error(
+                reason: "it is a setting of the method \(owner), and the run's method is \(method.rawValue)",
+                remedy: "leave it out, or set method to \(owner)")
+        }
     }
 }

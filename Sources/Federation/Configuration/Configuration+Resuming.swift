@@ -19,7 +19,7 @@ extension Configuration {
     /// - Throws: a configuration error that names the first other key that differs, and both values.
     package func changes(resuming old: Configuration) throws(FederationError) -> [Change] {
         var changes: [Change] = []
-        for key in Self.keys {
+        for key in Self.keys(of: old.method) {
             let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
             guard change.old != change.new else { continue }
             guard key.onResume == .free else {
@@ -40,7 +40,7 @@ extension Configuration {
     /// computation as it was, do not part it from the runs of this one.
     package var fingerprint: String {
         let standard = Configuration()
-        let text = Self.keys.filter { $0.onResume == .fixed && $0.write(self) != $0.write(standard) }
+        let text = Self.keys(of: method).filter { $0.onResume == .fixed && $0.write(self) != $0.write(standard) }
             .map { "\($0.name): \($0.write(self).yaml)\n" }.sorted()
         let digits = String(RandomStream.hash(text.joined()), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

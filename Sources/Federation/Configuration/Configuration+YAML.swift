@@ -1,11 +1,11 @@
 import Foundation
 
 extension Configuration {
-    /// The whole configuration as YAML, each key below its documentation. `parse` reads it back, equal.
+    /// The whole configuration as YAML, each key of its method below its documentation. `parse` reads it back, equal.
     package var yaml: String {
         var lines = ["# The configuration of a fedcrld run: every key and its value."]
         var open: [Substring] = []
-        for key in Self.keys {
+        for key in Self.keys(of: method) {
             let parts = key.name.split(separator: ".")
             let groups = parts.dropLast()
             if open != Array(groups) {

@@ -1,5 +1,6 @@
-import FedCRLD
+import FederatedLearning
 import Files
+import Methods
 
 /// Everything that decides what a run does: one field per key of the YAML file.
 ///
@@ -15,13 +16,15 @@ package struct Configuration: Sendable, Equatable {
     /// The preset that the other values began as.
     package var preset = Preset.paper
     /// How the centers learn together.
-    package var method = Method.fedcrld
+    package var method = Method.standard
     /// Federated rounds in all.
     package var rounds = 400
     /// Passes over a center's training volumes per round.
     package var localEpochs = 5
-    /// The rate of every Adam optimizer.
+    /// The rate of the centers' optimizers.
     package var learningRate = 1e-4
+    /// What trains the centers' parameters.
+    package var optimizer = Optimizer.standard
     /// What all random numbers follow from.
     package var seed: UInt64 = 1
     /// The fraction of the centers that takes part in a round, in (0, 1].
@@ -49,16 +52,14 @@ package struct Configuration: Sendable, Equatable {
     package var width = 32
     /// The size that volumes are cropped or padded to.
     package var size = VolumeSize(height: 200, width: 200)
-    /// The weight m of the old bank in its moving average: bank ← m · bank + (1 − m) · client.
-    package var momentum = 0.5
-    /// Round ends that a center's bank remembers.
+    /// Round ends that a center's history remembers.
     package var historyDepth = 5
-    /// Contrastive re-localization.
-    package var crl = CRL()
     /// The weights of the loss's terms.
     package var loss = LossWeights()
-    /// How the centers' parts become the server's.
-    package var aggregation = Aggregation()
+    /// How much a center counts in the server's average.
+    package var weighting = Weighting.uniform
+    /// What methods declare.
+    package var methodSettings = Settings()
 
     // MARK: Data and checkpoints
 
@@ -74,10 +75,31 @@ package struct Configuration: Sendable, Equatable {
 }
 
 extension Configuration {
-    /// How the centers learn together.
-    package enum Method: String, Sendable, CaseIterable {
-        /// Contrastive re-localization and momentum distillation around a federated encoder.
-        case fedcrld
+    /// One of the registry's methods.
+    package struct Method: RawRepresentable, CaseIterable, Sendable, Equatable {
+        /// Its name.
+        package let rawValue: String
+        /// What trains the centers.
+        package let type: any FederatedMethod.Type
+
+        /// The method of a name; nil where there is none.
+        package init?(rawValue: String) {
+            guard let type = MethodRegistry.method(named: rawValue) else { return nil }
+            self.rawValue = rawValue
+            self.type = type
+        }
+
+        private init(_ type: any FederatedMethod.Type) {
+            rawValue = type.about.name
+            self.type = type
+        }
+
+        /// All of the registry's.
+        package static var allCases: [Method] { MethodRegistry.all.map { Method($0) } }
+        /// The registry's first.
+        package static var standard: Method { Method(MethodRegistry.all[0]) }
+
+        package static func == (first: Method, second: Method) -> Bool { first.rawValue == second.rawValue }
     }
 
     /// The size that every volume is cropped or padded to, in voxels.
@@ -97,45 +119,23 @@ extension Configuration {
         }
     }
 
-    /// Contrastive re-localization: where it runs and how its attention is scaled.
-    package struct CRL: Sendable, Equatable {
-        /// Where the module runs. The results are the same bits.
-        package enum Placement: String, Sendable, CaseIterable {
-            /// One module per center on the root rank; bottlenecks travel there and back in every step.
-            case root
-            /// Each center's module on the center's own rank.
-            case client
-        }
-
-        /// Where the module runs.
-        package var placement = Placement.root
-        /// What the attention's scores are divided by.
-        package var attentionScale = AttentionScale.none
+    /// The weights of the terms of one step's loss that all methods have.
+    package struct LossWeights: Sendable, Equatable {
+        /// Dice.
+        package var dice = 1.0
+        /// Cross-entropy.
+        package var crossEntropy = 1.0
 
         /// The paper's values.
         package init() {}
     }
 
-    /// The weights of the terms of one step's loss.
-    package typealias LossWeights = StepSettings.LossWeights
-
-    /// How the centers' federated parts become the server's.
-    package struct Aggregation: Sendable, Equatable {
-        /// How much a center counts.
-        package enum Weights: String, Sendable, CaseIterable {
-            /// Every center counts the same, as in the paper.
-            case uniform
-            /// A center counts by its number of training volumes.
-            case volumes
-        }
-
-        /// How much a center counts.
-        package var weights = Weights.uniform
-        /// State-dict prefixes of the parts that are federated.
-        package var parts = ["global_encoder"]
-
-        /// The paper's values.
-        package init() {}
+    /// How much a center counts.
+    package enum Weighting: String, Sendable, CaseIterable {
+        /// Every center counts the same, as in the paper.
+        case uniform
+        /// A center counts by its number of training volumes.
+        case volumes
     }
 
     /// Which rounds are written and which stay on disk.
@@ -149,5 +149,13 @@ extension Configuration {
 
         /// The paper's values.
         package init() {}
+    }
+}
+
+extension Configuration {
+    /// The value of a setting that a method declares.
+    package subscript<Value>(setting: Setting<Value>) -> Value {
+        get { methodSettings[setting] }
+        set { methodSettings[setting] = newValue }
     }
 }

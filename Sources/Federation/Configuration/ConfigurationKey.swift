@@ -1,3 +1,5 @@
+import FederatedLearning
+
 /// One key of the configuration: its name, what it accepts and means, and its field.
 struct ConfigurationKey: Sendable {
     /// Whether a run may be resumed with another value.
@@ -13,6 +15,8 @@ struct ConfigurationKey: Sendable {
     /// What is accepted, after "give".
     let accepts: String
     let documentation: String
+    /// The method that declares it; nil for keys of all methods.
+    let method: String?
     let onResume: OnResume
     let isVerbatim: Bool
     let read: @Sendable (ConfigurationValue, inout Configuration) throws(ConfigurationMismatch) -> Void
@@ -35,6 +39,7 @@ struct ConfigurationKey: Sendable {
         self.name = name
         self.accepts = kind.accepts
         self.documentation = documentation
+        method = nil
         self.onResume = onResume
         self.isVerbatim = kind.isVerbatim
         self.read = { value, configuration throws(ConfigurationMismatch) in
@@ -42,4 +47,22 @@ struct ConfigurationKey: Sendable {
         }
         self.write = { kind.write($0[keyPath: part][keyPath: field]) }
     }
+
+    /// A key that a method declares.
+    init(_ setting: SettingKey, of method: String) {
+        let kind = ConfigurationKind<StoredSetting>.stored(setting.domain)
+        name = setting.name
+        accepts = kind.accepts
+        documentation = setting.documentation
+        self.method = method
+        onResume = setting.mayChangeOnResume ? .free : .fixed
+        isVerbatim = kind.isVerbatim
+        read = { value, configuration throws(ConfigurationMismatch) in
+            configuration.methodSettings[setting] = try kind.read(value)
+        }
+        write = { kind.write($0.methodSettings[setting]) }
+    }
+
+    /// The first part of a dotted name, which is a group in YAML.
+    var group: Substring? { name.firstIndex(of: ".").map { name[..<$0] } }
 }

@@ -1,3 +1,4 @@
+import FederatedLearning
 import Files
 
 extension ConfigurationKind<Configuration.VolumeSize> {
@@ -37,10 +38,9 @@ extension ConfigurationKind<Configuration.VolumeSize> {
 }
 
 extension ConfigurationKind<[String]> {
-    /// State-dict prefixes of the client network, none within another.
-    static var networkParts: ConfigurationKind {
-        let modules = ["global_encoder", "local_encoder", "relocalization", "decoder"]
-        return ConfigurationKind(
+    /// State-dict prefixes of a network of some modules, none within another.
+    static func networkParts(_ modules: [String]) -> ConfigurationKind {
+        ConfigurationKind(
             accepts: "a list of state-dict prefixes that begin with " + modules.joined(separator: ", "),
             read: { value throws(ConfigurationMismatch) in
                 guard case .list(let elements) = value, !elements.isEmpty else {
@@ -66,5 +66,64 @@ extension ConfigurationKind<[String]> {
                 return parts.map { $0.joined(separator: ".") }
             },
             write: { .list($0.map(ConfigurationValue.text)) })
+    }
+}
+
+extension ConfigurationKind<StoredSetting> {
+    /// What a method's setting accepts.
+    static func stored(_ domain: SettingDomain) -> ConfigurationKind {
+        switch domain {
+        case .number(let range): wrapping(.number(range))
+        case .numberAbove(let range): wrapping(.number(range, excludingLowest: true))
+        case .whole(let range): wrapping(.whole(range))
+        case .truth: wrapping(.truth)
+        case .choice(let words):
+            wrapping(.word(of: words)) {
+                .word($0)
+            } unwrap: { value in
+                if case .word(let word) = value { word } else { nil }
+            }
+        case .networkParts(let modules): wrapping(.networkParts(modules))
+        }
+    }
+
+    private static func wrapping<Inner: SettingValue>(_ kind: ConfigurationKind<Inner>) -> ConfigurationKind {
+        wrapping(kind) {
+            $0.stored
+        } unwrap: {
+            Inner($0)
+        }
+    }
+
+    private static func wrapping<Inner>(
+        _ kind: ConfigurationKind<Inner>, wrap: @escaping @Sendable (Inner) -> StoredSetting,
+        unwrap: @escaping @Sendable (StoredSetting) -> Inner?
+    ) -> ConfigurationKind {
+        ConfigurationKind(
+            accepts: kind.accepts, isVerbatim: kind.isVerbatim,
+            read: { value throws(ConfigurationMismatch) in wrap(try kind.read(value)) },
+            write: { stored in
+                guard let value = unwrap(stored) else { preconditionFailure("a setting keeps values of its own type") }
+                return kind.write(value)
+            })
+    }
+}
+
+extension ConfigurationKind<String> {
+    /// One of some words.
+    static func word(of words: [String]) -> ConfigurationKind {
+        ConfigurationKind(
+            accepts: words.count == 1 ? words[0] : "one of " + words.joined(separator: ", "),
+            read: { value throws(ConfigurationMismatch) in
+                guard let word = scalar(value) else { throw ConfigurationMismatch(reason: "the value is not a word") }
+                guard words.contains(word) else {
+                    let nearest = EditDistance.nearest(to: word, among: words)
+                    throw ConfigurationMismatch(
+                        reason: "there is no such choice" + (nearest.map { " (the nearest is \($0))" } ?? ""))
+                }
+                return word
+            },
+            // Words such as none need no quotes, and every choice is such a word.
+            write: { .plain($0) })
     }
 }

@@ -94,20 +94,16 @@ extension ConfigurationKind<Bool> {
 extension ConfigurationKind where Value: CaseIterable & RawRepresentable<String> {
     /// One of the names of an enumeration.
     static var choice: ConfigurationKind {
-        let names = Value.allCases.map(\.rawValue)
+        let word = ConfigurationKind<String>.word(of: Value.allCases.map(\.rawValue))
         return ConfigurationKind(
-            accepts: names.count == 1 ? names[0] : "one of " + names.joined(separator: ", "),
+            accepts: word.accepts,
             read: { value throws(ConfigurationMismatch) in
-                guard let name = scalar(value) else {
-                    throw ConfigurationMismatch(reason: "the value is not a word")
-                }
-                guard let choice = Value(rawValue: name) else {
+                guard let choice = Value(rawValue: try word.read(value)) else {
                     throw ConfigurationMismatch(reason: "there is no such choice")
                 }
                 return choice
             },
-            // Words such as none need no quotes, and every choice is such a word.
-            write: { .plain($0.rawValue) })
+            write: { word.write($0.rawValue) })
     }
 }
 

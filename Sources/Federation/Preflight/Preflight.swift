@@ -40,9 +40,9 @@ package struct Preflight {
         }
         facts.stepSeconds = trial?.seconds
         facts.stepVolume = trial?.extent ?? ""
-        let networks = configuration.networks(of: cohorts)
+        let methods = try configuration.methods(of: cohorts)
         let need = MemoryEstimate(
-            configuration, networks: Array(networks.values), ranks: rank.size, isRoot: rank.isRoot,
+            configuration, methods: Array(methods.values), ranks: rank.size, isRoot: rank.isRoot,
             centers: hosted.count,
             largestCenter: hosted.map { volumes[$0] }.max() ?? 0, trial: trial)
         facts.neededMebibytes = (base + need.bytes) >> 20
@@ -54,7 +54,7 @@ package struct Preflight {
         let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
         return PreflightReport(
             ranks: all, libraryVersion: libraryVersion, configuration: configuration, volumes: volumes,
-            networks: cohorts.compactMap { networks[$0.center] }, probe: probe, folder: folder)
+            methods: cohorts.compactMap { methods[$0.center] }, probe: probe, folder: folder)
     }
 
     /// The configuration that the root resolves, on all ranks.

@@ -1,4 +1,4 @@
-import FedCRLD
+import FederatedLearning
 import Foundation
 
 /// What was found before a run, and whether it can be started.
@@ -29,7 +29,7 @@ package struct PreflightReport {
 
     init(
         ranks: [RankFacts], libraryVersion: String, configuration: Configuration, volumes: [Int],
-        networks: [ClientNetwork], probe: Result<FileSystemProbe, FederationError>,
+        methods: [any FederatedMethod], probe: Result<FileSystemProbe, FederationError>,
         folder: String
     ) {
         self.ranks = ranks
@@ -38,8 +38,9 @@ package struct PreflightReport {
         lookAtCores(nodes, configuration)
         lookAtPrograms(libraryVersion)
         lookAtData(volumes)
-        let bytes = networks.reduce(0) { $0 + MemoryEstimate.state($1) }
-        lookAtDisk(probe, configuration, bytes: bytes, folder: folder)
+        lookAtDisk(
+            probe, configuration, checkpoint: methods.reduce(0) { $0 + MemoryEstimate.state($1, resting: .checkpoint) },
+            snapshots: methods.reduce(0) { $0 + MemoryEstimate.state($1, resting: .history) }, folder: folder)
         lookAtMemory(nodes)
         lookAtTime(configuration)
     }
@@ -54,7 +55,7 @@ package struct PreflightReport {
             + nodes.map { "\($0.key) (\($0.value.count))" }.joined(separator: ", ")
         note("ranks", text)
         if ranks.count > centers + 1 {
-            note("ranks", "\(centers) centers keep at most \(centers + 1) ranks busy", .problem)
+            note("ranks", "\(centers) centers keep at most \(centers + 1) ranks busy; the others idle", .warning)
         }
     }
 
@@ -112,7 +113,8 @@ package struct PreflightReport {
     }
 
     private mutating func lookAtDisk(
-        _ probe: Result<FileSystemProbe, FederationError>, _ configuration: Configuration, bytes: Int, folder: String
+        _ probe: Result<FileSystemProbe, FederationError>, _ configuration: Configuration, checkpoint: Int,
+        snapshots: Int, folder: String
     ) {
         switch probe {
         case .failure(let error): note("run folder", error.description, .problem)
@@ -127,12 +129,12 @@ package struct PreflightReport {
             if !probe.hasHardLinks {
                 note("run folder", "without hard links centers that did not take part are copied", .warning)
             }
-            // Checkpoints that are kept, the one being written, the one that the run continued from, and the banks.
+            // Checkpoints that are kept, the one being written, the one that the run continued from, and the history.
             let kept = configuration.checkpoint.keep + 2
             let part = configuration.participation < 1 ? "at most " : ""
-            let needed = bytes * 5 / 6 * kept + bytes / 6 * (configuration.historyDepth + kept)
+            let needed = checkpoint * kept + snapshots * (configuration.historyDepth + kept)
             let text =
-                "\(part)\(Self.size(needed)) for \(kept) checkpoints of \(Self.size(bytes)) and banks, "
+                "\(part)\(Self.size(needed)) for \(kept) checkpoints of \(Self.size(checkpoint + snapshots))\(snapshots > 0 ? " and banks" : ""), "
                 + "\(Self.size(probe.freeBytes)) are free"
             let isEnough = needed < probe.freeBytes
             note("space", text, isEnough ? .fine : configuration.participation < 1 ? .warning : .problem)

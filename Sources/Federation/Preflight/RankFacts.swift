@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Foundation
 import HDF5
 import MPI
@@ -88,20 +88,20 @@ struct TrialStep {
     init(_ configuration: Configuration, _ cohort: Cohort, _ item: Case) throws {
         let preprocessing = try Preprocessing(configuration.preprocessingSettings)
         let sample = try preprocessing.sample(of: item, in: cohort)
-        let network = configuration.network(classes: cohort.classes.count)
+        let method = try configuration.method(classes: cohort.classes.count)
         let state = CenterState(
-            name: cohort.center, network: network, parts: CenterState.Part.allCases, seed: configuration.seed)
-        let relocalization = LocalRelocalization(
-            network.relocalization, state.part(.relocalization), configuration.stepSettings)
-        let step = ClientStep(network, configuration.stepSettings)
+            center: cohort.center, classes: method.classes, variables: method.variables, parts: method.parts,
+            seed: configuration.seed)
+        let server = ServerState(
+            exchanges: method.exchanges, variables: method.variables, seed: configuration.seed, keepsMemory: false)
+        let context = TrainingContext(round: 1, epochs: 1, steps: 2, server: server, services: .here)
+        let volume = TrainingVolume(image: sample.tensor, labels: sample.labels ?? [])
         TensorPool.shared.resetPeak()
         let before = TensorPool.shared.bytesInUse
         var seconds = 0.0
         for _ in 0..<2 {
             let start = monotonicSeconds()
-            _ = try step.run(
-                image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
-                relocalization: relocalization)
+            _ = try method.step(volume, state, context)
             seconds = monotonicSeconds() - start
         }
         self.seconds = seconds

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import NeuralNetwork
 import Tensors
 
@@ -10,10 +10,14 @@ import Tensors
 package struct LocalTraining: Sendable {
     private let center: String
     private let configuration: Configuration
+    private let method: any FederatedMethod
     private let augmentation: Augmentation?
 
-    /// Training of a center as configured.
-    package init(center: String, _ configuration: Configuration) throws(CardiacMRError) {
+    /// Training of a center by a method, as configured.
+    package init(
+        center: String, _ configuration: Configuration, _ method: any FederatedMethod
+    ) throws(CardiacMRError) {
+        self.method = method
         self.center = center
         self.configuration = configuration
         augmentation =
@@ -23,15 +27,18 @@ package struct LocalTraining: Sendable {
     /// Trains until the end of the center's part of the round, or until it is told to stop.
     /// - Parameters:
     ///   - samples: the center's training volumes.
+    ///   - server: what the server has sent.
+    ///   - services: the way to what of the method runs elsewhere.
     ///   - progress: what of the round is done; brought up to date after each step.
     ///   - stepped: called after each step with its losses; whether to go on.
     package func run(
-        round: Int, samples: [Sample], state: CenterState, relocalization: some RelocalizationService,
-        progress: inout RoundProgress.Center, stepped: (StepLosses) throws -> Bool
+        round: Int, samples: [Sample], state: CenterState, server: ServerState, services: Services,
+        progress: inout RoundProgress.Center, stepped: ([Double]) throws -> Bool
     ) throws {
-        let step = ClientStep(state.network, configuration.stepSettings)
         let visits = visits(round: round, samples: samples.count)
-        if progress.losses.isEmpty { progress.losses = StepLosses().array.map { _ in 0 } }
+        var context = TrainingContext(
+            round: round, epochs: configuration.localEpochs, steps: visits.count, server: server, services: services)
+        if progress.losses.isEmpty { progress.losses = method.terms.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
             let visit = visits[progress.steps]
@@ -41,10 +48,10 @@ package struct LocalTraining: Sendable {
                 let next = visits[progress.steps + 1]
                 upcoming = Ahead { [self] in volume(samples[next.sample], round, next) }
             }
-            let losses = try step.run(
-                image: sample.tensor, labels: sample.labels ?? [], model: state.part(.client),
-                relocalization: relocalization)
-            guard losses.array.allSatisfy(\.isFinite) else {
+            context.epoch = visit.epoch
+            let losses = try method.step(
+                TrainingVolume(image: sample.tensor, labels: sample.labels ?? []), state, context)
+            guard losses.allSatisfy(\.isFinite) else {
                 throw FederationError(
                     attempted: "train", subject: "center \(center)",
                     reason: "the loss of round \(round), epoch \(visit.epoch + 1), step \(visit.position + 1) "
@@ -52,7 +59,8 @@ package struct LocalTraining: Sendable {
                     remedy: "lower learning_rate, or check that subject's image")
             }
             progress.steps += 1
-            for (term, value) in losses.array.enumerated() { progress.losses[term] += value }
+            for (term, value) in losses.enumerated() { progress.losses[term] += value }
+            if progress.steps == visits.count { method.finish(state, context) }
             guard try stepped(losses) else { return }
         }
     }

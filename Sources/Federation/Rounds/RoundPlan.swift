@@ -20,7 +20,7 @@ package struct RoundPlan: Sendable, Equatable {
     ///   - stragglers: how likely it is that one which takes part is late, likewise. One is in time.
     package init(
         round: Int, volumes: [Int], participation: Double, dropout: Double = 0, stragglers: Double = 0,
-        weighting: Configuration.Aggregation.Weights, seed: UInt64
+        weighting: Configuration.Weighting, seed: UInt64
     ) {
         self.round = round
         let count = max(1, Int((participation * Double(volumes.count)).rounded()))

@@ -135,19 +135,18 @@ package struct RunStart {
         }
         configuration.access.apply()
         let cohorts = try Cohort.loadAll(data: data)
-        guard rank.size <= cohorts.count + 1 else {
-            throw Self.usage(
-                "train on", "\(rank.size) ranks",
-                "\(data) has \(cohorts.count) center\(cohorts.count == 1 ? "" : "s"), so some ranks would have nothing to do",
-                "use at most \(cohorts.count + 1) ranks: one server and one for each center")
+        if rank.size > cohorts.count + 1 {
+            let spare = rank.size - cohorts.count - 1
+            Messages.warn(
+                "\(spare) of \(rank.size) ranks \(spare == 1 ? "has" : "have") nothing to do, because \(data) has "
+                    + "\(cohorts.count) center\(cohorts.count == 1 ? "" : "s"): \(cohorts.count + 1) ranks are enough, a "
+                    + "server and one for each center")
         }
         do {
             _ = try Preprocessing(configuration.preprocessingSettings)
             _ = try Augmentation(configuration.augmentationSettings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
-        let networks = configuration.networks(of: cohorts)
-        try GlobalModel.check(
-            configuration.aggregation.parts, networks: cohorts.compactMap { networks[$0.center] })
+        _ = try configuration.methods(of: cohorts)
         if !decision.resumes {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)

@@ -9,20 +9,20 @@ extension TrainingRun {
     func evaluate(_ split: Split) throws -> [CenterMeans]? {
         try rank.clock.measure(.evaluate) {
             var means: [CenterMeans] = []
-            if let server {
-                try server.serve()
+            if let moduleServer {
+                try moduleServer.serve()
             } else {
                 for center in assignment.centers(of: rank.rank) where !notice.isRaised {
                     let state = try store.state(of: cohorts[center].center)
                     let score = try Evaluation(data).score(
-                        cohorts[center], split: split, state: state, relocalization: service(center, state)
+                        cohorts[center], split: split, state: state, method: method(center), services: services(center)
                     ) {
                         try tend()
                         return !notice.isRaised
                     }
                     means.append(score.means)
                 }
-                if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
+                if isRemote { try RootChannel.finish(rank) }
             }
             return try rank.gather(means)?.flatMap { $0 }.sorted { $0.center < $1.center }
         }

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Foundation
 import MPI
 import Tensors
@@ -24,21 +24,21 @@ extension TrainingRun {
         let plan = RoundPlan(
             round: round, volumes: volumes, participation: configuration.participation,
             dropout: configuration.dropout, stragglers: configuration.stragglers,
-            weighting: configuration.aggregation.weights, seed: configuration.seed)
+            weighting: configuration.weighting, seed: configuration.seed)
         console.begin(round: round, steps: plan.centers.reduce(0) { $0 + steps(of: $1) }, done: before.steps)
         let moves = try balance(plan)
-        try rank.communicate { ranks throws(MPIError) in try model.broadcast(ranks) }
+        try rank.communicate { ranks throws(MPIError) in try aggregation.broadcast(ranks) }
         // All ranks are here, so the files of centers that move are written.
         for move in moves where move.to == rank.rank {
             store.adopt(cohorts[move.center].center, trainedRound: trainedRounds[move.center])
         }
 
-        for part in sums.keys { sums[part]?.reset() }
+        aggregation.reset()
         var progress = RoundProgress()
         var told: [String: RunConsole.CenterRound] = [:]
         var isUnfinished = false
-        if let server, let relocalizations {
-            try serve(server, relocalizations, round, isCheckpointed: isCheckpointed)
+        if let moduleServer, let modules {
+            try serve(moduleServer, modules, round, isCheckpointed: isCheckpointed)
         } else {
             let mine = plan.centers.filter { assignment.rankOf[$0] == rank.rank }
             // Who is in memory comes first: the others take its place later.
@@ -57,16 +57,16 @@ extension TrainingRun {
                 if part.steps > 0 { progress.centers[name] = part }
                 isUnfinished = isUnfinished || part.steps < steps(of: center)
             }
-            if configuration.crl.placement == .root, rank.size > 1 { try RemoteRelocalization.finish(rank) }
+            if isRemote { try RootChannel.finish(rank) }
         }
         let (isAnyUnfinished, stops) = try agree(isUnfinished)
         guard !isAnyUnfinished else { return Ending(isComplete: false, stops: true, progress: progress) }
-        if let relocalizations, !model.entries(.relocalization).isEmpty {
+        if let modules, modules.parts.contains(where: aggregation.exchanges) {
             for center in plan.centers {
-                try relocalizations.withState(of: cohorts[center].center) { try add($0, center, plan) }
+                try modules.withState(of: cohorts[center].center) { try add($0, center, plan) }
             }
         }
-        try rank.communicate { ranks throws(MPIError) in try model.aggregate(&sums, ranks) }
+        try rank.communicate { ranks throws(MPIError) in try aggregation.aggregate(ranks) }
         for center in plan.centers { trainedRounds[center] = round }
         let all = try console.end(round: round, plan: plan, cohorts: cohorts, centers: told)
         for center in plan.centers {
@@ -115,18 +115,18 @@ extension TrainingRun {
 
     /// The root's part of a round with root placement.
     private func serve(
-        _ server: RelocalizationServer, _ relocalizations: CenterStore, _ round: Int, isCheckpointed: Bool
+        _ moduleServer: ModuleServer, _ modules: CenterStore, _ round: Int, isCheckpointed: Bool
     ) throws {
-        try server.serve(
-            prepare: { _, state in
-                if state.steps == 0 { model.load(into: state) }
-                relocalizations.begin(state)
+        try moduleServer.serve(
+            prepare: { center, state in
+                if state.steps == 0 { method(center).begin(state, aggregation.server) }
+                modules.begin(state)
             },
             stepped: { center, state in
                 state.steps += 1
                 if state.steps == steps(of: center) {
                     try rank.clock.measure(.checkpoint) {
-                        try relocalizations.finish(state, round: round, isCheckpointed: isCheckpointed)
+                        try modules.finish(state, round: round, isCheckpointed: isCheckpointed)
                     }
                 }
                 console.stepped()
@@ -141,7 +141,7 @@ extension TrainingRun {
         let cohort = cohorts[center]
         rank.communicator.context = "center \(cohort.center), round \(plan.round)"
         let state = try rank.clock.measure(.checkpoint) { try store.state(of: cohort.center) }
-        if state.steps == 0 { model.load(into: state) }
+        if state.steps == 0 { method(center).begin(state, aggregation.server) }
         store.begin(state)
         let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
         try rank.clock.measure(.compute) {
@@ -151,9 +151,9 @@ extension TrainingRun {
                 data.prefetch(cohorts[next])
             }
             notice.beginStep()
-            try LocalTraining(center: cohort.center, configuration).run(
-                round: plan.round, samples: samples, state: state, relocalization: service(center, state),
-                progress: &part
+            try LocalTraining(center: cohort.center, configuration, method(center)).run(
+                round: plan.round, samples: samples, state: state, server: aggregation.server,
+                services: services(center), progress: &part
             ) { losses in
                 state.steps += 1
                 notice.endStep()
@@ -173,19 +173,19 @@ extension TrainingRun {
         return .init(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
     }
 
-    /// Adds a center's parameters to this rank's part of the average.
+    /// Adds a center's contribution to this rank's part of the sums.
     private func add(_ state: CenterState, _ center: Int, _ plan: RoundPlan) throws {
         guard let weight = plan.weight(of: center) else { return }
-        for (part, bank) in state.orderedParts {
-            try sums[part]?.add(bank.network, weight: weight, center: cohorts[center].center)
-        }
+        try aggregation.add(state, weight: weight)
     }
 
-    /// A center's contrastive re-localization, here or on the root.
-    func service(_ center: Int, _ state: CenterState) -> any RelocalizationService {
-        guard state.parts[.relocalization] != nil else { return RemoteRelocalization(rank, center: center) }
-        return LocalRelocalization(
-            state.network.relocalization, state.part(.relocalization), configuration.stepSettings)
+    /// What trains a center.
+    func method(_ center: Int) -> any FederatedMethod { store.method(of: cohorts[center].center) }
+
+    /// The way to what of a center's method runs elsewhere.
+    func services(_ center: Int) -> Services {
+        guard isRemote else { return .here }
+        return Services(channel: RootChannel(rank, center: center, operations: method(center).operations))
     }
 }
 

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Foundation
 import MPI
 import NeuralNetwork
@@ -18,10 +18,13 @@ package final class TrainingRun {
     let cohorts: [Cohort]
     let volumes: [Int]
     let store: CenterStore
-    let relocalizations: CenterStore?
+    /// On the root, where that keeps a part of the centers' states: that part, and who computes with it.
+    let modules: CenterStore?
+    let moduleServer: ModuleServer?
+    /// Whether the root keeps one.
+    let isRemote: Bool
     let data: CenterData
-    let model: GlobalModel
-    let server: RelocalizationServer?
+    let aggregation: Aggregation
     let console: RunConsole
     let checkpoints: CheckpointWriter
     let notice: StopNotice
@@ -31,8 +34,6 @@ package final class TrainingRun {
     var assignment: CenterAssignment
     /// The round in which each center was last trained, whoever hosts it.
     var trainedRounds: [Int]
-    /// This rank's part of the average of a round; its memory serves all rounds.
-    var sums: [CenterState.Part: ExactSum]
     /// On the root, the measured seconds of a center's step; nil before the first.
     var stepSeconds: [Double?]
     private let lease: RunLease?
@@ -66,43 +67,44 @@ package final class TrainingRun {
         notice = StopNotice(rank, options)
         centersMayMove = configuration.balance && options.scratch == nil
 
-        let networks = configuration.networks(of: cohorts)
-        model = GlobalModel(
-            networks: cohorts.compactMap { networks[$0.center] }, prefixes: configuration.aggregation.parts,
-            seed: configuration.seed)
-        sums = model.emptySums()
-
-        let remote = configuration.crl.placement == .root && rank.size > 1
-        let capacity = configuration.residentCenters
-        let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(networks.values)))
-        self.disk = disk
-        func makeStore(_ parts: [CenterState.Part], _ capacity: Int) -> CenterStore {
-            CenterStore(
-                folder: folder, working: options.scratch.map { folder.working(scratch: $0) }, networks: networks,
-                parts: parts, placement: configuration.crl.placement, seed: configuration.seed, capacity: capacity,
-                baseline: checkpoint, disk: disk)
+        let methods = try configuration.methods(of: cohorts)
+        guard let first = cohorts.first, let method = methods[first.center] else {
+            preconditionFailure("a federation has centers")
         }
-        store = makeStore(remote ? [.client] : [.client, .relocalization], capacity)
+        aggregation = Aggregation(method, centers: cohorts.count, seed: configuration.seed, isRoot: rank.isRoot)
+
+        let remotePart = rank.size > 1 ? method.remotePart : nil
+        isRemote = remotePart != nil
+        let capacity = configuration.residentCenters
+        let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(methods.values)))
+        self.disk = disk
+        func makeStore(_ parts: [StatePart], _ capacity: Int) -> CenterStore {
+            CenterStore(
+                folder: folder, working: options.scratch.map { folder.working(scratch: $0) }, methods: methods,
+                parts: parts, seed: configuration.seed, capacity: capacity, baseline: checkpoint, disk: disk)
+        }
+        store = makeStore(method.parts.filter { $0 != remotePart }, capacity)
         data = try CenterData(configuration, capacity: capacity, warn: Messages.warn)
-        if remote, rank.isRoot {
+        if let remotePart, rank.isRoot {
             // Every rank may be in the middle of a step with a center of its own.
-            let modules = makeStore([.relocalization], max(capacity, rank.size))
-            relocalizations = modules
-            server = RelocalizationServer(
-                rank, store: modules, centers: cohorts.map(\.center), settings: configuration.stepSettings)
+            let modules = makeStore([remotePart], max(capacity, rank.size))
+            self.modules = modules
+            moduleServer = ModuleServer(rank, store: modules, centers: cohorts.map(\.center), methods: methods)
         } else {
-            relocalizations = nil
-            server = nil
+            modules = nil
+            moduleServer = nil
         }
         console = try RunConsole(
-            rank: rank, configuration: configuration, folder: folder, finished: firstRound - 1,
+            rank: rank, configuration: configuration, terms: method.terms, folder: folder, finished: firstRound - 1,
             isQuiet: options.isQuiet)
         checkpoints = CheckpointWriter(
             rank, folder: folder, configuration: configuration, disk: disk, store: store,
-            relocalizations: relocalizations, model: model, pinned: checkpoint?.position, lease: lease,
+            modules: modules, aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
+            pinned: checkpoint?.position, lease: lease,
             dataFiles: dataFiles)
         if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
-            try model.read(checkpoint: source)
+            try aggregation.read(
+                checkpoint: source, width: configuration.width, continues: checkpoint != nil)
         }
         if rank.isRoot, let old = checkpoint?.build {
             let differences = BuildInformation.current.differences(from: old)
@@ -229,7 +231,7 @@ package final class TrainingRun {
     /// Removes what is of no use after the run's end.
     private func removeWorkingFiles() throws {
         store.removeWorkingFiles()
-        relocalizations?.removeWorkingFiles()
+        modules?.removeWorkingFiles()
         // Another run from here needs no checkpoint beyond those that are kept.
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         guard rank.isRoot else { return }

@@ -1,5 +1,5 @@
 import CardiacMR
-import FedCRLD
+import FederatedLearning
 import Files
 import Foundation
 import MPI
@@ -18,15 +18,18 @@ final class RunConsole {
 
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
 
-    private static let terms = [
-        "dice", "cross_entropy", "distillation", "correlation", "contrast", "total", "bank",
-    ]
+    private let terms: [LossTerm]
 
     /// - Parameters:
+    ///   - terms: the losses that the method's steps tell.
     ///   - finished: rounds that were done before this process began.
     ///   - isQuiet: whether only files are written.
-    init(rank: RankContext, configuration: Configuration, folder: RunFolder, finished: Int, isQuiet: Bool) throws {
+    init(
+        rank: RankContext, configuration: Configuration, terms: [LossTerm], folder: RunFolder, finished: Int,
+        isQuiet: Bool
+    ) throws {
         self.rank = rank
+        self.terms = terms
         self.folder = folder
         self.isQuiet = isQuiet
         progress =
@@ -47,10 +50,14 @@ final class RunConsole {
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
-    func stepped(_ losses: StepLosses? = nil) {
+    func stepped(_ losses: [Double]? = nil) {
         stepsLeft -= 1
-        progress?.advance(
-            steps: 1, losses: losses.map { [.init("loss", $0.total), .init("bank", $0.bank)] } ?? [])
+        progress?.advance(steps: 1, losses: losses.map(shown) ?? [])
+    }
+
+    /// The losses that the progress bar shows.
+    private func shown(_ losses: [Double]) -> [RunProgress.Loss] {
+        zip(terms, losses).compactMap { term, value in term.shown.map { .init($0, value) } }
     }
 
     /// What a rank tells of a center's part of a round.
@@ -71,11 +78,12 @@ final class RunConsole {
         let told = gathered.reduce(into: [String: CenterRound]()) { $0.merge($1) { $1 } }
         let all = told.mapValues(\.losses)
         var centers: [String: MetricsValue] = [:]
-        var means = [Double](repeating: 0, count: Self.terms.count)
+        let names = terms.map(\.name)
+        var means = [Double](repeating: 0, count: names.count)
         for (index, weight) in zip(plan.centers, plan.weights) {
             guard let values = all[cohorts[index].center] else { continue }
             var members: [String: MetricsValue] = ["weight": .number(weight)]
-            for (term, value) in zip(Self.terms, values) { members[term] = .number(value) }
+            for (term, value) in zip(names, values) { members[term] = .number(value) }
             centers[cohorts[index].center] = .object(members)
             for (term, value) in values.enumerated() { means[term] += value / Double(plan.centers.count) }
         }
@@ -86,18 +94,18 @@ final class RunConsole {
                 "absent": .list(plan.absent.map { .text(cohorts[$0].center) }),
                 "late": .list(plan.late.map { .text(cohorts[$0].center) }),
                 "losses": .object(
-                    Dictionary(uniqueKeysWithValues: zip(Self.terms, means.map(MetricsValue.number)))),
+                    Dictionary(uniqueKeysWithValues: zip(names, means.map(MetricsValue.number)))),
             ])
-        var scalars = zip(Self.terms, means).map { (tag: "mean/\($0)", value: $1) }
+        var scalars = zip(names, means).map { (tag: "mean/\($0)", value: $1) }
         for (index, _) in zip(plan.centers, plan.weights) {
             let center = cohorts[index].center
             guard let values = all[center] else { continue }
-            for (term, value) in zip(Self.terms, values) { scalars.append(("\(term)/\(center)", value)) }
+            for (term, value) in zip(names, values) { scalars.append(("\(term)/\(center)", value)) }
         }
         try events?.append(round: round, scalars)
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
-        progress.end(round: round, losses: [.init("loss", means[5]), .init("bank", means[6])])
+        progress.end(round: round, losses: shown(means))
         return told
     }
 

@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import HDF5
@@ -9,11 +10,9 @@ struct CenterStoreTests {
     @Test("a center that was never trained is as the seed makes it")
     func initial() throws {
         let folder = try TemporaryFolder()
-        let store = ExampleCenters.store(RunFolder(folder.path))
+        let store = try ExampleCenters.store(RunFolder(folder.path))
         for name in ExampleCenters.names {
-            let expected = CenterState(
-                name: name, network: ExampleCenters.network(name), parts: CenterState.Part.allCases,
-                seed: ExampleCenters.seed)
+            let expected = try ExampleCenters.state(name)
             #expect(try StateContents(store.state(of: name)) == StateContents(expected))
             #expect(store.trainedRound(of: name) == 0)
         }
@@ -24,7 +23,7 @@ struct CenterStoreTests {
     func eviction(_ capacity: Int) throws {
         let folder = try TemporaryFolder()
         let disk = DiskQueue(limit: 1)
-        let store = ExampleCenters.store(RunFolder(folder.path), capacity: capacity, disk: disk)
+        let store = try ExampleCenters.store(RunFolder(folder.path), capacity: capacity, disk: disk)
         for round in 1...2 {
             var expected: [String: StateContents] = [:]
             for name in ExampleCenters.names {
@@ -42,7 +41,7 @@ struct CenterStoreTests {
     @Test("a center in the middle of a round never gives way")
     func underWay() throws {
         let folder = try TemporaryFolder()
-        let store = ExampleCenters.store(RunFolder(folder.path), capacity: 1)
+        let store = try ExampleCenters.store(RunFolder(folder.path), capacity: 1)
         let state = try store.state(of: "a")
         store.begin(state)
         state.steps = 1
@@ -57,7 +56,7 @@ struct CenterStoreTests {
     @Test("a center that is read ahead comes with the same bits, and as it is when it is asked for")
     func prefetch() throws {
         let folder = try TemporaryFolder()
-        let store = ExampleCenters.store(RunFolder(folder.path), capacity: 1)
+        let store = try ExampleCenters.store(RunFolder(folder.path), capacity: 1)
         let expected = try ExampleCenters.train("a", round: 1, in: store)
         try ExampleCenters.train("b", round: 1, in: store)
         store.prefetch("a")
@@ -73,8 +72,8 @@ struct CenterStoreTests {
     func moves() throws {
         let folder = try TemporaryFolder()
         let disk = DiskQueue(limit: 1 << 20)
-        let first = ExampleCenters.store(RunFolder(folder.path), disk: disk)
-        let second = ExampleCenters.store(RunFolder(folder.path))
+        let first = try ExampleCenters.store(RunFolder(folder.path), disk: disk)
+        let second = try ExampleCenters.store(RunFolder(folder.path))
         for (round, from, to) in [(1, first, second), (2, second, first), (3, first, second)] {
             let expected = try ExampleCenters.train("a", round: round, in: from)
             try from.release(["a"])
@@ -90,7 +89,7 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(run, disk: disk)
+        let store = try ExampleCenters.store(run, disk: disk)
         let done = try ExampleCenters.train("b", round: 1, in: store)
         let state = try store.state(of: "a")
         store.begin(state)
@@ -106,14 +105,14 @@ struct CenterStoreTests {
         #expect(manifest.position == position)
         #expect(manifest.isUnderWay("a") && !manifest.isUnderWay("b") && !manifest.isUnderWay("c"))
         #expect(manifest.damages(run: run).isEmpty)
-        let resumed = ExampleCenters.store(run, baseline: manifest)
+        let resumed = try ExampleCenters.store(run, baseline: manifest)
         let again = try resumed.state(of: "a")
         #expect(again.steps == 5)
         #expect(StateContents(again) == StateContents(state))
         #expect(try StateContents(resumed.state(of: "b")) == done)
         // Stopped once more without having been touched.
         let later = DiskQueue(limit: 1 << 20)
-        let untouched = ExampleCenters.store(run, baseline: manifest, disk: later)
+        let untouched = try ExampleCenters.store(run, baseline: manifest, disk: later)
         let second = try ExampleCenters.checkpoint(untouched, position, run, later, progress: progress)
         #expect(second.damages(run: run).isEmpty)
         #expect(try StateContents(ExampleCenters.store(run, baseline: second).state(of: "a")) == StateContents(state))
@@ -124,7 +123,7 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let (disk, otherDisk) = (DiskQueue(limit: 1 << 20), DiskQueue(limit: 1 << 20))
-        let (here, there) = (ExampleCenters.store(run, disk: disk), ExampleCenters.store(run, disk: otherDisk))
+        let (here, there) = (try ExampleCenters.store(run, disk: disk), try ExampleCenters.store(run, disk: otherDisk))
         for name in ExampleCenters.names { try ExampleCenters.train(name, round: 1, in: here) }
         try here.release(["a"])
         disk.drain()
@@ -144,7 +143,7 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let (here, there) = (ExampleCenters.store(run, disk: disk), ExampleCenters.store(run))
+        let (here, there) = (try ExampleCenters.store(run, disk: disk), try ExampleCenters.store(run))
         try ExampleCenters.train("a", round: 1, in: here)
         try here.release(["a"])
         disk.drain()
@@ -164,13 +163,13 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(run, disk: disk)
+        let store = try ExampleCenters.store(run, disk: disk)
         let trained = try ExampleCenters.train("b", round: 1, in: store)
         let fresh = try StateContents(store.state(of: "a"))
         let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
         #expect(manifest.banks == ["a": 0, "b": 1, "c": 0])
         #expect(Disk.names(run.checkpoint(1) + "/centers") == ["b.h5"])
-        let resumed = ExampleCenters.store(run, baseline: manifest)
+        let resumed = try ExampleCenters.store(run, baseline: manifest)
         #expect(try StateContents(resumed.state(of: "a")) == fresh)
         #expect(try StateContents(resumed.state(of: "b")) == trained)
     }
@@ -179,7 +178,7 @@ struct CenterStoreTests {
     func unchanged() throws {
         let folder = try TemporaryFolder()
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(RunFolder(folder.path), capacity: 1, disk: disk)
+        let store = try ExampleCenters.store(RunFolder(folder.path), capacity: 1, disk: disk)
         let expected = try ExampleCenters.train("a", round: 1, in: store)
         for name in ["b", "c", "a", "b"] { _ = try store.state(of: name) }
         disk.drain()
@@ -192,7 +191,7 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(run, capacity: before, disk: disk)
+        let store = try ExampleCenters.store(run, capacity: before, disk: disk)
         var expected: [String: StateContents] = [:]
         for name in ExampleCenters.names { expected[name] = try ExampleCenters.train(name, round: 1, in: store) }
         _ = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
@@ -204,7 +203,7 @@ struct CenterStoreTests {
         store.removeWorkingFiles()
         #expect(Disk.names(run.path) == ["banks", "checkpoints"])
 
-        let resumed = ExampleCenters.store(run, capacity: after, baseline: manifest)
+        let resumed = try ExampleCenters.store(run, capacity: after, baseline: manifest)
         for name in ExampleCenters.names {
             #expect(resumed.trainedRound(of: name) == manifest.banks[name])
             #expect(try StateContents(resumed.state(of: name)) == expected[name])
@@ -216,12 +215,12 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(run, capacity: 1, disk: disk)
+        let store = try ExampleCenters.store(run, capacity: 1, disk: disk)
         for name in ExampleCenters.names { try ExampleCenters.train(name, round: 1, in: store) }
         let first = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
         try ExampleCenters.train("b", round: 2, in: store)
         _ = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk)
-        let resumed = ExampleCenters.store(run, baseline: first, disk: disk)
+        let resumed = try ExampleCenters.store(run, baseline: first, disk: disk)
         _ = try ExampleCenters.checkpoint(resumed, RunPosition(round: 3), run, disk)
         func node(_ round: Int, _ name: String) throws -> Int? {
             try Disk.node("\(run.checkpoint(round))/centers/\(name).h5")
@@ -235,16 +234,16 @@ struct CenterStoreTests {
     func snapshots() throws {
         let folder = try TemporaryFolder()
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(RunFolder(folder.path), capacity: 1, disk: disk)
+        let store = try ExampleCenters.store(RunFolder(folder.path), capacity: 1, disk: disk)
         for round in [1, 2, 5] { try ExampleCenters.train("a", round: round, in: store) }
         disk.drain()
         #expect(
             Disk.names(folder.path + "/banks/a") == ["round-000001.h5", "round-000002.h5", "round-000005.h5"])
         let file = try HDF5File.open(at: folder.path + "/banks/a/round-000005.h5")
-        let bank = try store.state(of: "a").part(.client)
+        let bank = try store.state(of: "a")["bank"]
         let entry = bank.layout.entries[4]
         let path = "bank/" + entry.name.replacing(".", with: "/")
-        #expect(try file.read(path, as: Float.self) == entry.pytorchValues(bank.bank))
+        #expect(try file.read(path, as: Float.self) == entry.pytorchValues(bank))
         #expect(try file.shape(of: path) == entry.shape)
         #expect(try file.attribute("kind", of: "info") == "bank")
         #expect(try file.attribute("round", of: "info") == 5)
@@ -255,8 +254,9 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let clients = ExampleCenters.store(run, parts: [.client], placement: .root, disk: disk)
-        let root = ExampleCenters.store(run, parts: [.relocalization], placement: .root, disk: disk)
+        let clients = try ExampleCenters.store(run, parts: [.center], placement: .root, disk: disk)
+        let root = try ExampleCenters.store(
+            run, parts: [FedCRLDMethod.relocalizationPart], placement: .root, disk: disk)
         for name in ExampleCenters.names {
             try ExampleCenters.train(name, round: 1, in: clients)
             try ExampleCenters.train(name, round: 1, in: root)
@@ -265,10 +265,10 @@ struct CenterStoreTests {
         #expect(
             Disk.names(folder.path + "/banks/c") == ["round-000001.h5", "round-000001.relocalization.h5"])
         let snapshot = try HDF5File.open(at: folder.path + "/banks/c/round-000001.h5")
-        let bank = try root.state(of: "c").part(.relocalization)
+        let bank = try root.state(of: "c")["bank", FedCRLDMethod.relocalizationPart]
         let entry = bank.layout.entries[0]
         let path = "bank/" + entry.name.replacing(".", with: "/")
-        #expect(try snapshot.read(path, as: Float.self) == entry.pytorchValues(bank.bank))
+        #expect(try snapshot.read(path, as: Float.self) == entry.pytorchValues(bank))
     }
 
     @Test("a file of another width, of a newer format or of another program is refused by name")
@@ -276,7 +276,7 @@ struct CenterStoreTests {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
-        let store = ExampleCenters.store(run, disk: disk)
+        let store = try ExampleCenters.store(run, disk: disk)
         for name in ExampleCenters.names { try ExampleCenters.train(name, round: 1, in: store) }
         let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
         func reason(width: Int = 4) -> String? {

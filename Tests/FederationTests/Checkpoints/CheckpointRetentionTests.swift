@@ -1,3 +1,5 @@
+import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import Testing
@@ -16,11 +18,12 @@ struct CheckpointRetentionTests {
             let last = (round - 1) / 3 * 3 + 1
             if last == round {
                 try folder.write("bank", to: RunFolder.bank(center: "b", round: round))
-                try folder.write("bank", to: RunFolder.bank(center: "b", round: round, part: .relocalization))
+                try folder.write(
+                    "bank", to: RunFolder.bank(center: "b", round: round, part: FedCRLDMethod.relocalizationPart))
             }
             let names = [
                 RunFolder.bank(center: "a", round: round), RunFolder.bank(center: "b", round: last),
-                RunFolder.bank(center: "b", round: last, part: .relocalization),
+                RunFolder.bank(center: "b", round: last, part: FedCRLDMethod.relocalizationPart),
             ]
             let files = try names.map { ($0, try DurableFile.fingerprint("\(folder.path)/\($0)")) }
             let manifest = try ExampleCenters.manifest(

@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import MPI
@@ -13,8 +14,7 @@ struct CheckpointWriterTests {
     private final class Example {
         let folder: TemporaryFolder
         let rank: RankContext
-        let model = GlobalModel(
-            networks: ExampleCenters.names.map { ExampleCenters.network($0) }, prefixes: ["global_encoder"], seed: 1)
+        let aggregation: Aggregation
         private let environment: MPIEnvironment
         var run: RunFolder { RunFolder(folder.path) }
 
@@ -22,34 +22,35 @@ struct CheckpointWriterTests {
             folder = try TemporaryFolder()
             environment = try MPIEnvironment()
             rank = RankContext(environment.world)
+            aggregation = Aggregation(try ExampleCenters.method("a"), centers: 3, seed: 1, isRoot: true)
         }
 
         let disk = DiskQueue(limit: 1 << 20)
 
         /// A store of this run's.
         func store(
-            capacity: Int = 3, parts: [CenterState.Part] = CenterState.Part.allCases,
-            placement: Configuration.CRL.Placement = .client, baseline: Manifest? = nil
-        ) -> CenterStore {
-            ExampleCenters.store(
+            capacity: Int = 3, parts: [StatePart] = ExampleCenters.allParts,
+            placement: FedCRLDMethod.Placement = .client, baseline: Manifest? = nil
+        ) throws -> CenterStore {
+            try ExampleCenters.store(
                 run, capacity: capacity, parts: parts, placement: placement, baseline: baseline, disk: disk)
         }
 
         /// Trains all centers in a round and writes its checkpoint.
-        func train(round: Int, _ store: CenterStore, _ relocalizations: CenterStore? = nil) throws -> Manifest {
+        func train(round: Int, _ store: CenterStore, _ modules: CenterStore? = nil) throws -> Manifest {
             for name in ExampleCenters.names {
-                for held in [store, relocalizations].compactMap({ $0 }) {
+                for held in [store, modules].compactMap({ $0 }) {
                     try ExampleCenters.train(name, round: round, in: held)
                 }
             }
-            return try write(round: round, store, relocalizations)
+            return try write(round: round, store, modules)
         }
 
         /// Writes a checkpoint to its end.
-        func write(round: Int, _ store: CenterStore, _ relocalizations: CenterStore? = nil) throws -> Manifest {
+        func write(round: Int, _ store: CenterStore, _ modules: CenterStore? = nil) throws -> Manifest {
             let writer = CheckpointWriter(
                 rank, folder: run, configuration: Configuration(), disk: disk, store: store,
-                relocalizations: relocalizations, model: model)
+                modules: modules, aggregation: aggregation, placement: "client")
             var published: Manifest?
             writer.published = { published = $0.manifest }
             try writer.begin(RunPosition(round: round), centers: ExampleCenters.names)
@@ -58,10 +59,9 @@ struct CheckpointWriterTests {
         }
 
         /// What all centers' states are after a round in which one process held them.
-        func expected(round: Int) -> [StateContents] {
-            ExampleCenters.names.map { name in
-                let state = CenterState(
-                    name: name, network: ExampleCenters.network(name), parts: CenterState.Part.allCases, seed: 0)
+        func expected(round: Int) throws -> [StateContents] {
+            try ExampleCenters.names.map { name in
+                let state = try ExampleCenters.state(name, seed: 0)
                 state.trainedRound = round
                 StateContents.scramble(state, round: round)
                 return StateContents(state)
@@ -79,12 +79,12 @@ struct CheckpointWriterTests {
             let example = try Example()
             let run = example.run
             // Kept at the root: a file of its own.
-            let clients = example.store(capacity: 1, parts: [.client], placement: .root)
-            let root = example.store(capacity: 1, parts: [.relocalization], placement: .root)
+            let clients = try example.store(capacity: 1, parts: [.center], placement: .root)
+            let root = try example.store(capacity: 1, parts: [FedCRLDMethod.relocalizationPart], placement: .root)
             let first = try example.train(round: 1, clients, root)
             holds(first.damages(run: run).isEmpty)
             holds(first.files.keys.contains("checkpoints/round-000001/centers/a.relocalization.h5"))
-            let whole = example.store(capacity: 1, baseline: first)
+            let whole = try example.store(capacity: 1, baseline: first)
             try holds(example.contents(whole), equals: example.expected(round: 1))
 
             // Then with the centers, in a second checkpoint that does not need the first one's files.
@@ -94,24 +94,25 @@ struct CheckpointWriterTests {
             holds(second.files.keys.allSatisfy { !$0.contains("relocalization") })
 
             // And back at the root, without training: files of the other arrangement are written anew.
-            let clientsAgain = example.store(parts: [.client], placement: .root, baseline: second)
-            let rootAgain = example.store(parts: [.relocalization], placement: .root, baseline: second)
+            let clientsAgain = try example.store(parts: [.center], placement: .root, baseline: second)
+            let rootAgain = try example.store(
+                parts: [FedCRLDMethod.relocalizationPart], placement: .root, baseline: second)
             let third = try example.write(round: 3, clientsAgain, rootAgain)
             holds(third.damages(run: run).isEmpty)
-            try holds(example.contents(example.store(baseline: third)), equals: example.expected(round: 2))
+            try holds(example.contents(try example.store(baseline: third)), equals: example.expected(round: 2))
             for store in [clientsAgain, rootAgain] {
                 for name in ExampleCenters.names { _ = try store.state(of: name) }
             }
             holds(run.rounds, equals: [3, 2])
             // As they are now, they can be shared.
             let fourth = try example.write(
-                round: 4, example.store(parts: [.client], placement: .root, baseline: third),
-                example.store(parts: [.relocalization], placement: .root, baseline: third))
+                round: 4, try example.store(parts: [.center], placement: .root, baseline: third),
+                try example.store(parts: [FedCRLDMethod.relocalizationPart], placement: .root, baseline: third))
             try holds(
                 Disk.node("\(run.checkpoint(3))/centers/a.relocalization.h5")
                     == Disk.node("\(run.checkpoint(4))/centers/a.relocalization.h5"))
             holds(fourth.damages(run: run).isEmpty)
-            try holds(example.contents(example.store(baseline: fourth)), equals: example.expected(round: 2))
+            try holds(example.contents(try example.store(baseline: fourth)), equals: example.expected(round: 2))
         }
     }
 
@@ -120,12 +121,12 @@ struct CheckpointWriterTests {
         await #expect(processExitsWith: .success) { @MainActor in
             let example = try Example()
             let run = example.run
-            let first = try example.train(round: 1, example.store())
+            let first = try example.train(round: 1, try example.store())
             // A file is where a bank's folder should be.
             try DurableFile.remove("\(run.banks)/b")
             try example.folder.write("not a folder", to: "banks/b")
             let failure = #expect(throws: AgreedFailure.self) {
-                try example.train(round: 2, example.store())
+                try example.train(round: 2, try example.store())
             }
             holds(failure?.error?.subject, equals: "a checkpoint in \(run.checkpoints)")
             holds(failure?.error?.reason.contains("\(run.banks)/b"), equals: true)
@@ -141,7 +142,7 @@ struct CheckpointWriterTests {
             let example = try Example()
             let run = example.run
             try example.folder.write("left by somebody", to: "checkpoints/round-000001/rubbish")
-            let manifest = try example.train(round: 1, example.store())
+            let manifest = try example.train(round: 1, try example.store())
             holds(Disk.names(run.checkpoint(1)) == ["centers", "manifest.json", "server.h5"])
             holds(Disk.names(run.checkpoint(1) + "/centers") == ["a.h5", "b.h5", "c.h5"])
             try holds(Manifest.read(folder: run.checkpoint(1)).files, equals: manifest.files)

@@ -1,3 +1,5 @@
+import FedCRLD
+import FederatedLearning
 import Federation
 import Testing
 
@@ -42,7 +44,8 @@ struct RunFolderTests {
         #expect(folder.partialCheckpoint(RunPosition(round: 3)) == "/runs/one/checkpoints/round-000003.partial")
         #expect(RunFolder.bank(center: "a", round: 3) == "banks/a/round-000003.h5")
         #expect(
-            RunFolder.bank(center: "a", round: 3, part: .relocalization) == "banks/a/round-000003.relocalization.h5")
+            RunFolder.bank(center: "a", round: 3, part: FedCRLDMethod.relocalizationPart)
+                == "banks/a/round-000003.relocalization.h5")
     }
 
     @Test("its positions are the complete checkpoints, newest first; its rounds those of a round's end")

@@ -5,7 +5,7 @@ import Testing
 struct RoundPlanTests {
     private static func plan(
         _ round: Int, volumes: [Int] = [Int](repeating: 4, count: 10), participation: Double = 1,
-        dropout: Double = 0, stragglers: Double = 0, weighting: Configuration.Aggregation.Weights = .uniform,
+        dropout: Double = 0, stragglers: Double = 0, weighting: Configuration.Weighting = .uniform,
         seed: UInt64 = 1
     ) -> RoundPlan {
         RoundPlan(
@@ -71,8 +71,8 @@ struct RoundPlanTests {
         #expect(abs(Double(late) - min(Double(taking) * probability, Double(taking - 500))) < 150)
     }
 
-    @Test("weights add up to 1", arguments: Configuration.Aggregation.Weights.allCases, [0.2, 0.7, 1])
-    func sum(_ weighting: Configuration.Aggregation.Weights, _ participation: Double) {
+    @Test("weights add up to 1", arguments: Configuration.Weighting.allCases, [0.2, 0.7, 1])
+    func sum(_ weighting: Configuration.Weighting, _ participation: Double) {
         for round in 1...20 {
             let plan = Self.plan(
                 round, volumes: [1, 2, 3, 5, 8, 13, 21], participation: participation, weighting: weighting)

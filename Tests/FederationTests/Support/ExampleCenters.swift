@@ -1,4 +1,5 @@
 import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import Tensors
@@ -9,19 +10,36 @@ enum ExampleCenters {
     static let names = ["a", "b", "c"]
     static let seed: UInt64 = 42
 
-    static func network(_ name: String, width: Int = 4) -> ClientNetwork {
-        ClientNetwork(width: width, classes: 2 + (names.firstIndex(of: name) ?? 0))
+    /// All of a center's state, or what the root keeps of it.
+    static let allParts = [StatePart.center, FedCRLDMethod.relocalizationPart]
+
+    static func method(
+        _ name: String, width: Int = 4, placement: FedCRLDMethod.Placement = .client
+    ) throws -> any FederatedMethod {
+        var settings = TrainingSettings()
+        settings.width = width
+        settings.own[FedCRLDMethod.placement] = placement
+        return try FedCRLDMethod(
+            settings, classes: 2 + (names.firstIndex(of: name) ?? 0),
+            population: Population(centers: names.count, hasEqualClasses: false))
+    }
+
+    /// A center before its first round.
+    static func state(_ name: String, parts: [StatePart] = allParts, seed: UInt64 = seed) throws -> CenterState {
+        let method = try method(name)
+        return CenterState(
+            center: name, classes: method.classes, variables: method.variables, parts: parts, seed: seed)
     }
 
     static func store(
-        _ folder: RunFolder, capacity: Int = 3, parts: [CenterState.Part] = CenterState.Part.allCases,
-        placement: Configuration.CRL.Placement = .client, baseline: Manifest? = nil, width: Int = 4,
+        _ folder: RunFolder, capacity: Int = 3, parts: [StatePart] = allParts,
+        placement: FedCRLDMethod.Placement = .client, baseline: Manifest? = nil, width: Int = 4,
         disk: DiskQueue = DiskQueue(limit: 1 << 20)
-    ) -> CenterStore {
-        CenterStore(
-            folder: folder,
-            networks: Dictionary(uniqueKeysWithValues: names.map { ($0, network($0, width: width)) }), parts: parts,
-            placement: placement, seed: seed, capacity: capacity, baseline: baseline, disk: disk)
+    ) throws -> CenterStore {
+        let methods = try names.map { ($0, try method($0, width: width, placement: placement)) }
+        return CenterStore(
+            folder: folder, methods: Dictionary(uniqueKeysWithValues: methods), parts: parts, seed: seed,
+            capacity: capacity, baseline: baseline, disk: disk)
     }
 
     /// Trains a center in a round, as far as a store can tell.

@@ -1,4 +1,4 @@
-import FedCRLD
+import FederatedLearning
 import Federation
 import Foundation
 import NeuralNetwork
@@ -12,39 +12,39 @@ struct StateContents: Equatable {
 
     init(_ state: CenterState) {
         trainedRound = state.trainedRound
-        for (part, bank) in state.orderedParts {
-            func note(_ name: String, _ tensor: Tensor) {
-                values["\(part) \(name)"] = Data(buffer: tensor.values)
-            }
-            note("network", bank.network)
-            note("bank", bank.bank)
-            for (name, adam) in [("network", bank.networkOptimizer), ("bank", bank.bankOptimizer)] {
-                note(name + " first", adam.firstMoment)
-                note(name + " second", adam.secondMoment)
-                steps["\(part) \(name)"] = adam.step
-            }
+        for variable in state.variables {
+            let name = "\(variable.part.name) \(variable.name)"
+            values[name] = Data(buffer: state[variable.name, variable.part].values)
+            guard variable.hasOptimizer else { continue }
+            let adam = state.optimizer(variable.name, part: variable.part)
+            values[name + " first"] = Data(buffer: adam.firstMoment.values)
+            values[name + " second"] = Data(buffer: adam.secondMoment.values)
+            steps[name] = adam.step
         }
     }
 
     /// Fills a state with numbers that no other center and round has, as if it had been trained.
     static func scramble(_ state: CenterState, round: Int) {
-        for (part, bank) in state.orderedParts {
-            let tensors = [
-                bank.network, bank.bank, bank.networkOptimizer.firstMoment, bank.networkOptimizer.secondMoment,
-                bank.bankOptimizer.firstMoment, bank.bankOptimizer.secondMoment,
-            ]
-            for (number, tensor) in tensors.enumerated() {
+        for variable in state.variables {
+            var arrays = [state[variable.name, variable.part]]
+            if variable.hasOptimizer {
+                let adam = state.optimizer(variable.name, part: variable.part)
+                arrays += [adam.firstMoment, adam.secondMoment]
+                // The parts of a center take their steps together.
+                adam.step = (variable.rest == .history ? 20 : 10) * round
+            }
+            for (kind, array) in arrays.enumerated() {
                 // Unlike in every place, and cheap where nothing is optimized.
-                let key = RandomStream.hash("\(state.name) \(part) \(round) \(number)") % 10_007
+                let key =
+                    RandomStream.hash(
+                        "\(state.center) \(variable.part.name) \(variable.name) \(round) \(kind)") % 10_007
+                let values = array.values
                 var place = 0
-                while place < tensor.count {
-                    tensor.base[place] = Float((place &* 7919 &+ Int(key)) % 20_011) / 10_000 - 1
+                while place < values.count {
+                    values[place] = Float((place &* 7919 &+ Int(key)) % 20_011) / 10_000 - 1
                     place &+= 1
                 }
             }
-            // The parts of a center take their steps together.
-            bank.networkOptimizer.step = 10 * round
-            bank.bankOptimizer.step = 20 * round
         }
     }
 }

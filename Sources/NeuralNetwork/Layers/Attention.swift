@@ -27,7 +27,8 @@ package struct Attention: Sendable {
     }
 
     /// (D, H, W, channels) of queries and of context to the same shape.
-    package func forward(_ queries: Tensor, context: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+    package func forward(_ queries: Tensor, context: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved)
+    {
         let attended = kernel.forward(
             queries: query.forward(queries, parameters), keys: key.forward(context, parameters),
             values: value.forward(context, parameters))
@@ -39,7 +40,7 @@ package struct Attention: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by queries and context.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters
     ) -> (queries: Tensor, context: Tensor) {
         let attended = projection.backward(saved.output.result, gradient, parameters, into: gradients)
         let inner = kernel.backward(

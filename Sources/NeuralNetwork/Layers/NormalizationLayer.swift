@@ -3,8 +3,8 @@ import Tensors
 /// Group normalization with an optional leaky rectifier. See ``GroupNormalization``.
 package struct NormalizationLayer: Sendable {
     private let kernel: GroupNormalization
-    private let weight: Int
-    private let bias: Int
+    private let weight: ParameterLayout.Place
+    private let bias: ParameterLayout.Place
 
     /// The slope of the network's rectifiers.
     package static let rectifierSlope: Float = 0.01
@@ -12,8 +12,8 @@ package struct NormalizationLayer: Sendable {
     /// Registers `name.weight` and `name.bias` (channels).
     package init(_ name: String, channels: Int, rectified: Bool, in layout: inout ParameterLayout) {
         kernel = GroupNormalization(channels: channels, slope: rectified ? Self.rectifierSlope : 1)
-        weight = layout.register(name + ".weight", [channels], initialization: .constant(1))
-        bias = layout.register(name + ".bias", [channels], initialization: .constant(0))
+        weight = layout.register(name + ".weight", [channels], initialization: .constant(1), layer: .normalization)
+        bias = layout.register(name + ".bias", [channels], initialization: .constant(0), layer: .normalization)
     }
 
     /// What a normalization needs again in its backward pass.
@@ -23,32 +23,33 @@ package struct NormalizationLayer: Sendable {
     }
 
     /// Normalizes `input` into memory of its own and keeps the input.
-    package func forward(_ input: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+    package func forward(_ input: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved) {
         let saved = Saved(input: input, statistics: kernel.statistics(input))
         return (output(saved, parameters), saved)
     }
 
     /// Normalizes `input` in its place, where nothing goes backward.
-    package func forwardInPlace(_ input: Tensor, _ parameters: Tensor) -> Tensor {
+    package func forwardInPlace(_ input: Tensor, _ parameters: Parameters) -> Tensor {
         kernel.apply(
-            input, kernel.statistics(input), weight: parameters.base + weight, bias: parameters.base + bias,
+            input, kernel.statistics(input), weight: parameters[weight], bias: parameters[bias],
             into: input)
     }
 
     /// The output again, from what was kept.
-    package func output(_ saved: Saved, _ parameters: Tensor) -> Tensor {
+    package func output(_ saved: Saved, _ parameters: Parameters) -> Tensor {
         kernel.apply(
-            saved.input, saved.statistics, weight: parameters.base + weight, bias: parameters.base + bias)
+            saved.input, saved.statistics, weight: parameters[weight], bias: parameters[bias])
     }
 
     /// Turns the gradient by the output into the one by the input, in place, and writes the parameters' gradients.
     /// - Parameter accumulating: add to them instead, for a normalization that serves several places.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor, accumulating: Bool = false
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters,
+        accumulating: Bool = false
     ) {
         kernel.backward(
-            gradient, input: saved.input, saved.statistics, weight: parameters.base + weight,
-            bias: parameters.base + bias, weightGradient: gradients.base + weight,
-            biasGradient: gradients.base + bias, accumulating: accumulating)
+            gradient, input: saved.input, saved.statistics, weight: parameters[weight],
+            bias: parameters[bias], weightGradient: gradients[weight],
+            biasGradient: gradients[bias], accumulating: accumulating)
     }
 }

@@ -4,8 +4,8 @@ import Tensors
 package struct ConvolutionLayer: Sendable {
     private let name: String
     private let kernel: Convolution
-    private let weight: Int
-    private let bias: Int
+    private let weight: ParameterLayout.Place
+    private let bias: ParameterLayout.Place
 
     /// Registers `name.weight` (outputs, inputs, taps, 3, 3) and `name.bias` (outputs).
     package init(_ name: String, taps: Int, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
@@ -19,19 +19,19 @@ package struct ConvolutionLayer: Sendable {
     }
 
     /// (D, H, W, inputs) to (D, H, W, outputs).
-    package func forward(_ input: Tensor, _ parameters: Tensor) -> Tensor {
-        kernel.forward(input, weight: parameters.base + weight, bias: parameters.base + bias)
+    package func forward(_ input: Tensor, _ parameters: Parameters) -> Tensor {
+        kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
     /// Writes the parameters' gradients, given the layer's input and the gradient by its output.
-    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Tensor) {
+    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Parameters) {
         kernel.backwardWeights(
-            input, gradient, weight: gradients.base + weight, bias: gradients.base + bias)
+            input, gradient, weight: gradients[weight], bias: gradients[bias])
     }
 
     /// The gradient by the input.
-    package func backwardData(_ gradient: Tensor, _ parameters: Tensor) -> Tensor {
-        kernel.backwardData(gradient, weight: parameters.base + weight)
+    package func backwardData(_ gradient: Tensor, _ parameters: Parameters) -> Tensor {
+        kernel.backwardData(gradient, weight: parameters[weight])
     }
 
     /// This convolution, where its input has the extent of `shape`.
@@ -53,8 +53,8 @@ package struct PlacedConvolution: Sendable {
 /// A 1 × 1 × 1 convolution with bias. See ``PointwiseConvolution``.
 package struct PointwiseLayer: Sendable {
     private let kernel: PointwiseConvolution
-    private let weight: Int
-    private let bias: Int
+    private let weight: ParameterLayout.Place
+    private let bias: ParameterLayout.Place
 
     /// Registers `name.weight` (outputs, inputs, 1, 1, 1) and `name.bias` (outputs).
     package init(_ name: String, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
@@ -66,27 +66,27 @@ package struct PointwiseLayer: Sendable {
     }
 
     /// (…, inputs) to (…, outputs).
-    package func forward(_ input: Tensor, _ parameters: Tensor) -> Tensor {
-        kernel.forward(input, weight: parameters.base + weight, bias: parameters.base + bias)
+    package func forward(_ input: Tensor, _ parameters: Parameters) -> Tensor {
+        kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
     /// Writes the parameters' gradients and returns the one by the input, added to `result` where that is given.
     @discardableResult
     package func backward(
-        _ input: Tensor, _ gradient: Tensor, _ parameters: Tensor, into gradients: Tensor,
+        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Parameters,
         addingTo result: Tensor? = nil
     ) -> Tensor {
         kernel.backwardWeights(
-            input, gradient, weight: gradients.base + weight, bias: gradients.base + bias)
-        return kernel.backwardData(gradient, weight: parameters.base + weight, addingTo: result)
+            input, gradient, weight: gradients[weight], bias: gradients[bias])
+        return kernel.backwardData(gradient, weight: parameters[weight], addingTo: result)
     }
 }
 
 /// A transposed convolution (1, 2, 2) of stride (1, 2, 2) whose output is concatenated to a skip connection.
 package struct UpsamplingLayer: Sendable {
     private let kernel: TransposedConvolution
-    private let weight: Int
-    private let bias: Int
+    private let weight: ParameterLayout.Place
+    private let bias: ParameterLayout.Place
 
     /// Registers `name.weight` (inputs, outputs, 1, 2, 2) and `name.bias` (outputs).
     package init(_ name: String, inputs: Int, outputs: Int, in layout: inout ParameterLayout) {
@@ -100,17 +100,17 @@ package struct UpsamplingLayer: Sendable {
     }
 
     /// (D, H, W, inputs) to the skip's extent, with the skip's channels first.
-    package func forward(_ input: Tensor, skip: Tensor, _ parameters: Tensor) -> Tensor {
-        kernel.forward(input, skip: skip, weight: parameters.base + weight, bias: parameters.base + bias)
+    package func forward(_ input: Tensor, skip: Tensor, _ parameters: Parameters) -> Tensor {
+        kernel.forward(input, skip: skip, weight: parameters[weight], bias: parameters[bias])
     }
 
     /// Writes the parameters' gradients and returns the ones by the input and by the skip.
     package func backward(
-        _ input: Tensor, _ gradient: Tensor, _ parameters: Tensor, into gradients: Tensor
+        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Parameters
     ) -> (input: Tensor, skip: Tensor) {
         let (skip, corners) = kernel.split(gradient, low: input.shape)
         kernel.backwardWeights(
-            input, corners: corners, weight: gradients.base + weight, bias: gradients.base + bias)
-        return (kernel.backwardData(corners: corners, weight: parameters.base + weight), skip)
+            input, corners: corners, weight: gradients[weight], bias: gradients[bias])
+        return (kernel.backwardData(corners: corners, weight: parameters[weight]), skip)
     }
 }

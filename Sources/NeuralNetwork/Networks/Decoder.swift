@@ -1,8 +1,7 @@
-import NeuralNetwork
 import Tensors
 
-/// The decoder of `method.md`: three stages that double height and width, concatenate the local encoder's skip and
-/// apply a block; then a 1 × 1 × 1 convolution to the classes and a softmax.
+/// A U-Net's decoder: three stages that double height and width, concatenate the encoder's skip and apply a block; then a
+/// 1 × 1 × 1 convolution to the classes and a softmax (`method.md`, "Client network").
 package struct Decoder: Sendable {
     private let ups: [UpsamplingLayer]
     private let blocks: [ConvolutionBlock]
@@ -41,11 +40,11 @@ package struct Decoder: Sendable {
         fileprivate let last: Tensor
     }
 
-    /// Class probabilities (D, H, W, classes) from relocalized features and the local encoder's levels.
+    /// Class probabilities (D, H, W, classes) from features (D, H/8, W/8, 32w) and the encoder's levels.
     package func forward(
-        _ relocalized: Tensor, levels: [Tensor], _ parameters: Tensor
+        _ bottleneck: Tensor, levels: [Tensor], _ parameters: Parameters
     ) -> (probabilities: Tensor, saved: Saved) {
-        var features = relocalized
+        var features = bottleneck
         var inputs: [Tensor] = []
         var saved: [ConvolutionBlock.Saved] = []
         for stage in 0..<3 {
@@ -61,8 +60,8 @@ package struct Decoder: Sendable {
     }
 
     /// The same probabilities, keeping nothing.
-    package func infer(_ relocalized: Tensor, levels: [Tensor], _ parameters: Tensor) -> Tensor {
-        var features = relocalized
+    package func infer(_ bottleneck: Tensor, levels: [Tensor], _ parameters: Parameters) -> Tensor {
+        var features = bottleneck
         for stage in 0..<3 {
             features = blocks[stage].infer(
                 ups[stage].forward(features, skip: levels[2 - stage], parameters), parameters)
@@ -74,10 +73,11 @@ package struct Decoder: Sendable {
 
     /// Writes the parameters' gradients, given the one by the scores before the softmax. What was kept for a stage is
     /// given up as soon as its gradients are known.
-    /// - Returns: the gradients by the relocalized features and by the encoder's first three levels.
+    /// - Returns: the gradients by the features and by the encoder's first three levels.
     package func backward(
-        _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Tensor, into gradients: Tensor
-    ) -> (relocalized: Tensor, skips: [Tensor]) {
+        _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Parameters,
+        into gradients: Parameters
+    ) -> (bottleneck: Tensor, skips: [Tensor]) {
         var gradient = head.backward(saved.last, scores, parameters, into: gradients)
         var skips: [Tensor] = []
         while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {

@@ -25,14 +25,14 @@ package struct ConvolutionBlock: Sendable {
     package func convolutions(at shape: Shape) -> [PlacedConvolution] { [conv1, conv2].map { $0.placed(at: shape) } }
 
     /// (D, H, W, inputs) to (D, H, W, outputs), keeping what ``backward(_:input:_:_:into:needsInput:)`` needs.
-    package func forward(_ input: Tensor, _ parameters: Tensor) -> (output: Tensor, saved: Saved) {
+    package func forward(_ input: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved) {
         let (middle, first) = norm1.forward(conv1.forward(input, parameters), parameters)
         let (output, second) = norm2.forward(conv2.forward(middle, parameters), parameters)
         return (output, Saved(first: first, second: second))
     }
 
     /// The same output, keeping nothing.
-    package func infer(_ input: Tensor, _ parameters: Tensor) -> Tensor {
+    package func infer(_ input: Tensor, _ parameters: Parameters) -> Tensor {
         let middle = norm1.forwardInPlace(conv1.forward(input, parameters), parameters)
         return norm2.forwardInPlace(conv2.forward(middle, parameters), parameters)
     }
@@ -44,7 +44,7 @@ package struct ConvolutionBlock: Sendable {
     ///   - needsInput: whether the gradient by the input is asked for.
     /// - Returns: the gradient by the input.
     package func backward(
-        _ gradient: Tensor, input: Tensor, _ saved: Saved, _ parameters: Tensor, into gradients: Tensor,
+        _ gradient: Tensor, input: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters,
         needsInput: Bool = true
     ) -> Tensor? {
         norm2.backward(gradient, saved.second, parameters, into: gradients)

@@ -17,11 +17,19 @@ package struct ParameterLayout: Sendable {
         package let order: MemoryOrder
         /// How it starts.
         package let initialization: Initialization
+        /// The kind of layer that it is of.
+        package let layer: Layer
 
         /// Number of values.
         package var count: Int { shape.reduce(1, *) }
         /// Its place in the flat array.
         package var range: Range<Int> { offset..<offset + count }
+    }
+
+    /// Where a parameter's values are among all of a layout's.
+    package struct Place: Sendable, Equatable {
+        /// The position of its first value.
+        package let offset: Int
     }
 
     /// The order of a parameter's axes in memory.
@@ -32,6 +40,16 @@ package struct ParameterLayout: Sendable {
         case convolution
         /// (in, kD, kH, kW, out) for PyTorch's (in, out, kD, kH, kW).
         case transposedConvolution
+    }
+
+    /// Kinds of layers, as far as methods treat them differently.
+    package enum Layer: Sendable, Hashable {
+        /// Convolutions of every kind, transposed and pointwise ones included.
+        case convolution
+        /// Scale and offset of a normalization.
+        case normalization
+        /// A number that is no layer's, such as a mixture's weight.
+        case scalar
     }
 
     /// The values that a parameter starts with.
@@ -51,14 +69,16 @@ package struct ParameterLayout: Sendable {
     package init() {}
 
     /// Appends a parameter.
-    /// - Returns: the position of its first value.
+    /// - Returns: where its values are.
     package mutating func register(
-        _ name: String, _ shape: [Int], order: MemoryOrder = .natural, initialization: Initialization
-    ) -> Int {
-        let entry = Entry(name: name, shape: shape, offset: count, order: order, initialization: initialization)
+        _ name: String, _ shape: [Int], order: MemoryOrder = .natural, initialization: Initialization,
+        layer: Layer = .convolution
+    ) -> Place {
+        let entry = Entry(
+            name: name, shape: shape, offset: count, order: order, initialization: initialization, layer: layer)
         entries.append(entry)
         count += entry.count
-        return entry.offset
+        return Place(offset: entry.offset)
     }
 }
 
@@ -93,38 +113,40 @@ extension ParameterLayout.Entry {
         }
     }
 
-    /// The parameter's values in PyTorch's order, out of a flat array in memory order.
-    package func pytorchValues(_ flat: Tensor) -> [Float] {
+    /// The parameter's values in PyTorch's order.
+    package func pytorchValues(_ parameters: Parameters) -> [Float] {
+        let memory = parameters[range]
         var result = [Float](repeating: 0, count: count)
-        forEachValue { result[$0] = flat.base[offset + $1] }
+        forEachValue { result[$0] = memory[$1] }
         return result
     }
 
-    /// Writes values in PyTorch's order to the parameter's place in a flat array.
-    package func setPytorchValues(_ values: [Float], in flat: Tensor) {
+    /// Sets the parameter's values, given in PyTorch's order.
+    package func setPytorchValues(_ values: [Float], in parameters: Parameters) {
         precondition(values.count == count, "\(values.count) values for \(name) of shape \(shape)")
-        forEachValue { flat.base[offset + $1] = values[$0] }
+        let memory = parameters[range]
+        forEachValue { memory[$1] = values[$0] }
     }
 }
 
 extension ParameterLayout {
-    /// A flat array of zeros for all parameters.
-    package func zeros() -> Tensor { .zeros(Shape(depth: 1, height: 1, width: 1, channels: count)) }
+    /// Zeros for all parameters.
+    package func zeros() -> Parameters { Parameters(zeros: self) }
 
     /// The starting values of a network. A parameter's numbers depend on `seed` and its name alone, so that every
     /// center starts from the same point, as is usual in federated learning.
-    package func initialValues(seed: UInt64) -> Tensor {
-        let flat = zeros()
+    package func initialValues(seed: UInt64) -> Parameters {
+        let parameters = zeros()
         for entry in entries {
             switch entry.initialization {
-            case .constant(let value): (flat.base + entry.offset).update(repeating: value, count: entry.count)
+            case .constant(let value): parameters[entry.range].update(repeating: value)
             case .uniform(let fanIn):
                 let bound = 1 / Double(fanIn).squareRoot()
                 var random = RandomStream(seed: seed, purpose: "initialization/\(entry.name)")
                 entry.setPytorchValues(
-                    (0..<entry.count).map { _ in Float(random.uniform(in: -bound...bound)) }, in: flat)
+                    (0..<entry.count).map { _ in Float(random.uniform(in: -bound...bound)) }, in: parameters)
             }
         }
-        return flat
+        return parameters
     }
 }

@@ -1,9 +1,7 @@
-import NeuralNetwork
 import Tensors
 
-/// The encoder of `method.md`: four blocks of 2w, 4w, 8w and 16w channels with (1, 2, 2) maximum pooling between them.
-///
-/// A client has two: the *global* encoder, the only part that is federated, and the *local* one.
+/// A U-Net's encoder: four blocks of 2w, 4w, 8w and 16w channels with (1, 2, 2) maximum pooling between them (`method.md`,
+/// "Client network").
 package struct Encoder: Sendable {
     private let levels: [ConvolutionBlock]
 
@@ -23,9 +21,12 @@ package struct Encoder: Sendable {
     }
 
     /// The extents of the four levels.
-    static func extents(_ image: Shape) -> [Shape] {
+    package static func extents(_ image: Shape) -> [Shape] {
         (1...3).reduce(into: [image]) { extents, _ in extents.append(MaximumPooling.shape(extents[extents.count - 1])) }
     }
+
+    /// The smallest height and width of an image: three poolings leave one position.
+    package static let smallestSide = 8
 
     /// The outputs of the levels and what their backward passes need.
     package struct Pass: Sendable {
@@ -39,7 +40,7 @@ package struct Encoder: Sendable {
     }
 
     /// Encodes an image (D, H, W, 1), keeping what the backward pass needs.
-    package func forward(_ image: Tensor, _ parameters: Tensor) -> Pass {
+    package func forward(_ image: Tensor, _ parameters: Parameters) -> Pass {
         var outputs: [Tensor] = []
         var saved: [ConvolutionBlock.Saved] = []
         for level in levels {
@@ -52,7 +53,7 @@ package struct Encoder: Sendable {
     }
 
     /// The outputs of the four levels, keeping nothing else.
-    package func infer(_ image: Tensor, _ parameters: Tensor) -> [Tensor] {
+    package func infer(_ image: Tensor, _ parameters: Parameters) -> [Tensor] {
         var outputs: [Tensor] = []
         for level in levels {
             outputs.append(level.infer(outputs.last.map(MaximumPooling.forward) ?? image, parameters))
@@ -65,8 +66,8 @@ package struct Encoder: Sendable {
     ///   - bottleneck: gradient by the bottleneck.
     ///   - skips: gradients by the first three levels' outputs, where a decoder used them; their memory is used up.
     package func backward(
-        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: consuming Pass, _ parameters: Tensor,
-        into gradients: Tensor
+        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: consuming Pass, _ parameters: Parameters,
+        into gradients: Parameters
     ) {
         var gradient = bottleneck
         while let saved = pass.saved.popLast() {

@@ -1,0 +1,146 @@
+import FederatedLearning
+import NeuralNetwork
+import Tensors
+
+/// FedCRLD: contrastive re-localization and momentum distillation around a federated encoder. `FedCRLD.docc/method.md` has
+/// the mathematics.
+package struct FedCRLDMethod: FederatedMethod {
+    /// Where the relocalization runs. The results are the same bits.
+    package enum Placement: String, SettingValue, CaseIterable {
+        /// One module per center on the root rank; bottlenecks travel there and back in every step.
+        case root
+        /// Each center's module on the center's own rank.
+        case client
+    }
+
+    /// `momentum`.
+    package static let momentum = Setting(
+        "momentum", 0.5, .number(0...1),
+        "The weight m of the old bank: bank = m * bank + (1 - m) * client, after every step.")
+    /// `crl.placement`.
+    package static let placement = Setting(
+        "crl.placement", Placement.root, mayChangeOnResume: true,
+        "Where contrastive re-localization runs: on the root rank for all centers, or on each client's rank. "
+            + "Results do not depend on it.")
+    /// `crl.attention_scale`.
+    package static let attentionScale = Setting(
+        "crl.attention_scale", AttentionScale.none,
+        "Scaling of the attention's scores: none, as the authors', or sqrt_d: divided by the root of the depth.")
+    /// `loss.distillation`.
+    package static let distillation = Setting(
+        "loss.distillation", 0.2, .number(0...1000), "Weight of the cross-entropy with the bank's probabilities.")
+    /// `loss.correlation`.
+    package static let correlation = Setting(
+        "loss.correlation", 1.0, .number(0...1000),
+        "Weight of the squared distance of both bottlenecks to the bank's.")
+    /// `loss.contrast`.
+    package static let contrast = Setting(
+        "loss.contrast", 1.0, .number(0...1000),
+        "Weight of the divergence of the server's bottleneck from the client's.")
+    /// `aggregation.parts`.
+    package static let parts = Setting(
+        "aggregation.parts", ["global_encoder"],
+        .networkParts(["global_encoder", "local_encoder", "relocalization", "decoder"]),
+        "What is federated: prefixes of state-dict names. All else stays at its center.")
+
+    package static let about = MethodDescription(
+        "fedcrld",
+        summary: "Contrastive re-localization and momentum distillation around a federated encoder.",
+        reference:
+            "Qi, Yang, He, Liu, Islam, Li: Contrastive Re-localization and History Distillation in Federated CMR "
+            + "Segmentation, MICCAI 2022",
+        formula: "dice + cross-entropy + distillation + correlation + contrast; bank = m * bank + (1 - m) * client",
+        settings: [
+            momentum.key, placement.key, attentionScale.key, distillation.key, correlation.key, contrast.key, parts.key,
+        ])
+
+    /// The part of a state that may live on the root.
+    package static let relocalizationPart = StatePart(module: "relocalization")
+
+    private let network: ClientNetwork
+    /// What a step depends on.
+    package let settings: StepSettings
+    private let isRemote: Bool
+    package let exchanges: [Exchange]
+
+    package init(
+        _ settings: TrainingSettings, classes: Int, population: Population
+    ) throws(MethodError) {
+        guard settings.optimizer != .sgd else {
+            throw MethodError(
+                "optimizer", "it is trained by Adam, as published",
+                remedy: "leave optimizer as it is, or set it to adam")
+        }
+        let own = settings.own
+        network = ClientNetwork(width: settings.width, classes: classes, attentionScale: own[Self.attentionScale])
+        var step = StepSettings(learningRate: settings.learningRate, momentum: own[Self.momentum])
+        step.weights.dice = settings.diceWeight
+        step.weights.crossEntropy = settings.crossEntropyWeight
+        step.weights.distillation = own[Self.distillation]
+        step.weights.correlation = own[Self.correlation]
+        step.weights.contrast = own[Self.contrast]
+        self.settings = step
+        isRemote = own[Self.placement] == .root
+        let selection = Selection(below: own[Self.parts])
+        exchanges = [Exchange("network", selection)]
+        try check(own[Self.parts], population)
+    }
+
+    /// The parts exist, and all centers agree in their shapes.
+    private func check(_ prefixes: [String], _ population: Population) throws(MethodError) {
+        let entries = network.layout.entries + network.relocalization.layout.entries
+        let remedy = "name parts that all centers share, such as global_encoder, local_encoder or decoder.stage1"
+        for prefix in prefixes where !entries.contains(where: Selection(below: [prefix]).contains) {
+            throw MethodError(Self.parts.key.name, "the network has no part \"\(prefix)\"", remedy: remedy)
+        }
+        // The head alone depends on what differs between centers: their classes.
+        let shared = entries.filter(Selection(below: prefixes).contains)
+        guard !population.hasEqualClasses, let head = shared.first(where: { $0.name.hasPrefix("decoder.head.") }) else {
+            return
+        }
+        throw MethodError(
+            Self.parts.key.name, "centers differ in their number of classes, so \(head.name) differs in shape",
+            remedy: remedy)
+    }
+
+    package var width: Int { network.width }
+    package var classes: Int { network.classes }
+    package var networkParameters: Int { network.layout.count + network.relocalization.layout.count }
+    package var remotePart: StatePart? { isRemote ? Self.relocalizationPart : nil }
+
+    package let terms = [
+        LossTerm("dice"), LossTerm("cross_entropy"), LossTerm("distillation"), LossTerm("correlation"),
+        LossTerm("contrast"), LossTerm("total", shown: "loss"), LossTerm("bank", shown: "bank"),
+    ]
+
+    package var variables: [Variable] {
+        MomentumBank.variables(network.layout)
+            + MomentumBank.variables(network.relocalization.layout, part: Self.relocalizationPart)
+    }
+
+    package func step(
+        _ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext
+    ) throws -> [Double] {
+        try ClientStep(network, settings).run(
+            image: volume.image, labels: volume.labels, model: MomentumBank(state),
+            relocalization: relocalization(of: state, context.services)
+        ).array
+    }
+
+    package func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor {
+        try network.predict(
+            image, model: MomentumBank(state), relocalization: relocalization(of: state, services))
+    }
+
+    private func relocalization(of state: CenterState, _ services: Services) -> any RelocalizationService {
+        services.channel.map { RemoteRelocalization($0) } ?? localRelocalization(of: state)
+    }
+
+    private func localRelocalization(of state: CenterState) -> LocalRelocalization {
+        LocalRelocalization(
+            network.relocalization, MomentumBank(state, part: Self.relocalizationPart), settings)
+    }
+
+    package func module(of state: CenterState) -> any RemoteModule { localRelocalization(of: state) }
+    package var operations: [RemoteOperation] { RelocalizationOperation.allCases.map(\.description) }
+}

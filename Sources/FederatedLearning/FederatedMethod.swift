@@ -1,0 +1,200 @@
+import NeuralNetwork
+import Tensors
+
+/// What a method is called, where it comes from and what can be set of it.
+package struct MethodDescription: Sendable {
+    /// As `method` names it: `fedprox`.
+    package let name: String
+    /// In a sentence: what is special about it.
+    package let summary: String
+    /// Where it was published: authors, title, place.
+    package let reference: String
+    /// What it computes beyond averaging, as a formula; empty where there is nothing.
+    package let formula: String
+    /// Its own settings.
+    package let settings: [SettingKey]
+
+    /// A description.
+    package init(
+        _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = []
+    ) {
+        self.name = name
+        self.summary = summary
+        self.reference = reference
+        self.formula = formula
+        self.settings = settings
+    }
+}
+
+/// What trains the centers' parameters.
+package enum Optimizer: String, Sendable, CaseIterable {
+    /// What the method was published with.
+    case standard = "method"
+    /// Adam, whose moments each center keeps from round to round.
+    case adam
+    /// Plain stochastic gradient descent.
+    case sgd
+}
+
+/// What all methods may be set.
+package struct TrainingSettings: Sendable, Equatable {
+    /// The network's base width.
+    package var width = 32
+    /// The rate of the centers' optimizers.
+    package var learningRate = 1e-4
+    /// The centers' optimizer.
+    package var optimizer = Optimizer.standard
+    /// The weight of the Dice loss.
+    package var diceWeight = 1.0
+    /// The weight of the cross-entropy.
+    package var crossEntropyWeight = 1.0
+    /// What the method itself declares.
+    package var own = Settings()
+
+    /// Standard values.
+    package init() {}
+}
+
+/// What a method may know of all centers.
+package struct Population: Sendable {
+    /// Number of centers.
+    package var centers: Int
+    /// Whether all centers have the same number of classes.
+    package var hasEqualClasses: Bool
+
+    /// So many centers.
+    package init(centers: Int, hasEqualClasses: Bool) {
+        self.centers = centers
+        self.hasEqualClasses = hasEqualClasses
+    }
+}
+
+/// One of the losses that a step tells.
+package struct LossTerm: Sendable {
+    /// Its name in metrics, TensorBoard and the report.
+    package let name: String
+    /// Its name in the progress bar, where it is shown there.
+    package let shown: String?
+
+    /// A term.
+    package init(_ name: String, shown: String? = nil) {
+        self.name = name
+        self.shown = shown
+    }
+}
+
+/// A volume as a step takes it.
+package struct TrainingVolume: Sendable {
+    /// The image: (D, H, W, 1), H and W at least 8.
+    package let image: Tensor
+    /// A class for each voxel, in (z, y, x) order.
+    package let labels: [UInt8]
+
+    /// A volume with its labels.
+    package init(image: Tensor, labels: [UInt8]) {
+        self.image = image
+        self.labels = labels
+    }
+}
+
+/// Where a center is in its training, and whom it may ask.
+package struct TrainingContext {
+    /// The round, from 1.
+    package var round: Int
+    /// The pass over the volumes, from 0, and the passes of the round.
+    package var epoch = 0
+    /// All passes of the round.
+    package var epochs: Int
+    /// Steps that the center makes in the round.
+    package var steps: Int
+    /// What the server has sent.
+    package let server: ServerState
+    /// The method's module, where it runs elsewhere.
+    package let services: Services
+
+    /// The first pass of a round.
+    package init(round: Int, epochs: Int, steps: Int, server: ServerState, services: Services) {
+        self.round = round
+        self.epochs = epochs
+        self.steps = steps
+        self.server = server
+        self.services = services
+    }
+}
+
+/// How centers learn together: one file with what is special about it; everything else follows from what it declares.
+///
+/// A value trains the centers of one number of classes. It has no state: that is in ``CenterState`` and ``ServerState``.
+package protocol FederatedMethod: Sendable {
+    /// Name, source and settings.
+    static var about: MethodDescription { get }
+
+    /// The method for centers with so many classes.
+    /// - Throws: where settings contradict each other or do not suit the centers.
+    init(_ settings: TrainingSettings, classes: Int, population: Population) throws(MethodError)
+
+    /// The base width and the classes of its networks, as files say them.
+    var width: Int { get }
+    /// See ``width``.
+    var classes: Int { get }
+    /// The losses that ``step(_:_:_:)`` returns.
+    var terms: [LossTerm] { get }
+    /// The arrays of a center's state. Those that others copy come before them.
+    var variables: [Variable] { get }
+    /// What travels once a round.
+    var exchanges: [Exchange] { get }
+    /// Numbers in what segments an image.
+    var networkParameters: Int { get }
+
+    /// The part of the state that the root computes with, where there are several ranks; nil: none.
+    var remotePart: StatePart? { get }
+    /// What that part computes with.
+    /// - Parameter state: holds the part.
+    func module(of state: CenterState) -> any RemoteModule
+    /// What the module can be asked, in the order of their numbers, which begin at 1.
+    var operations: [RemoteOperation] { get }
+
+    /// Prepares a center for a round, before its first step.
+    func begin(_ state: CenterState, _ server: ServerState)
+    /// Trains a center on one volume.
+    /// - Returns: the losses, in the order of ``terms``.
+    func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double]
+    /// Ends a center's part of a round, after its last step.
+    func finish(_ state: CenterState, _ context: TrainingContext)
+    /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1).
+    func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor
+}
+
+extension FederatedMethod {
+    package var remotePart: StatePart? { nil }
+    package var operations: [RemoteOperation] { [] }
+    package func module(of state: CenterState) -> any RemoteModule {
+        preconditionFailure("\(Self.about.name) has no module of its own")
+    }
+    package func begin(_ state: CenterState, _ server: ServerState) { server.load(into: state) }
+    package func finish(_ state: CenterState, _ context: TrainingContext) {}
+
+    /// All parts of a center's state.
+    package var parts: [StatePart] {
+        variables.reduce(into: []) { parts, variable in
+            if !parts.contains(variable.part) { parts.append(variable.part) }
+        }
+    }
+}
+
+/// Settings that a method cannot work with.
+package struct MethodError: Error, Sendable {
+    /// The key.
+    package let key: String
+    /// Why.
+    package let reason: String
+    /// What to do.
+    package let remedy: String
+
+    /// An error about a key.
+    package init(_ key: String, _ reason: String, remedy: String) {
+        self.key = key
+        self.reason = reason
+        self.remedy = remedy
+    }
+}

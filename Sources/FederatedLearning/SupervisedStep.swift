@@ -1,0 +1,51 @@
+import NeuralNetwork
+import Tensors
+
+/// A step of a U-Net on a labelled volume: Dice and cross-entropy, backward, and what a method adds to the gradient.
+package struct SupervisedStep: Sendable {
+    /// The network.
+    package let network: UNet
+    private let settings: TrainingSettings
+
+    /// Steps of `network`.
+    package init(_ network: UNet, _ settings: TrainingSettings) {
+        self.network = network
+        self.settings = settings
+    }
+
+    /// The terms that a step tells: the weighted sum, and what it consists of.
+    package static let terms = [LossTerm("total", shown: "loss"), LossTerm("dice"), LossTerm("cross_entropy")]
+
+    /// The losses of a volume, in the order of ``terms``, and their weighted sum's gradient.
+    /// - Parameter bottleneck: given the encoder's last output, the gradient of a further loss by it.
+    package func gradients(
+        _ volume: TrainingVolume, _ parameters: Parameters, bottleneck: (Tensor) -> Tensor? = { _ in nil }
+    ) -> (losses: [Double], gradients: Parameters) {
+        let (probabilities, saved) = network.forward(volume.image, parameters)
+        let loss = SegmentationLoss(
+            dice: Float(settings.diceWeight), crossEntropy: Float(settings.crossEntropyWeight), distillation: 0)
+        let terms = loss.evaluate(probabilities, labels: volume.labels, teacher: nil)
+        let further = bottleneck(saved.bottleneck)
+        let gradients = network.backward(probabilities, saved, parameters, bottleneck: further)
+        let total = settings.diceWeight * terms.dice + settings.crossEntropyWeight * terms.crossEntropy
+        return ([total, terms.dice, terms.crossEntropy], gradients)
+    }
+
+    /// Trains a variable: by Adam, unless it has no optimizer, which means gradient descent.
+    /// - Parameter adjust: changes the gradient before the optimizer sees it.
+    /// - Returns: the losses, in the order of ``terms``.
+    package func train(
+        _ variable: String, of state: CenterState, on volume: TrainingVolume,
+        adjust: (_ gradients: Parameters, _ parameters: Parameters) -> Void = { _, _ in }
+    ) -> [Double] {
+        let parameters = state[variable]
+        let (losses, gradients) = gradients(volume, parameters)
+        adjust(gradients, parameters)
+        if let optimizer = state.optimizerIfAny(variable) {
+            optimizer.update(parameters, gradients: gradients, rate: settings.learningRate)
+        } else {
+            Elementwise.descend(gradients.tensor, rate: Float(settings.learningRate), parameters.tensor)
+        }
+        return losses
+    }
+}

@@ -1,0 +1,92 @@
+import FederatedLearning
+import MPI
+import Tensors
+
+/// The root's side of a method's module that lives there: one for each center. See ``ModuleExchange``.
+package final class ModuleServer {
+    private let rank: RankContext
+    private let store: CenterStore
+    private let centers: [String]
+    private let methods: [String: any FederatedMethod]
+    /// Of the centers that are in the middle of a step. A module holds its center's state: one that stayed would keep the
+    /// state in memory after the store has set it aside.
+    private var modules: [Int: (module: any RemoteModule, state: CenterState)] = [:]
+
+    /// - Parameters:
+    ///   - store: of the modules' part of all centers.
+    ///   - centers: the names by the indices that requests use.
+    ///   - methods: of each center.
+    package init(
+        _ rank: RankContext, store: CenterStore, centers: [String], methods: [String: any FederatedMethod]
+    ) {
+        self.rank = rank
+        self.store = store
+        self.centers = centers
+        self.methods = methods
+    }
+
+    /// Answers requests until no rank has any more.
+    /// - Parameters:
+    ///   - prepare: called with a center's index and state before its first request: loads what is federated.
+    ///   - stepped: called with them when the center has finished a step.
+    package func serve(
+        prepare: (Int, CenterState) -> Void = { _, _ in }, stepped: (Int, CenterState) throws -> Void = { _, _ in }
+    ) throws {
+        modules.removeAll()
+        var prepared: Set<Int> = []
+        while try rank.communicate({ ranks throws(MPIError) in try ranks.allReduce(Int64(0), .maximum) }) > 0 {
+            let headers = try rank.communicate { ranks throws(MPIError) in
+                try ranks.gather(ModuleExchange.Header().encoded)
+            }
+            let requests = (headers ?? []).map(ModuleExchange.Header.init(encoded:))
+            let sent = requests.map(\.floatsSent)
+            let received = requests.map(\.floatsReceived)
+            let input = Tensor(flat: max(1, sent.reduce(0, +)))
+            let output = Tensor(flat: max(1, received.reduce(0, +)))
+            try rank.communicate { ranks throws(MPIError) in
+                try ranks.gatherVariable(
+                    send: UnsafeBufferPointer(start: input.base, count: 0), counts: sent,
+                    into: UnsafeMutableBufferPointer(start: input.base, count: sent.reduce(0, +)), root: 0)
+            }
+            var source = input.base
+            var target = output.base
+            for request in requests where request.operation > 0 {
+                let name = centers[request.center]
+                let state = try rank.clock.measure(.checkpoint) { try store.state(of: name) }
+                if prepared.insert(request.center).inserted { prepare(request.center, state) }
+                rank.clock.measure(.compute) { answer(request, state, UnsafePointer(source), into: target) }
+                source += request.floatsSent
+                target += request.floatsReceived
+                let operation = methods[name]?.operations[request.operation - 1]
+                if operation?.endsUse == true { modules[request.center] = nil }
+                if operation?.endsStep == true { try stepped(request.center, state) }
+            }
+            try rank.communicate { ranks throws(MPIError) in
+                try ranks.scatterVariable(
+                    send: UnsafeBufferPointer(start: output.base, count: received.reduce(0, +)), counts: received,
+                    into: UnsafeMutableBufferPointer(start: output.base, count: 0), root: 0)
+            }
+        }
+        modules.removeAll()
+    }
+
+    private func answer(
+        _ request: ModuleExchange.Header, _ state: CenterState, _ input: UnsafePointer<Float>,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        var position = 0
+        for result in module(request.center, state).answer(request.operation, request.shape, input) {
+            (output + position).update(from: result.base, count: result.count)
+            position += result.count
+        }
+    }
+
+    /// The module of a center, with the state that the store holds now.
+    private func module(_ center: Int, _ state: CenterState) -> any RemoteModule {
+        if let known = modules[center], known.state === state { return known.module }
+        guard let method = methods[state.center] else { preconditionFailure("every center has a method") }
+        let module = method.module(of: state)
+        modules[center] = (module, state)
+        return module
+    }
+}

@@ -1,0 +1,66 @@
+import Tensors
+
+/// A U-Net: image (D, H, W, 1) to class probabilities (D, H, W, C). The encoder and decoder are FedCRLD's; a 1 × 1 × 1
+/// convolution from 16w to 32w channels stands where its relocalization does.
+///
+/// This is the description, without values.
+package struct UNet: Sendable {
+    /// Names, shapes and places of `encoder.…`, `bottleneck.…` and `decoder.…`.
+    package let layout: ParameterLayout
+    private let encoder: Encoder
+    private let widening: PointwiseLayer
+    private let decoder: Decoder
+
+    /// The network of base width `width` (a multiple of 4) for `classes` (2 or more) classes.
+    package init(width: Int, classes: Int) {
+        precondition(width > 0 && width % 4 == 0, "the base width is a multiple of 4")
+        precondition(classes >= 2, "at least a background and a foreground class")
+        var layout = ParameterLayout()
+        encoder = Encoder("encoder", width: width, in: &layout)
+        widening = PointwiseLayer("bottleneck", inputs: 16 * width, outputs: 32 * width, in: &layout)
+        decoder = Decoder(width: width, classes: classes, in: &layout)
+        self.layout = layout
+    }
+
+    /// Every 3 × 3 convolution, in forward order, for an image of the extent of `shape`.
+    package func convolutions(at shape: Shape) -> [PlacedConvolution] {
+        encoder.convolutions(at: shape) + decoder.convolutions(at: shape)
+    }
+
+    /// What the backward pass needs.
+    package struct Saved: Sendable {
+        fileprivate let encoder: Encoder.Pass
+        fileprivate let decoder: Decoder.Saved
+
+        /// The encoder's last output (D, H/8, W/8, 16w).
+        package var bottleneck: Tensor { encoder.bottleneck }
+    }
+
+    /// Class probabilities of an image, keeping what the backward pass needs.
+    package func forward(_ image: Tensor, _ parameters: Parameters) -> (probabilities: Tensor, saved: Saved) {
+        let encoded = encoder.forward(image, parameters)
+        let (probabilities, saved) = decoder.forward(
+            widening.forward(encoded.bottleneck, parameters), levels: encoded.levels, parameters)
+        return (probabilities, Saved(encoder: encoded, decoder: saved))
+    }
+
+    /// The same probabilities, keeping nothing.
+    package func infer(_ image: Tensor, _ parameters: Parameters) -> Tensor {
+        let levels = encoder.infer(image, parameters)
+        return decoder.infer(widening.forward(levels[3], parameters), levels: levels, parameters)
+    }
+
+    /// The parameters' gradients, given the one by the scores before the softmax.
+    /// - Parameter bottleneck: the gradient by the encoder's last output that a further loss has, if any.
+    package func backward(
+        _ scores: Tensor, _ saved: consuming Saved, _ parameters: Parameters, bottleneck: Tensor? = nil
+    ) -> Parameters {
+        let gradients = Parameters(undefined: layout)
+        let encoded = saved.encoder
+        let decoded = decoder.backward(scores, saved.decoder, levels: encoded.levels, parameters, into: gradients)
+        let gradient = widening.backward(
+            encoded.bottleneck, decoded.bottleneck, parameters, into: gradients, addingTo: bottleneck)
+        encoder.backward(bottleneck: gradient, skips: decoded.skips, encoded, parameters, into: gradients)
+        return gradients
+    }
+}
