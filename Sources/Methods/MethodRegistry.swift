@@ -5,7 +5,8 @@ import FederatedLearning
 package enum MethodRegistry {
     /// In the order of documentation.
     package static let all: [any FederatedMethod.Type] = [
-        FedCRLDMethod.self
+        FedCRLDMethod.self, Local.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self, Ditto.self, Scaffold.self,
+        FedAdam.self,
     ]
 
     /// The method of a name; nil where there is none.

@@ -1,0 +1,45 @@
+import FederatedLearning
+
+/// Two models: one is averaged, the other is the center's own and is drawn to what the server sent.
+struct Ditto: UNetMethod {
+    static let lambda = Setting(
+        "ditto.lambda", 0.1, .number(0...1000),
+        "Weight λ of half the squared distance of a center's own parameters from the server's.")
+
+    static let about = MethodDescription(
+        "ditto", summary: "Beside the averaged model each center trains one of its own, which is drawn to the average.",
+        reference:
+            "Li, Hu, Beirami, Smith: Ditto: Fair and Robust Federated Learning Through Personalization, ICML 2021, "
+            + "arXiv:2012.04221",
+        formula: "v: loss + ½ λ ‖v − θ_server‖², with the server's parameters at the round's start",
+        settings: [lambda.key])
+
+    let training: UNetTraining
+    private let lambda: Double
+
+    init(_ settings: TrainingSettings, classes: Int, population: Population) {
+        training = UNetTraining(settings, classes: classes, population: population)
+        lambda = settings.own[Self.lambda]
+    }
+
+    var variables: [Variable] {
+        [training.variable("network"), training.variable("personal", start: .copy(of: "network"))]
+    }
+
+    var segmenting: String { "personal" }
+
+    var terms: [LossTerm] {
+        SupervisedStep.terms + [LossTerm("proximal"), LossTerm("global_total", shown: "global")]
+    }
+
+    func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
+        let server = context.server.content("network")
+        let global = training.step.train("network", of: state, on: volume)
+        let distance = state["personal"].squaredDistance(to: server.values, in: server.ranges)
+        var losses = training.step.train("personal", of: state, on: volume) { gradients, parameters in
+            gradients.addPull(of: parameters, to: server.values, lambda, in: server.ranges)
+        }
+        losses[0] += lambda / 2 * distance
+        return losses + [distance / 2, global[0]]
+    }
+}

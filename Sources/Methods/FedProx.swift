@@ -1,0 +1,33 @@
+import FederatedLearning
+
+/// Federated averaging whose centers are held near the server's parameters.
+struct FedProx: UNetMethod {
+    static let mu = Setting(
+        "fedprox.mu", 0.01, .number(0...1000), "Weight μ of half the squared distance from the server's parameters.")
+
+    static let about = MethodDescription(
+        "fedprox", summary: "As fedavg, with a penalty for the distance from what the server sent.",
+        reference: "Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith: Federated Optimization in Heterogeneous Networks, "
+            + "MLSys 2020, arXiv:1812.06127",
+        formula: "loss + ½ μ ‖θ − θ_server‖², over the exchanged parameters", settings: [mu.key])
+
+    let training: UNetTraining
+    private let mu: Double
+
+    init(_ settings: TrainingSettings, classes: Int, population: Population) {
+        training = UNetTraining(settings, classes: classes, population: population)
+        mu = settings.own[Self.mu]
+    }
+
+    var terms: [LossTerm] { SupervisedStep.terms + [LossTerm("proximal")] }
+
+    func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
+        let server = context.server.content("network")
+        let distance = state["network"].squaredDistance(to: server.values, in: server.ranges)
+        var losses = training.step.train("network", of: state, on: volume) { gradients, parameters in
+            gradients.addPull(of: parameters, to: server.values, mu, in: server.ranges)
+        }
+        losses[0] += mu / 2 * distance
+        return losses + [distance / 2]
+    }
+}

@@ -1,0 +1,194 @@
+import FederatedLearning
+import Federation
+import Foundation
+import HDF5
+import Methods
+import NeuralNetwork
+import Tensors
+import TestSupport
+import Testing
+
+/// Every method against `Tests/Fixtures/methods.py`, which computes the same in PyTorch by automatic derivatives in float64:
+/// two centers of 4 and 5 classes with weights 1/3 and 2/3, two rounds of three steps.
+@Suite("Methods: golden values")
+struct MethodGoldenTests {
+    static let names = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam"]
+
+    @Test("losses, and all that centers and server have after each round", arguments: names)
+    func rounds(_ name: String) throws {
+        let golden = try MethodGolden()
+        let file = try HDF5File.open(at: golden.path)
+        let methods = try golden.classes.map { try golden.method(name, classes: $0) }
+        let aggregation = Aggregation(methods[0], centers: 2, seed: 0, isRoot: true)
+        let states = try methods.enumerated().map { try golden.state($1, center: $0) }
+        for content in aggregation.server.contents where content.exchange.variable == "network" {
+            for range in content.ranges { _ = content.values[range].update(from: states[0]["network"][range]) }
+        }
+        for round in 0..<golden.rounds {
+            var (losses, parameters) = (GoldenComparison(), GoldenComparison())
+            aggregation.reset()
+            for (center, (method, state)) in zip(methods, states).enumerated() {
+                let group = "\(name)/round\(round)/center\(center)"
+                let context = TrainingContext(
+                    round: round + 1, epochs: 1, steps: golden.steps, server: aggregation.server, services: .here)
+                method.begin(state, aggregation.server)
+                let expected: [Double] = try file.read(group + "/losses")
+                for step in 0..<golden.steps {
+                    let actual = try method.step(golden.volume(step, center: center), state, context)
+                    try #require(actual.count == method.terms.count && expected.count == golden.steps * actual.count)
+                    for (term, value) in actual.enumerated() {
+                        losses.note(
+                            abs(value - expected[step * actual.count + term]) / expected[step * actual.count],
+                            "\(group) step \(step) \(method.terms[term].name)")
+                    }
+                }
+                method.finish(state, context)
+                for variable in method.variables where file.exists("\(group)/\(variable.name)") {
+                    let floor = try golden.changeFloor(variable.name, file, group + "/network")
+                    try parameters.compare(state[variable.name], file, "\(group)/\(variable.name)", floor: floor)
+                }
+                try aggregation.add(state, weight: golden.weights[center])
+            }
+            try aggregation.aggregate(nil)
+            for content in aggregation.server.contents where !content.isEmpty {
+                let group = "\(name)/round\(round)/server"
+                let variable = content.exchange.variable
+                try parameters.compare(
+                    content.values, file, "\(group)/\(variable)",
+                    floor: try golden.changeFloor(variable, file, group + "/network"))
+                for (memory, values) in zip(content.exchange.update.memory, content.memory) {
+                    try parameters.compare(
+                        values, file, "\(group)/\(memory.name)",
+                        floor: try golden.changeFloor(memory.name, file, group + "/network"))
+                }
+            }
+            print("golden \(name) round \(round): losses \(losses.largest) at \(losses.place)")
+            print("golden \(name) round \(round): parameters \(parameters.largest) at \(parameters.place)")
+            #expect(losses.largest < golden.bounds.losses(round), "\(losses.place)")
+            #expect(parameters.largest < golden.bounds.parameters(round), "\(parameters.place)")
+        }
+    }
+
+    @Test("all residents that train one U-Net are compared")
+    func complete() {
+        let all = Configuration.Method.allCases.map(\.rawValue)
+        #expect(Set(Self.names + ["fedcrld"]) == Set(all))
+    }
+}
+
+/// The fixture, and the numbers that it was made of.
+private struct MethodGolden {
+    let path: String
+    let width: Int
+    let classes: [Int]
+    let size: [Int]
+    let steps: Int
+    let rounds: Int
+    let weights: [Double]
+    let salt: String
+    let bounds = Arithmetic.fusesMultiplyAdd ? GoldenCase.Bounds.fixture : .anyFile
+    private let numbers: [String: Double]
+
+    init() throws {
+        path =
+            URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/methods-w8.h5").path
+        let file = try HDF5File.open(at: path)
+        width = try file.attribute("width")
+        classes = try file.attribute("classes")
+        size = try file.attribute("size")
+        steps = try file.attribute("steps")
+        rounds = try file.attribute("rounds")
+        weights = try file.attribute("weights")
+        salt = try file.attribute("salt")
+        var numbers: [String: Double] = [:]
+        for name in ["rate", "sgd_rate", "mu", "lambda", "server_rate", "tau", "beta1", "beta2", "scaffold_rate"] {
+            numbers[name] = try file.attribute(name)
+        }
+        self.numbers = numbers
+    }
+
+    /// The least norms that differences are measured by, of what is made of the parameters' changes: those are no more
+    /// exact than the parameters are, in float32 a ten-millionth of them. Zeros for everything else.
+    func changeFloor(_ variable: String, _ file: borrowing HDF5File, _ network: String) throws -> [String: Double] {
+        let number = { numbers[$0] ?? .nan }
+        let factor: Double
+        switch variable {
+        case "control": factor = 1 / (Double(steps) * number("sgd_rate"))
+        case "first_moment": factor = 1 - number("beta1")
+        default: return [:]
+        }
+        let names: [String] = try file.attribute("names", of: network)
+        let norms: [Double] = try file.read(network)
+        return Dictionary(
+            uniqueKeysWithValues: names.enumerated().map { ($1, 1e-3 * factor * norms[2 * $0]) })
+    }
+
+    /// A method with the file's settings.
+    func method(_ name: String, classes: Int) throws -> any FederatedMethod {
+        func set(_ key: String, _ number: String) -> String { "\(key)=\(numbers[number] ?? .nan)" }
+        let own: [String: [String]] = [
+            "fedprox": [set("fedprox.mu", "mu")], "ditto": [set("ditto.lambda", "lambda")],
+            "scaffold": [set("scaffold.server_rate", "scaffold_rate"), set("learning_rate", "sgd_rate")],
+            "fedadam": [
+                set("fedadam.server_rate", "server_rate"), set("fedadam.tau", "tau"), set("fedadam.beta1", "beta1"),
+                set("fedadam.beta2", "beta2"),
+            ],
+        ]
+        return try Configuration.resolve(
+            settings: [set("learning_rate", "rate"), "width=\(width)", "method=\(name)"] + (own[name] ?? [])
+        ).method(classes: classes, population: Population(centers: 2, hasEqualClasses: false))
+    }
+
+    /// A center as it starts.
+    func state(_ method: any FederatedMethod, center: Int) throws -> CenterState {
+        let state = CenterState(
+            center: "center\(center)", classes: method.classes, variables: method.variables, parts: method.parts,
+            seed: 0)
+        for variable in method.variables where variable.start != .zeros {
+            for entry in variable.layout.entries {
+                var values = GoldenCase.symmetric("\(salt)/center\(center)/\(entry.name)", entry.count)
+                switch entry.initialization {
+                case .uniform(let fanIn): values = values.map { $0 / Double(fanIn).squareRoot() }
+                case .constant(let value): values = values.map { Double(value) + 0.1 * $0 }
+                }
+                entry.setPytorchValues(values.map { Float($0) }, in: state[variable.name])
+            }
+        }
+        return state
+    }
+
+    /// The volume of a step.
+    func volume(_ index: Int, center: Int) -> TrainingVolume {
+        let shape = Shape(depth: size[0], height: size[1], width: size[2], channels: 1)
+        let noise = GoldenCase.symmetric("\(salt)/center\(center)/volume\(index)", shape.count)
+        var labels: [UInt8] = []
+        for z in 0..<size[0] {
+            for y in 0..<size[1] {
+                for x in 0..<size[2] { labels.append(UInt8((z + (y + 2 * z) / 4 + x / 5 + index) % classes[center])) }
+            }
+        }
+        let image = zip(noise, labels).map { Float($0 + ($1 > 0 ? 2 : 0)) }
+        return TrainingVolume(image: Tensor(shape, values: image), labels: labels)
+    }
+}
+
+extension GoldenComparison {
+    /// The norms and probes of what a dataset names, over the tensors' norms, or over a larger floor.
+    fileprivate mutating func compare(
+        _ parameters: Parameters, _ file: borrowing HDF5File, _ path: String, floor: [String: Double] = [:]
+    ) throws {
+        let names: [String] = try file.attribute("names", of: path)
+        let expected: [Double] = try file.read(path)
+        for (row, name) in names.enumerated() {
+            let entry = try #require(parameters.layout.entries.first { $0.name == name }, "\(path): \(name)")
+            let values = entry.pytorchValues(parameters).map(Double.init)
+            let probe = GoldenCase.symmetric("probe/" + name, entry.count)
+            let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            let dot = zip(values, probe).reduce(0) { $0 + $1.0 * $1.1 }
+            let scale = max(expected[2 * row], floor[name] ?? 0)
+            note(abs(norm - expected[2 * row]) / scale, "\(path) \(name) norm")
+            note(abs(dot - expected[2 * row + 1]) / scale, "\(path) \(name) probe")
+        }
+    }
+}
