@@ -64,6 +64,15 @@ def other_bits(value):
     return check
 
 
+def of_method(name, value, *others):
+    """A value of a method's own setting, or of another one under it, that changes what is computed."""
+    def check(key):
+        values = (f"method={name}", *others)
+        out, _ = result(*values, f"{key}={value}")
+        expect(bits(out) != bits(result(*values)[0]), f"{key}={value} leads to the parameters of the default")
+    return check
+
+
 def same_bits_but(value, effect):
     """A value that changes how the same is computed, with what else is to be seen of it."""
     def check(key):
@@ -151,7 +160,7 @@ def discreet(_):
 TABLE = {
     "preset": preset, "data": data_key, "method": method,
     "rounds": seen(3, lambda out, _: rounds(out) == [1, 2, 3]),
-    "local_epochs": other_bits(2), "learning_rate": other_bits("2e-3"),
+    "local_epochs": other_bits(2), "learning_rate": other_bits("2e-3"), "optimizer": of_method("fedavg", "sgd"),
     "participation": seen(0.5, lambda out, _: weights(out) == [[0.5, 0.5]] * 2),
     "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
@@ -168,6 +177,10 @@ TABLE = {
     # Two volumes at two centers, six at the others.
     "aggregation.weights": seen("volumes", lambda out, _: weights(out) == [[0.125, 0.125, 0.375, 0.375]] * 2),
     "aggregation.parts": other_bits("[global_encoder, decoder.stage1]"),
+    "fedprox.mu": of_method("fedprox", 10), "ditto.lambda": of_method("ditto", 10),
+    "scaffold.server_rate": of_method("scaffold", 0.5),
+    "fedadam.server_rate": of_method("fedadam", 0.01), "fedadam.beta1": of_method("fedadam", 0.5),
+    "fedadam.beta2": of_method("fedadam", 0.5), "fedadam.tau": of_method("fedadam", 0.1),
     "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
     "preprocessing.normalize": other_bits("false"),
     "preprocessing.cache": None,
@@ -217,7 +230,7 @@ os.umask(MASK)
 @test("the table below has every key that the program has")
 def _(folder):
     text = fedcrld("train", "--help").succeeded().out
-    keys = set(re.findall(r"^ *([a-z_]+(?:\.[a-z_]+)*)(?:: .*)?\n {6,}[A-Z]", text, re.MULTILINE))
+    keys = set(re.findall(r"^ *([a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?:: .*)?\n {6,}[A-Z]", text, re.MULTILINE))
     expect(len(keys) > 50, f"{keys}")
     expect_equal(keys ^ set(TABLE), set(), "keys without a check, and checks without a key")
 
