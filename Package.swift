@@ -3,7 +3,7 @@ import Foundation
 import PackageDescription
 
 // Clusters name their libraries otherwise (environment modules, MPICH, a parallel HDF5, a vendor's BLAS) and mix
-// processor generations. Each choice is an environment variable; README, "Building on a cluster", lists them.
+// processor generations. Each choice is an environment variable; `slurm/building.md` lists them.
 let environment = Context.environment
 func choice(_ name: String, _ standard: String) -> String { environment["FEDCRLD_\(name)"] ?? standard }
 
@@ -29,11 +29,12 @@ if ["x86-64", "x86-64-v2"].contains(processor) { kernels.append(.define("SEPARAT
 let package = Package(
     name: "fedcrld",
     products: [.executable(name: "fedcrld", targets: ["CommandLineTool"])],
+    // Exactly these: a run's bits and files are to be the same wherever one commit is built.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
     ],
     targets: [
         .systemLibrary(

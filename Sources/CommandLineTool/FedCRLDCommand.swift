@@ -11,7 +11,7 @@ import MPI
 struct FedCRLDCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fedcrld",
-        abstract: "Federated cardiac-MR segmentation with contrastive re-localization and momentum distillation.",
+        abstract: "Federated cardiac-MR segmentation: contrastive re-localization, momentum distillation, and other methods.",
         discussion: """
             A first run, on simulated hospitals:
 
@@ -26,10 +26,8 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, Import.self, Check.self, Train.self, Evaluate.self, Predict.self, Score.self, Report.self,
-            Inspect.self,
-            Verify.self,
-            Rollback.self, Bench.self,
+            Simulate.self, Import.self, Check.self, Train.self, MethodsCommand.self, Evaluate.self, Predict.self,
+            Score.self, Report.self, Inspect.self, Verify.self, Rollback.self, Bench.self,
         ])
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.

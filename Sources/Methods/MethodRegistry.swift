@@ -9,6 +9,18 @@ package enum MethodRegistry {
         FedAdam.self,
     ]
 
+    /// All methods as a Markdown table, for the documentation.
+    package static var markdownTable: String {
+        let rows = all.map { method in
+            let about = method.about
+            let formula = about.formula.isEmpty ? "" : "`\(about.formula)`"
+            let settings = about.settings.map { "`\($0.name)`" }.joined(separator: ", ")
+            return "| `\(about.name)` | \(about.summary) | \(formula) | \(settings) | \(about.reference) |"
+        }
+        return (["| method | does | formula | settings | reference |", "| --- | --- | --- | --- | --- |"] + rows)
+            .joined(separator: "\n") + "\n"
+    }
+
     /// The method of a name; nil where there is none.
     package static func method(named name: String) -> (any FederatedMethod.Type)? {
         all.first { $0.about.name == name }

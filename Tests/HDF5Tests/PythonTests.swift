@@ -140,7 +140,8 @@ struct PythonTests {
             import h5py, sys
             f = h5py.File(sys.argv[1], "w")
             group = f
-            for level in range(40):
+            # Twice as many paths as are listed: where they are not counted, the listing ends, too, and this test notices.
+            for level in range(16):
                 inner = group.create_group("a")
                 group["b"] = inner
                 group = inner

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `fedcrld bench`: the figures of the README's performance section.
+/// `fedcrld bench`: the figures of the performance page.
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the engine and runs.",

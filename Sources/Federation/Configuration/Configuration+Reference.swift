@@ -45,7 +45,7 @@ extension Configuration {
             """
     }
 
-    /// All keys as a Markdown table, for the README.
+    /// All keys as a Markdown table, for the documentation.
     package static var markdownTable: String {
         let presets = Preset.allCases.map(\.rawValue)
         var lines = ["| key | \(presets.joined(separator: " / ")) | accepts | meaning |", "| --- | --- | --- | --- |"]

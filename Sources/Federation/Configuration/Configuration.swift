@@ -6,7 +6,7 @@ import Methods
 ///
 /// A configuration is resolved from a preset, a file and `--set key=value`, each overriding the one before
 /// (`Configuration.resolve`). The table in `Configuration+Keys.swift` gives each field its key, what it accepts and
-/// what it means; parsing, validation, the resolved `config.yaml`, the help text and the README all come from that
+/// what it means; parsing, validation, the resolved `config.yaml`, the help text and the documentation all come from that
 /// table. The defaults here are the paper's values.
 package struct Configuration: Sendable, Equatable {
     // MARK: The run
