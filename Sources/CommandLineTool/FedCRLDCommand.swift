@@ -11,7 +11,8 @@ import MPI
 struct FedCRLDCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fedcrld",
-        abstract: "Federated cardiac-MR segmentation: contrastive re-localization, momentum distillation, and other methods.",
+        abstract:
+            "Federated cardiac-MR segmentation: contrastive re-localization, momentum distillation, and other methods.",
         discussion: """
             A first run, on simulated hospitals:
 
