@@ -64,6 +64,14 @@ def other_bits(value):
     return check
 
 
+def each(*checks):
+    """Several values of one key."""
+    def check(key):
+        for single in checks:
+            single(key)
+    return check
+
+
 def of_method(name, value, *others):
     """A value of a method's own setting, or of another one under it, that changes what is computed."""
     def check(key):
@@ -169,7 +177,7 @@ TABLE = {
     "threads": threads, "resident_centers": resident, "balance": balance,
     "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),
     "discreet": discreet,
-    "width": other_bits(8), "size": other_bits("[2, 24, 32]"), "momentum": other_bits(0.9),
+    "width": other_bits(8), "size": each(other_bits("[2, 32, 24]"), other_bits("[3, 24, 32]")), "momentum": other_bits(0.9),
     "history_depth": None,
     "crl.placement": same_bits_but("client", placement_of), "crl.attention_scale": other_bits("sqrt_d"),
     "loss.dice": other_bits(2), "loss.cross_entropy": other_bits(2), "loss.distillation": other_bits(2),

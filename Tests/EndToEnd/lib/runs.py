@@ -48,15 +48,17 @@ def start(data, out, *values, ranks=1, **options):
     return Job(*training(data, out, *values, ranks=ranks), **options)
 
 
-def resuming(out, *values, ranks=1):
-    """The command that continues a run."""
+def resuming(out, *values, ranks=1, data=None, accepting=False):
+    """The command that continues a run; where that is told, with data elsewhere, and with data that has changed."""
     prefix = launcher(ranks) if ranks > 1 else []
-    return [*prefix, FEDCRLD, "train", "--resume", out, *settings(*values)]
+    where = ["--data", data] if data else []
+    leave = ["--accept-changed-data"] if accepting else []
+    return [*prefix, FEDCRLD, "train", "--resume", out, *where, *leave, *settings(*values)]
 
 
-def resume(out, *values, ranks=1, **options):
+def resume(out, *values, ranks=1, data=None, accepting=False, **options):
     """Continues a run to its end."""
-    return run(*resuming(out, *values, ranks=ranks), **options)
+    return run(*resuming(out, *values, ranks=ranks, data=data, accepting=accepting), **options)
 
 
 def expect_same_bits(first, second):
