@@ -22,7 +22,8 @@ package struct ClientNetwork: Sendable {
     package let classes: Int
 
     /// The network of base width `width` (a multiple of 4) for `classes` (2 or more) classes.
-    package init(width: Int, classes: Int, attentionScale: AttentionScale = .none) {
+    /// - Parameter relocalizes: whether there is a relocalization; else a projection stands in its place.
+    package init(width: Int, classes: Int, attentionScale: AttentionScale = .none, relocalizes: Bool = true) {
         precondition(width > 0 && width % 4 == 0, "the base width is a multiple of 4")
         precondition(classes >= 2, "at least a background and a foreground class")
         self.width = width
@@ -31,7 +32,8 @@ package struct ClientNetwork: Sendable {
         globalEncoder = Encoder("global_encoder", width: width, in: &layout)
         localEncoder = Encoder("local_encoder", width: width, in: &layout)
         decoder = Decoder(width: width, classes: classes, in: &layout)
-        relocalization = Relocalization(width: width, attentionScale: attentionScale)
+        relocalization = Relocalization(
+            width: width, attentionScale: attentionScale, isPlain: !relocalizes)
         self.layout = layout
     }
 

@@ -27,9 +27,44 @@ package struct ClientStep {
         image: Tensor, labels: [UInt8], model: MomentumBank, relocalization: some RelocalizationService
     ) throws -> StepLosses {
         var losses = StepLosses()
+        guard settings.momentum != nil else {
+            try trainAlone(image, labels, model, relocalization, &losses)
+            return losses
+        }
         try trainStudent(image, labels, model, relocalization, &losses)
         try trainTeacher(image, labels, model, relocalization, &losses)
         return losses
+    }
+
+    /// Without a bank: the network's forward pass, loss, backward pass and Adam step.
+    private func trainAlone(
+        _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
+        _ losses: inout StepLosses
+    ) throws {
+        let weights = settings.weights
+        let server = network.globalEncoder.forward(image, model.student)
+        let client = network.localEncoder.forward(image, model.student)
+        let relocalized = try relocalization.relocalizeAlone(
+            Bottlenecks(server: server.bottleneck, client: client.bottleneck))
+        let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.student)
+        let terms = SegmentationLoss(
+            dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy), distillation: 0
+        ).evaluate(probabilities, labels: labels, teacher: nil)
+        let gradients = Parameters(undefined: network.layout)
+        let decoded = network.decoder.backward(
+            probabilities, consume saved, levels: client.levels, model.student, into: gradients)
+        let bottlenecks = try relocalization.backwardAlone(decoded.bottleneck)
+        (losses.dice, losses.crossEntropy) = (terms.dice, terms.crossEntropy)
+        losses.contrast = BottleneckLoss.contrast(
+            server: server.bottleneck, client: client.bottleneck, weight: Float(weights.contrast),
+            addingGradientsTo: bottlenecks.server, bottlenecks.client)
+        losses.total =
+            weights.dice * losses.dice + weights.crossEntropy * losses.crossEntropy
+            + weights.contrast * losses.contrast
+        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.student, into: gradients)
+        network.localEncoder.backward(
+            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.student, into: gradients)
+        model.updateStudent(gradients, settings)
     }
 
     private func trainStudent(

@@ -17,6 +17,14 @@ package struct FedCRLDMethod: FederatedMethod {
     package static let momentum = Setting(
         "momentum", 0.5, .number(0...1),
         "The weight m of the old bank: bank = m * bank + (1 - m) * client, after every step.")
+    /// `md.enabled`.
+    package static let distills = Setting(
+        "md.enabled", true, .truth,
+        "Whether there is a momentum bank; false, an ablation: the network learns from labels and contrast alone.")
+    /// `crl.enabled`.
+    package static let relocalizes = Setting(
+        "crl.enabled", true, .truth,
+        "Whether there is a relocalization; false, an ablation: a 1x1x1 convolution of both bottlenecks in its place.")
     /// `crl.placement`.
     package static let placement = Setting(
         "crl.placement", Placement.root, mayChangeOnResume: true,
@@ -41,7 +49,7 @@ package struct FedCRLDMethod: FederatedMethod {
     package static let parts = Setting(
         "aggregation.parts", ["global_encoder"],
         .networkParts(["global_encoder", "local_encoder", "relocalization", "decoder"]),
-        "What is federated: prefixes of state-dict names. All else stays at its center.")
+        "What is federated: prefixes of state-dict names. All else stays at its center. []: nothing, an ablation.")
 
     package static let about = MethodDescription(
         "fedcrld",
@@ -51,7 +59,8 @@ package struct FedCRLDMethod: FederatedMethod {
             + "Segmentation, MICCAI 2022",
         formula: "dice + cross-entropy + distillation + correlation + contrast; bank = m * bank + (1 - m) * client",
         settings: [
-            momentum.key, placement.key, attentionScale.key, distillation.key, correlation.key, contrast.key, parts.key,
+            momentum.key, distills.key, relocalizes.key, placement.key, attentionScale.key, distillation.key,
+            correlation.key, contrast.key, parts.key,
         ])
 
     /// The part of a state that may live on the root.
@@ -72,8 +81,11 @@ package struct FedCRLDMethod: FederatedMethod {
                 remedy: "leave optimizer as it is, or set it to adam")
         }
         let own = settings.own
-        network = ClientNetwork(width: settings.width, classes: classes, attentionScale: own[Self.attentionScale])
-        var step = StepSettings(learningRate: settings.learningRate, momentum: own[Self.momentum])
+        network = ClientNetwork(
+            width: settings.width, classes: classes, attentionScale: own[Self.attentionScale],
+            relocalizes: own[Self.relocalizes])
+        var step = StepSettings(
+            learningRate: settings.learningRate, momentum: own[Self.distills] ? own[Self.momentum] : nil)
         step.weights.dice = settings.diceWeight
         step.weights.crossEntropy = settings.crossEntropyWeight
         step.weights.distillation = own[Self.distillation]
@@ -108,23 +120,30 @@ package struct FedCRLDMethod: FederatedMethod {
     package var networkParameters: Int { network.layout.count + network.relocalization.layout.count }
     package var remotePart: StatePart? { isRemote ? Self.relocalizationPart : nil }
 
-    package let terms = [
-        LossTerm("dice"), LossTerm("cross_entropy"), LossTerm("distillation"), LossTerm("correlation"),
-        LossTerm("contrast"), LossTerm("total", shown: "loss"), LossTerm("bank", shown: "bank"),
-    ]
+    private var hasBank: Bool { settings.momentum != nil }
+
+    package var terms: [LossTerm] {
+        let total = LossTerm("total", shown: "loss")
+        guard hasBank else { return [LossTerm("dice"), LossTerm("cross_entropy"), LossTerm("contrast"), total] }
+        return [
+            LossTerm("dice"), LossTerm("cross_entropy"), LossTerm("distillation"), LossTerm("correlation"),
+            LossTerm("contrast"), total, LossTerm("bank", shown: "bank"),
+        ]
+    }
 
     package var variables: [Variable] {
-        MomentumBank.variables(network.layout)
-            + MomentumBank.variables(network.relocalization.layout, part: Self.relocalizationPart)
+        MomentumBank.variables(network.layout, hasBank: hasBank)
+            + MomentumBank.variables(
+                network.relocalization.layout, part: Self.relocalizationPart, hasBank: hasBank)
     }
 
     package func step(
         _ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext
     ) throws -> [Double] {
-        try ClientStep(network, settings).run(
+        let losses = try ClientStep(network, settings).run(
             image: volume.image, labels: volume.labels, model: MomentumBank(state),
-            relocalization: relocalization(of: state, context.services)
-        ).array
+            relocalization: relocalization(of: state, context.services))
+        return hasBank ? losses.array : losses.arrayWithoutBank
     }
 
     package func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor {

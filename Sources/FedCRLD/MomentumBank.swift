@@ -9,37 +9,46 @@ import Tensors
 package struct MomentumBank {
     /// The parameters that learn from labels and bank.
     package let student: Parameters
-    /// The bank's parameters.
-    package let teacher: Parameters
     /// The student's optimizer.
     package let studentOptimizer: Adam
-    /// The bank's optimizer.
-    package let teacherOptimizer: Adam
+    private let bank: (parameters: Parameters, optimizer: Adam)?
 
-    /// The bank of a part of a state that ``variables(_:part:)`` declares.
+    /// The bank's parameters, where there is a bank.
+    package var teacher: Parameters { existing.parameters }
+    /// The bank's optimizer, where there is a bank.
+    package var teacherOptimizer: Adam { existing.optimizer }
+
+    private var existing: (parameters: Parameters, optimizer: Adam) {
+        guard let bank else { preconditionFailure("who learns from labels alone has no bank") }
+        return bank
+    }
+
+    /// The bank of a part of a state that ``variables(_:part:hasBank:)`` declares.
     package init(_ state: CenterState, part: StatePart = .center) {
         student = state[Self.studentName, part]
-        teacher = state[Self.teacherName, part]
         studentOptimizer = state.optimizer(Self.studentName, part: part)
-        teacherOptimizer = state.optimizer(Self.teacherName, part: part)
+        bank =
+            state.holds(Self.teacherName, of: part)
+            ? (state[Self.teacherName, part], state.optimizer(Self.teacherName, part: part)) : nil
     }
 
     private static let studentName = "network"
     private static let teacherName = "bank"
 
     /// The variables of a part. At first the bank is a copy of the student; it rests in the history.
-    package static func variables(_ layout: ParameterLayout, part: StatePart = .center) -> [Variable] {
-        [
-            Variable(studentName, part: part, layout),
-            Variable(teacherName, part: part, layout, start: .copy(of: studentName), rest: .history),
-        ]
+    package static func variables(
+        _ layout: ParameterLayout, part: StatePart = .center, hasBank: Bool = true
+    ) -> [Variable] {
+        let student = Variable(studentName, part: part, layout)
+        let teacher = Variable(teacherName, part: part, layout, start: .copy(of: studentName), rest: .history)
+        return hasBank ? [student, teacher] : [student]
     }
 
-    /// Adam's step on the student, then teacher ← m · teacher + (1 − m) · student.
+    /// Adam's step on the student, then, where there is a bank, teacher ← m · teacher + (1 − m) · student.
     package func updateStudent(_ gradients: Parameters, _ settings: StepSettings) {
         studentOptimizer.update(
-            student, gradients: gradients, rate: settings.learningRate, average: teacher,
-            momentum: Float(settings.momentum))
+            student, gradients: gradients, rate: settings.learningRate, average: bank?.parameters,
+            momentum: Float(settings.momentum ?? 0))
     }
 
     /// Adam's step on the teacher, from its own (self-training) loss.

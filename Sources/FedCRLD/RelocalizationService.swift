@@ -8,6 +8,10 @@ package protocol RelocalizationService: AnyObject {
     func relocalize(teacher: Bottlenecks, student: Bottlenecks) throws -> (teacher: Tensor, student: Tensor)
     /// The gradients by the student's bottlenecks; its module takes its step of Adam and the bank its average.
     func backwardStudent(_ gradient: Tensor) throws -> Bottlenecks
+    /// Relocalizes with the student's module alone, where there is no bank, kept for ``backwardAlone(_:)``.
+    func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor
+    /// The gradients by the student's bottlenecks; its module takes its step of Adam.
+    func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks
     /// Relocalizes with the teacher's module, kept for ``backwardTeacher(_:)``.
     func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor
     /// The gradients by the teacher's bottlenecks; its module takes its step of Adam.
@@ -45,6 +49,17 @@ package final class LocalRelocalization: RelocalizationService {
         parameters.updateStudent(gradients, settings)
         return result
     }
+
+    /// See ``RelocalizationService``.
+    package func relocalizeAlone(_ bottlenecks: Bottlenecks) -> Tensor {
+        let (output, saved) = module.forward(
+            server: bottlenecks.server, client: bottlenecks.client, parameters.student)
+        self.saved = saved
+        return output
+    }
+
+    /// See ``RelocalizationService``.
+    package func backwardAlone(_ gradient: Tensor) -> Bottlenecks { backwardStudent(gradient) }
 
     /// See ``RelocalizationService``.
     package func relocalizeTeacher(_ bottlenecks: Bottlenecks) -> Tensor {

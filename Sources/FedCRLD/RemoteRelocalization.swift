@@ -6,13 +6,14 @@ import Tensors
 /// relocalized features are two of them.
 enum RelocalizationOperation: Int, CaseIterable {
     case relocalize = 1
-    case backwardStudent, relocalizeTeacher, backwardTeacher, infer
+    case backwardStudent, relocalizeTeacher, backwardTeacher, infer, relocalizeAlone, backwardAlone
 
     var description: RemoteOperation {
         switch self {
         case .relocalize: RemoteOperation(sent: 4, received: 4)
-        case .backwardStudent, .relocalizeTeacher: RemoteOperation(sent: 2, received: 2)
-        case .backwardTeacher: RemoteOperation(sent: 2, received: 2, endsUse: true, endsStep: true)
+        case .backwardStudent, .relocalizeTeacher, .relocalizeAlone: RemoteOperation(sent: 2, received: 2)
+        case .backwardTeacher, .backwardAlone:
+            RemoteOperation(sent: 2, received: 2, endsUse: true, endsStep: true)
         case .infer: RemoteOperation(sent: 2, received: 2, endsUse: true)
         }
     }
@@ -47,6 +48,18 @@ package final class RemoteRelocalization: RelocalizationService {
     /// See ``RelocalizationService``.
     package func backwardTeacher(_ gradient: Tensor) throws -> Bottlenecks {
         let (server, client) = split(try request(.backwardTeacher, [gradient]))
+        return Bottlenecks(server: server, client: client)
+    }
+
+    /// See ``RelocalizationService``.
+    package func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        shape = bottlenecks.server.shape
+        return try request(.relocalizeAlone, [bottlenecks.server, bottlenecks.client])
+    }
+
+    /// See ``RelocalizationService``.
+    package func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks {
+        let (server, client) = split(try request(.backwardAlone, [gradient]))
         return Bottlenecks(server: server, client: client)
     }
 
@@ -92,6 +105,10 @@ extension LocalRelocalization: RemoteModule {
         case .relocalizeTeacher: return [relocalizeTeacher(bottlenecks(0))]
         case .backwardTeacher:
             let gradients = backwardTeacher(gradient())
+            return [gradients.server, gradients.client]
+        case .relocalizeAlone: return [relocalizeAlone(bottlenecks(0))]
+        case .backwardAlone:
+            let gradients = backwardAlone(gradient())
             return [gradients.server, gradients.client]
         case .infer: return [infer(bottlenecks(0))]
         case nil: preconditionFailure("there is no operation \(operation)")

@@ -19,13 +19,13 @@ package struct StepSettings: Sendable, Equatable {
 
     /// Adam's rate.
     package var learningRate: Double
-    /// The bank's momentum m.
-    package var momentum: Double
+    /// The bank's momentum m; nil: there is no bank, and the network learns from labels alone (an ablation).
+    package var momentum: Double?
     /// Weights of the loss terms.
     package var weights: LossWeights
 
     /// Settings with the method's momentum and weights by default.
-    package init(learningRate: Double, momentum: Double = 0.5, weights: LossWeights = .init()) {
+    package init(learningRate: Double, momentum: Double? = 0.5, weights: LossWeights = .init()) {
         self.learningRate = learningRate
         self.momentum = momentum
         self.weights = weights
@@ -54,4 +54,7 @@ package struct StepLosses: Sendable, Equatable {
 
     /// The terms in the order of `method.md`: dice, cross-entropy, distillation, correlation, contrast, total, bank.
     package var array: [Double] { [dice, crossEntropy, distillation, correlation, contrast, total, bank] }
+
+    /// The terms that there are without a bank, in the same order.
+    package var arrayWithoutBank: [Double] { [dice, crossEntropy, contrast, total] }
 }

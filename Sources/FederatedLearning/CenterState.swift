@@ -49,6 +49,11 @@ package final class CenterState {
     /// Whether a part is held here.
     package func holds(_ part: StatePart) -> Bool { variables.contains { $0.part == part } }
 
+    /// Whether a variable of a part is held here.
+    package func holds(_ name: String, of part: StatePart) -> Bool {
+        variables.contains { $0.name == name && $0.part == part }
+    }
+
     /// The values of a variable that this rank is known to hold.
     package subscript(name: String, part: StatePart = .center) -> Parameters {
         guard let found = values[Key(name: name, part: part)] else {

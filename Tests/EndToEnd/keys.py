@@ -179,6 +179,7 @@ TABLE = {
     "discreet": discreet,
     "width": other_bits(8), "size": each(other_bits("[2, 32, 24]"), other_bits("[3, 24, 32]")), "momentum": other_bits(0.9),
     "history_depth": None,
+    "md.enabled": other_bits("false"), "crl.enabled": other_bits("false"),
     "crl.placement": same_bits_but("client", placement_of), "crl.attention_scale": other_bits("sqrt_d"),
     "loss.dice": other_bits(2), "loss.cross_entropy": other_bits(2), "loss.distillation": other_bits(2),
     "loss.correlation": other_bits(2), "loss.contrast": other_bits(2),

@@ -16,7 +16,7 @@ try:
     import numpy
     import torch
 
-    from lib.reference_training import TERMS, Outcome, federate, prepared
+    from lib.reference_training import Outcome, federate, prepared
 
     absence = None
 except ImportError as error:
@@ -112,7 +112,8 @@ def trained(out, settings, ranks=1, placement="client"):
     """A run of the program by the reference's settings."""
     values = ["augmentation.enabled=false", "dropout=0", f"crl.placement={placement}"]
     for key, value in settings.items():
-        values.append(f"{key}={value}" if not isinstance(value, tuple) else f"{key}=[{', '.join(value)}]")
+        text = f"[{', '.join(value)}]" if isinstance(value, tuple) else str(value)
+        values.append(f"{key}={text.lower() if isinstance(value, bool) else text}")
     train(data(), out, *values, ranks=ranks).succeeded()
     return out
 
@@ -146,8 +147,10 @@ def parameters(path, group):
             else:
                 found[prefix + name] = torch.from_numpy(value[()]).double()
 
-    with h5py.File(path) as file:
-        collect(file[group], "")
+    if path.exists():
+        with h5py.File(path) as file:
+            if group in file:
+                collect(file[group], "")
     return found
 
 
@@ -159,7 +162,7 @@ def outcome(out, number):
         parameters(folder / "server.h5", "network"),
         {name: parameters(folder / "centers" / f"{name}.h5", "network") for name in names},
         {name: parameters(out / "banks" / name / f"round-{number:06}.h5", "bank") for name in names},
-        {name: {term: line["centers"][name][term] for term in (*TERMS, "total", "bank")} for name in names},
+        {name: {term: value for term, value in line["centers"][name].items() if term != "weight"} for name in names},
         {name: line["centers"][name]["weight"] for name in names})
 
 
@@ -180,11 +183,14 @@ class Comparison:
         centers = list(wanted.networks)
         expect_equal(list(found.networks), centers, "the list of centers")
         start = self.federation.start
-        self._add_network(f"the server after round {number}", found.server, wanted.server, start[centers[0]], number)
+        if found.server or wanted.server:
+            self._add_network(f"the server after round {number}", found.server, wanted.server, start[centers[0]], number)
         shares = []
         for name in centers:
             for what in ("network", "bank"):
                 ours, theirs = (getattr(one, f"{what}s")[name] for one in (found, wanted))
+                if not ours and not theirs:
+                    continue
                 owner = f"the {what} of {name} after round {number}"
                 shares.append(self._add_network(owner, ours, theirs, start[name], number))
             self._add_losses(name, found.losses[name], wanted.losses[name], number)
@@ -194,6 +200,7 @@ class Comparison:
     def _add_losses(self, center, found, wanted, number):
         # The terms as they are, without their weights, which are not to widen their bounds.
         scale = wanted["dice"] + wanted["cross_entropy"]
+        expect_equal(sorted(found), sorted(wanted), f"losses of {center}")
         for term, value in wanted.items():
             difference = abs(found[term] - value) / (value if term == "total" else scale)
             self._note(
@@ -379,6 +386,28 @@ for behaviour, changes in {
         settings = {**ROUND, **changes}
         expect_reference(trained(folder / "run", settings), settings)
         expect_changed(settings, ROUND)
+
+
+# Ablations: what is left of the method without one of its ideas.
+
+
+for behaviour, changes in {
+    "without a bank": {"md.enabled": False},
+    "without relocalization": {"crl.enabled": False},
+    "without either": {"md.enabled": False, "crl.enabled": False},
+    "without federation": {"aggregation.parts": ()},
+    "without contrast": {"loss.contrast": 0},
+    "without correlation": {"loss.correlation": 0},
+}.items():
+    for ranks, placement in ((1, "client"), (3, "root")):
+
+        @test(f"{behaviour} two rounds end where the reference does: {ranks} ranks, CRL at the {placement}")
+        def _(folder, changes=changes, ranks=ranks, placement=placement):
+            settings = {**SETTINGS, **changes}
+            # Where a part or a loss is missing, its name is missing, too.
+            expect_reference(trained(folder / "run", settings, ranks, placement), settings)
+            if any(key.startswith("loss.") for key in changes):
+                expect_changed(settings, SETTINGS)
 
 
 @test("the CRL is federated where aggregation.parts says so; 3 ranks, CRL at the root, momentum 0.8")

@@ -214,6 +214,16 @@ private final class Recorder: RelocalizationService {
         return service.backwardStudent(gradient)
     }
 
+    func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        try record("relocalizeAlone")
+        return service.relocalizeAlone(bottlenecks)
+    }
+
+    func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks {
+        try record("backwardAlone")
+        return service.backwardAlone(gradient)
+    }
+
     func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor {
         try record("relocalizeTeacher")
         return service.relocalizeTeacher(bottlenecks)

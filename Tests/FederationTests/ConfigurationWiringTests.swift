@@ -43,7 +43,7 @@ struct ConfigurationWiringTests {
         ),
         ("width", "12", { "\(Self.method($0).width)" }),
         ("learning_rate", "0.017", { "\(Self.method($0).settings.learningRate)" }),
-        ("momentum", "0.71", { "\(Self.method($0).settings.momentum)" }),
+        ("momentum", "0.71", { "\(Self.method($0).settings.momentum ?? -1)" }),
         ("loss.dice", "2.5", { "\(Self.method($0).settings.weights.dice)" }),
         ("loss.cross_entropy", "3.5", { "\(Self.method($0).settings.weights.crossEntropy)" }),
         ("loss.distillation", "4.5", { "\(Self.method($0).settings.weights.distillation)" }),

@@ -43,7 +43,7 @@ extension ConfigurationKind<[String]> {
         ConfigurationKind(
             accepts: "a list of state-dict prefixes that begin with " + modules.joined(separator: ", "),
             read: { value throws(ConfigurationMismatch) in
-                guard case .list(let elements) = value, !elements.isEmpty else {
+                guard case .list(let elements) = value else {
                     throw ConfigurationMismatch(reason: "the value is not a list of names")
                 }
                 var parts: [[Substring]] = []

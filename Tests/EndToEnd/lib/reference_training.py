@@ -23,8 +23,11 @@ DEFAULTS = {
     "loss.dice": 1, "loss.cross_entropy": 1, "loss.distillation": 0.2, "loss.correlation": 1, "loss.contrast": 1,
     "crl.attention_scale": "none", "aggregation.weights": "uniform", "aggregation.parts": ("global_encoder",),
     "preprocessing.spacing": 3, "preprocessing.clip_percentile": 99.5, "preprocessing.normalize": True,
+    "md.enabled": True, "crl.enabled": True,
 }
 TERMS = ("dice", "cross_entropy", "distillation", "correlation", "contrast")
+# Those that there are without momentum distillation.
+LABEL_TERMS = ("dice", "cross_entropy", "contrast")
 
 # Random numbers. All arithmetic is that of unsigned 64-bit integers, which wrap around.
 
@@ -78,6 +81,17 @@ def shuffled(count, seed, center, number, epoch):
 # Networks.
 
 
+class Projection(torch.nn.Module):
+    """What stands in the relocalization's place without one: all channels of both bottlenecks, mixed at each position."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.projection = torch.nn.Conv3d(2 * channels, 2 * channels, 1)
+
+    def forward(self, server, client):
+        return self.projection(torch.cat((server, client), dim=1))
+
+
 def initial_network(settings, classes):
     """A center's network before the first round.
 
@@ -86,7 +100,10 @@ def initial_network(settings, classes):
     parameter are those of the stream "initialization/NAME": 53 random bits each, in the order of its values in
     PyTorch, rounded to float32. So they depend on seed and name alone, and all centers start from the same point.
     """
-    network = Network(settings["width"], classes).double()
+    network = Network(settings["width"], classes)
+    if not settings["crl.enabled"]:
+        network.relocalization = Projection(16 * settings["width"])
+    network.double()
     state = {}
     for path, module in network.named_modules():
         own = dict(module.named_parameters(recurse=False))
@@ -103,7 +120,7 @@ def initial_network(settings, classes):
             values = (-bound + 2 * bound * uniform).astype(numpy.float32).astype(numpy.float64)
             state[name] = torch.from_numpy(values).reshape(value.shape)
     network.load_state_dict(state, strict=True)
-    if settings["crl.attention_scale"] == "sqrt_d":
+    if settings["crl.attention_scale"] == "sqrt_d" and settings["crl.enabled"]:
         # Scores are divided by the root of the depth, which is the number of channels that queries and keys have.
         # Scaled queries do the same.
         for attention in (network.relocalization.self_attention, network.relocalization.cross_attention):
@@ -152,10 +169,11 @@ class Center:
                 torch.from_numpy(labels).long(), len(content["classes"])).permute(3, 0, 1, 2)[None].double())
             for image, labels in training_volumes(folder, content, settings)]
         self.network = initial_network(settings, len(content["classes"]))
-        self.bank = copy.deepcopy(self.network)
         rate = settings["learning_rate"]
         self.optimizer = torch.optim.Adam(self.network.parameters(), rate)
-        self.bank_optimizer = torch.optim.Adam(self.bank.parameters(), rate)
+        self.bank = copy.deepcopy(self.network) if settings["md.enabled"] else None
+        if self.bank:
+            self.bank_optimizer = torch.optim.Adam(self.bank.parameters(), rate)
         # The largest gradients that any step had, by the parameters' names.
         self.gradients = {name: 0.0 for name, _ in self.network.named_parameters()}
 
@@ -169,7 +187,14 @@ class Center:
         return {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
 
     def _step(self, image, truth):
-        """Momentum distillation on one volume; returns the losses."""
+        """Momentum distillation on one volume, or learning from its labels alone; returns the losses."""
+        if not self.bank:
+            p, server, client = forward(self.network, image)
+            values = (dice(p, truth), cross_entropy(p, truth), contrast(server, client))
+            terms = dict(zip(LABEL_TERMS, values))
+            total = sum(self.settings[f"loss.{name}"] * terms[name] for name in LABEL_TERMS)
+            self._descend(total, self.network, self.optimizer)
+            return {name: float(value.detach()) for name, value in {**terms, "total": total}.items()}
         with torch.no_grad():
             teacher, teacher_server, teacher_client = forward(self.bank, image)
         p, server, client = forward(self.network, image)
@@ -255,7 +280,7 @@ def federate(data, **changes):
         # Until the next round begins, the centers' networks are as they were trained.
         networks = {center.name: state(center.network) for center in centers}
         server = {name: sum(weights[center] * networks[center][name] for center in weights) for name in server}
-        banks = {center.name: state(center.bank) for center in centers}
+        banks = {center.name: state(center.bank) if center.bank else {} for center in centers}
         outcomes.append(Outcome(server, networks, banks, losses, weights))
     moving = {name for name in start[centers[0].name] if all(center.gradients[name] > 1e-9 for center in centers)}
     return Federation(start, outcomes, moving)
