@@ -75,7 +75,6 @@ struct ConfigurationErrorTests {
             Case("data: [a]", "data to [a]", "not a path"),
             Case("data: ''", "data to \"\"", "no file"),
             Case("aggregation: {parts: global_encoder}", "aggregation.parts", "not a list"),
-            Case("aggregation: {parts: []}", "aggregation.parts", "not a list"),
             Case("aggregation: {parts: [global_encodr]}", "no part global_encodr", "nearest is global_encoder"),
             Case("aggregation: {parts: [decoder.]}", "aggregation.parts", "no part decoder."),
             Case("aggregation: {parts: [decoder, decoder.stage1]}", "decoder.stage1 and decoder name the same"),

@@ -38,7 +38,8 @@ struct ConfigurationOutputTests {
         let yaml = Configuration(preset: .tiny).yaml
         let rounds = "rounds: \(Configuration(preset: .tiny).rounds)"
         #expect(yaml.contains("\n# Federated rounds in all. (a whole number from 1 to 1000000)\n\(rounds)\n"))
-        #expect(yaml.contains("\ncrl:\n  # Where contrastive re-localization runs"))
+        #expect(yaml.contains("\ncrl:\n  # Whether there is a relocalization"))
+        #expect(yaml.contains("\n  # Where contrastive re-localization runs"))
         #expect(yaml.contains("\n  placement: root\n"))
         #expect(yaml.contains("\n  rotation:\n    # "))
         #expect(yaml.split(separator: "\n").allSatisfy { $0.count <= 100 })
