@@ -6,7 +6,7 @@ package enum MethodRegistry {
     /// In the order of documentation.
     package static let all: [any FederatedMethod.Type] = [
         FedCRLDMethod.self, Local.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self, Ditto.self, Scaffold.self,
-        FedAdam.self,
+        FedAdam.self, FedYogi.self,
     ]
 
     /// All methods as a Markdown table, for the documentation.

@@ -190,6 +190,8 @@ TABLE = {
     "scaffold.server_rate": of_method("scaffold", 0.5),
     "fedadam.server_rate": of_method("fedadam", 0.01), "fedadam.beta1": of_method("fedadam", 0.5),
     "fedadam.beta2": of_method("fedadam", 0.5), "fedadam.tau": of_method("fedadam", 0.1),
+    "fedyogi.server_rate": of_method("fedyogi", 0.001), "fedyogi.beta1": of_method("fedyogi", 0.5),
+    "fedyogi.beta2": of_method("fedyogi", 0.5), "fedyogi.tau": of_method("fedyogi", 0.1),
     "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
     "preprocessing.normalize": other_bits("false"),
     "preprocessing.cache": None,

@@ -9,7 +9,7 @@ from lib.runs import (
     centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-METHODS = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam"]
+METHODS = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
 # One with a state of the server, one with two models, one with controls.
 STATEFUL = ["fedadam", "ditto", "scaffold"]
 # Absent and late centers, and weights that differ.

@@ -12,7 +12,7 @@ import Testing
 /// two centers of 4 and 5 classes with weights 1/3 and 2/3, two rounds of three steps.
 @Suite("Methods: golden values")
 struct MethodGoldenTests {
-    static let names = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam"]
+    static let names = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
 
     @Test("losses, and all that centers and server have after each round", arguments: names)
     func rounds(_ name: String) throws {
@@ -127,13 +127,15 @@ private struct MethodGolden {
     /// A method with the file's settings.
     func method(_ name: String, classes: Int) throws -> any FederatedMethod {
         func set(_ key: String, _ number: String) -> String { "\(key)=\(numbers[number] ?? .nan)" }
+        func adaptive(_ name: String) -> [String] {
+            [("server_rate", "server_rate"), ("tau", "tau"), ("beta1", "beta1"), ("beta2", "beta2")].map {
+                set("\(name).\($0.0)", $0.1)
+            }
+        }
         let own: [String: [String]] = [
             "fedprox": [set("fedprox.mu", "mu")], "ditto": [set("ditto.lambda", "lambda")],
             "scaffold": [set("scaffold.server_rate", "scaffold_rate"), set("learning_rate", "sgd_rate")],
-            "fedadam": [
-                set("fedadam.server_rate", "server_rate"), set("fedadam.tau", "tau"), set("fedadam.beta1", "beta1"),
-                set("fedadam.beta2", "beta2"),
-            ],
+            "fedadam": adaptive("fedadam"), "fedyogi": adaptive("fedyogi"),
         ]
         return try Configuration.resolve(
             settings: [set("learning_rate", "rate"), "width=\(width)", "method=\(name)"] + (own[name] ?? [])

@@ -280,8 +280,13 @@ class FedAdam(Method):
         return {"network": self.server, "first_moment": self.first, "second_moment": self.second}
 
 
+class FedYogi(FedAdam):
+    def next_second(self, v, change):
+        return v - (1 - BETAS[1]) * change**2 * torch.sign(v - change**2)
+
+
 METHODS = {"local": Local, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN, "fedper": FedPer, "ditto": Ditto,
-           "scaffold": Scaffold, "fedadam": FedAdam}
+           "scaffold": Scaffold, "fedadam": FedAdam, "fedyogi": FedYogi}
 
 
 def probe(group, variables):
