@@ -11,23 +11,23 @@ struct ConfigurationWiringTests {
     private static let augmentation: [(key: String, value: String, place: @Sendable (AugmentationSettings) -> String)] =
         [
             ("mirror.probability", "0.01", { "\($0.mirrorProbability)" }),
-            ("rotation.probability", "0.02", { "\($0.rotationProbability)" }),
-            ("scale.probability", "0.03", { "\($0.scalingProbability)" }),
-            ("elastic.probability", "0.04", { "\($0.elasticProbability)" }),
-            ("gamma.probability", "0.05", { "\($0.gammaProbability)" }),
-            ("brightness.probability", "0.06", { "\($0.brightnessProbability)" }),
-            ("contrast.probability", "0.07", { "\($0.contrastProbability)" }),
-            ("noise.probability", "0.08", { "\($0.noiseProbability)" }),
-            ("blur.probability", "0.09", { "\($0.blurProbability)" }),
-            ("rotation.range", "[-11, 12]", { Self.text($0.rotation) }),
-            ("scale.range", "[0.81, 1.21]", { Self.text($0.scaling) }),
-            ("elastic.range", "[13, 14]", { Self.text($0.elasticStrength) }),
+            ("rotation.probability", "0.02", { "\($0.rotation.probability)" }),
+            ("scale.probability", "0.03", { "\($0.scale.probability)" }),
+            ("elastic.probability", "0.04", { "\($0.elastic.probability)" }),
+            ("gamma.probability", "0.05", { "\($0.gamma.probability)" }),
+            ("brightness.probability", "0.06", { "\($0.brightness.probability)" }),
+            ("contrast.probability", "0.07", { "\($0.contrast.probability)" }),
+            ("noise.probability", "0.08", { "\($0.noise.probability)" }),
+            ("blur.probability", "0.09", { "\($0.blur.probability)" }),
+            ("rotation.range", "[-11, 12]", { Self.text($0.rotation.range) }),
+            ("scale.range", "[0.81, 1.21]", { Self.text($0.scale.range) }),
+            ("elastic.range", "[13, 14]", { Self.text($0.elastic.range) }),
             ("elastic.smoothing", "[31, 32]", { Self.text($0.elasticSmoothing) }),
-            ("gamma.range", "[0.82, 1.22]", { Self.text($0.gamma) }),
-            ("brightness.range", "[0.83, 1.23]", { Self.text($0.brightness) }),
-            ("contrast.range", "[0.84, 1.24]", { Self.text($0.contrast) }),
-            ("noise.range", "[0.15, 0.16]", { Self.text($0.noise) }),
-            ("blur.range", "[0.61, 0.62]", { Self.text($0.blur) }),
+            ("gamma.range", "[0.82, 1.22]", { Self.text($0.gamma.range) }),
+            ("brightness.range", "[0.83, 1.23]", { Self.text($0.brightness.range) }),
+            ("contrast.range", "[0.84, 1.24]", { Self.text($0.contrast.range) }),
+            ("noise.range", "[0.15, 0.16]", { Self.text($0.noise.range) }),
+            ("blur.range", "[0.61, 0.62]", { Self.text($0.blur.range) }),
         ]
 
     private static let others: [(key: String, value: String, place: @Sendable (Configuration) -> String)] = [
@@ -66,7 +66,7 @@ struct ConfigurationWiringTests {
     @Test("every key of augmentation arrives where it belongs, all at a time")
     func augmentation() throws {
         let settings = Self.augmentation.map { "augmentation.\($0.key)=\($0.value)" }
-        let found = try Configuration.resolve(settings: settings).augmentationSettings
+        let found = try Configuration.resolve(settings: settings).augmentation.settings
         for entry in Self.augmentation { #expect(entry.place(found) == entry.value, "augmentation.\(entry.key)") }
         let known = Set(Self.augmentation.map { "augmentation.\($0.key)" })
         let all = Configuration.reference.map(\.name).filter { $0.hasPrefix("augmentation.") }

@@ -2,6 +2,7 @@ import Tensors
 
 /// Random changes of samples for training: first of space, in one interpolation, then of intensity.
 package struct Augmentation: Sendable {
+    /// How often and how far.
     package let settings: AugmentationSettings
 
     /// - Throws: an error that names the setting out of range.
@@ -25,17 +26,17 @@ package struct Augmentation: Sendable {
         parameters.mirrorsRows = random.chance(settings.mirrorProbability)
         parameters.mirrorsColumns = random.chance(settings.mirrorProbability)
         parameters.aspect = sample.spacing.y / sample.spacing.x
-        if random.chance(settings.rotationProbability) {
-            parameters.rotation = random.uniform(in: settings.rotation) / 180 * .pi
+        if random.chance(settings.rotation.probability) {
+            parameters.rotation = random.uniform(in: settings.rotation.range) / 180 * .pi
         }
-        if random.chance(settings.scalingProbability) {
-            parameters.magnification = random.uniform(in: settings.scaling)
+        if random.chance(settings.scale.probability) {
+            parameters.magnification = random.uniform(in: settings.scale.range)
         }
-        if random.chance(settings.elasticProbability) {
+        if random.chance(settings.elastic.probability) {
             parameters.elastic = ElasticField(
                 height: sample.size.height, width: sample.size.width,
                 smoothing: random.uniform(in: settings.elasticSmoothing),
-                strength: random.uniform(in: settings.elasticStrength), random: &random)
+                strength: random.uniform(in: settings.elastic.range), random: &random)
         }
         return parameters
     }
@@ -57,18 +58,18 @@ package struct Augmentation: Sendable {
 
     private func changeIntensity(_ sample: inout Sample, _ random: inout RandomStream) {
         let size = sample.size
-        if random.chance(settings.gammaProbability) {
-            Intensity.applyGamma(Float(random.uniform(in: settings.gamma)), to: &sample.image)
+        if random.chance(settings.gamma.probability) {
+            Intensity.applyGamma(Float(random.uniform(in: settings.gamma.range)), to: &sample.image)
         }
-        if random.chance(settings.brightnessProbability) {
-            let factor = Float(random.uniform(in: settings.brightness))
+        if random.chance(settings.brightness.probability) {
+            let factor = Float(random.uniform(in: settings.brightness.range))
             for index in sample.image.indices { sample.image[index] *= factor }
         }
-        if random.chance(settings.contrastProbability) {
-            Intensity.applyContrast(Float(random.uniform(in: settings.contrast)), to: &sample.image)
+        if random.chance(settings.contrast.probability) {
+            Intensity.applyContrast(Float(random.uniform(in: settings.contrast.range)), to: &sample.image)
         }
-        if random.chance(settings.blurProbability) {
-            let deviation = random.uniform(in: settings.blur)
+        if random.chance(settings.blur.probability) {
+            let deviation = random.uniform(in: settings.blur.range)
             let plane = Intensity.blur(height: size.height, width: size.width, deviation: deviation)
             let inSlice = size.height * size.width
             sample.image = Self.slices(of: sample.image, size) { slice, input, output in
@@ -78,8 +79,8 @@ package struct Augmentation: Sendable {
                 }
             }
         }
-        if random.chance(settings.noiseProbability) {
-            let deviation = Float(random.uniform(in: settings.noise))
+        if random.chance(settings.noise.probability) {
+            let deviation = Float(random.uniform(in: settings.noise.range))
             // Each slice has a stream of its own, so that threads do not matter.
             let key = random.next()
             let inSlice = size.height * size.width

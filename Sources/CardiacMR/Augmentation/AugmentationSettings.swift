@@ -1,50 +1,105 @@
-/// How often and how far samples are changed for training. A probability of 0 switches a step off.
-package struct AugmentationSettings: Codable, Equatable, Sendable {
-    /// Of mirroring the rows, and independently the columns.
-    package var mirrorProbability: Double = 0.5
-    package var rotationProbability: Double = 0.5
-    /// The angle in degrees.
-    package var rotation: ClosedRange<Double> = -180...180
-    package var scalingProbability: Double = 0.3
-    /// Smallest and largest magnification.
-    package var scaling: ClosedRange<Double> = 0.75...1.25
-    /// Of a displacement by smoothed noise: of `elasticStrength` pixels before it is smoothed by a Gaussian whose
-    /// deviation is `elasticSmoothing` pixels.
-    package var elasticProbability: Double = 0.2
-    package var elasticSmoothing: ClosedRange<Double> = 30...50
-    package var elasticStrength: ClosedRange<Double> = 0...1500
-    package var gammaProbability: Double = 0.2
-    package var gamma: ClosedRange<Double> = 0.7...1.5
-    package var brightnessProbability: Double = 0.2
-    /// Factor of all values.
-    package var brightness: ClosedRange<Double> = 0.75...1.25
-    package var contrastProbability: Double = 0.2
-    /// Factor of the values' distance from their mean.
-    package var contrast: ClosedRange<Double> = 0.75...1.25
-    package var noiseProbability: Double = 0.15
-    /// Standard deviation of the noise; the image's own is about 1.
-    package var noise: ClosedRange<Double> = 0...0.1
-    package var blurProbability: Double = 0.15
-    /// Deviation of the Gaussian in pixels.
-    package var blur: ClosedRange<Double> = 0.5...1
+/// How often and how far samples are changed for training.
+package struct AugmentationSettings: Equatable, Sendable {
+    /// One random change.
+    package struct Transform: Sendable, Equatable {
+        /// How likely the change is, in [0, 1]; 0 switches it off.
+        package var probability: Double
+        /// What its strength is drawn from, uniformly.
+        package var range: ClosedRange<Double>
 
+        /// A change of a probability and a range of strengths.
+        package init(probability: Double, range: ClosedRange<Double>) {
+            self.probability = probability
+            self.range = range
+        }
+    }
+
+    /// Probability of mirroring the rows, and independently the columns.
+    package var mirrorProbability = 0.5
+    /// Rotation in the plane, in degrees.
+    package var rotation = Transform(probability: 0.5, range: -180...180)
+    /// Magnification in the plane, a factor.
+    package var scale = Transform(probability: 0.5, range: 0.75...1.25)
+    /// Displacement by noise of so many pixels, before it is smoothed.
+    package var elastic = Transform(probability: 0.2, range: 0...1500)
+    /// The deviation in pixels of the Gaussian that smooths it.
+    package var elasticSmoothing = 30.0...50.0
+    /// The exponent of a gamma curve.
+    package var gamma = Transform(probability: 0.3, range: 0.7...1.5)
+    /// A factor of all values.
+    package var brightness = Transform(probability: 0.3, range: 0.75...1.25)
+    /// A factor of the values' distance from their mean.
+    package var contrast = Transform(probability: 0.3, range: 0.75...1.25)
+    /// Standard deviation of the noise; the image's own is about 1.
+    package var noise = Transform(probability: 0.2, range: 0...0.1)
+    /// Deviation of a Gaussian blur, in pixels.
+    package var blur = Transform(probability: 0.2, range: 0.5...1)
+
+    /// The settings above.
     package init() {}
+
+    /// A random change as a user meets it.
+    package struct Description: Sendable {
+        /// Its name in the configuration.
+        package let name: String
+        /// Where it is.
+        package let path: WritableKeyPath<AugmentationSettings, Transform> & Sendable
+        /// What its range lies within.
+        package let bounds: ClosedRange<Double>
+        /// What it is: "a rotation".
+        package let title: String
+        /// What its strength is: "Its angle in degrees".
+        package let strength: String
+    }
+
+    /// All random changes but mirroring, in the order of documentation.
+    package static let transforms = [
+        Description(
+            name: "rotation", path: \.rotation, bounds: -180...180, title: "a rotation",
+            strength: "Its angle in degrees"),
+        Description(
+            name: "scale", path: \.scale, bounds: 0.1...10, title: "a change of scale",
+            strength: "Magnification in the plane"),
+        Description(
+            name: "elastic", path: \.elastic, bounds: 0...10_000, title: "elastic deformation",
+            strength: "Amplitude in pixels of its noise"),
+        Description(
+            name: "gamma", path: \.gamma, bounds: 0.1...10, title: "a gamma curve", strength: "Its exponent"),
+        Description(
+            name: "brightness", path: \.brightness, bounds: 0.1...10, title: "a change of brightness",
+            strength: "Factor of the intensities"),
+        Description(
+            name: "contrast", path: \.contrast, bounds: 0.1...10, title: "a change of contrast",
+            strength: "Factor of the contrast"),
+        Description(
+            name: "noise", path: \.noise, bounds: 0...10, title: "Gaussian noise",
+            strength: "Its standard deviation, where a normalized volume has 1"),
+        Description(
+            name: "blur", path: \.blur, bounds: 0.1...10, title: "a Gaussian blur", strength: "Its width in pixels"),
+    ]
+
+    /// A random change by its name, which is one of ``transforms``.
+    package subscript(name: String) -> Transform {
+        get { self[keyPath: Self.path(of: name)] }
+        set { self[keyPath: Self.path(of: name)] = newValue }
+    }
+
+    private static func path(of name: String) -> WritableKeyPath<AugmentationSettings, Transform> {
+        guard let found = transforms.first(where: { $0.name == name }) else {
+            preconditionFailure("there is no random change \(name)")
+        }
+        return found.path
+    }
+
+    /// What the smoothing's range lies within.
+    package static let smoothingBounds = 2.0...1000.0
 
     /// Changes nothing.
     package static var none: AugmentationSettings {
         var settings = AugmentationSettings()
-        for probability in probabilities { settings[keyPath: probability.path] = 0 }
+        settings.mirrorProbability = 0
+        for transform in transforms { settings[keyPath: transform.path].probability = 0 }
         return settings
-    }
-
-    private static var probabilities: [(name: String, path: WritableKeyPath<AugmentationSettings, Double>)] {
-        [
-            ("mirrorProbability", \.mirrorProbability), ("rotationProbability", \.rotationProbability),
-            ("scalingProbability", \.scalingProbability), ("elasticProbability", \.elasticProbability),
-            ("gammaProbability", \.gammaProbability), ("brightnessProbability", \.brightnessProbability),
-            ("contrastProbability", \.contrastProbability), ("noiseProbability", \.noiseProbability),
-            ("blurProbability", \.blurProbability),
-        ]
     }
 
     /// - Throws: an error that names the first setting out of range.
@@ -54,18 +109,21 @@ package struct AugmentationSettings: Codable, Equatable, Sendable {
             throw CardiacMRError(
                 attempted: "augment with", subject: "\(name) = \(value)", reason: "it is out of range", remedy: remedy)
         }
-        for (name, path) in Self.probabilities {
-            let value = self[keyPath: path]
-            try check(name, value, (0...1).contains(value), "choose a probability from 0 to 1")
+        func check(_ name: String, probability: Double) throws(CardiacMRError) {
+            try check(name, probability, (0...1).contains(probability), "choose a probability from 0 to 1")
         }
-        for (name, range, allowed) in [
-            ("rotation", rotation, -180...180), ("scaling", scaling, 0.1...10),
-            ("elasticSmoothing", elasticSmoothing, 2...1000), ("elasticStrength", elasticStrength, 0...1e5),
-            ("gamma", gamma, 0.1...10), ("brightness", brightness, 0...10), ("contrast", contrast, 0...10),
-            ("noise", noise, 0...10), ("blur", blur, 0.1...10),
-        ] {
+        func check(
+            _ name: String, range: ClosedRange<Double>, within allowed: ClosedRange<Double>
+        ) throws(CardiacMRError) {
             let isGood = allowed.contains(range.lowerBound) && allowed.contains(range.upperBound)
             try check(name, range, isGood, "choose a range within \(allowed)")
+        }
+        try check("mirror.probability", probability: mirrorProbability)
+        try check("elastic.smoothing", range: elasticSmoothing, within: Self.smoothingBounds)
+        for transform in Self.transforms {
+            let value = self[keyPath: transform.path]
+            try check("\(transform.name).probability", probability: value.probability)
+            try check("\(transform.name).range", range: value.range, within: transform.bounds)
         }
     }
 }

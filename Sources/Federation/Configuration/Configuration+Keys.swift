@@ -1,3 +1,4 @@
+import CardiacMR
 import FederatedLearning
 import Methods
 
@@ -108,26 +109,27 @@ extension Configuration {
                 "augmentation.enabled", \.augmentation.enabled, .truth,
                 "Whether training volumes are changed at random; false switches all of the following off."),
             .init(
-                "augmentation.mirror.probability", \.augmentation.mirrorProbability, .probability,
+                "augmentation.mirror.probability", \.augmentation.settings.mirrorProbability, .probability,
                 "Probability of mirroring, for each axis in the plane."),
         ]
-        + transform("rotation", \.augmentation.rotation, -180...180, "a rotation", "Its angle in degrees")
-        + transform("scale", \.augmentation.scale, 0.1...10, "a change of scale", "Magnification in the plane")
-        + transform(
-            "elastic", \.augmentation.elastic, 0...10_000, "elastic deformation", "Amplitude in pixels of its noise")
-        + [
-            .init(
-                "augmentation.elastic.smoothing", \.augmentation.elasticSmoothing, .interval(2...1000),
-                "Width in pixels of the Gaussian that smooths the displacements.")
-        ]
-        + transform("gamma", \.augmentation.gamma, 0.1...10, "a gamma curve", "Its exponent")
-        + transform(
-            "brightness", \.augmentation.brightness, 0.1...10, "a change of brightness", "Factor of the intensities")
-        + transform("contrast", \.augmentation.contrast, 0.1...10, "a change of contrast", "Factor of the contrast")
-        + transform(
-            "noise", \.augmentation.noise, 0...10, "Gaussian noise",
-            "Its standard deviation, where a normalized volume has 1")
-        + transform("blur", \.augmentation.blur, 0.1...10, "a Gaussian blur", "Its width in pixels")
+        + AugmentationSettings.transforms.flatMap { transform in
+            let group = "augmentation.\(transform.name)"
+            let keys: [ConfigurationKey] = [
+                .init(
+                    "\(group).probability", in: \.augmentation.settings[transform.name], \.probability, .probability,
+                    "Probability of \(transform.title)."),
+                .init(
+                    "\(group).range", in: \.augmentation.settings[transform.name], \.range,
+                    .interval(transform.bounds), "\(transform.strength), drawn from this range."),
+            ]
+            guard transform.name == "elastic" else { return keys }
+            return keys + [
+                .init(
+                    "\(group).smoothing", \.augmentation.settings.elasticSmoothing,
+                    .interval(AugmentationSettings.smoothingBounds),
+                    "Width in pixels of the Gaussian that smooths the displacements.")
+            ]
+        }
 
     private static let checkpointKeys: [ConfigurationKey] = [
         .init(
@@ -140,19 +142,4 @@ extension Configuration {
             "checkpoint.keep_every", \.checkpoint.keepEvery, .whole(0...1_000_000), onResume: .free,
             "Checkpoints of every so many rounds stay for good; 0: none."),
     ]
-
-    /// The two keys of a random change: its probability and the range of its strength.
-    private static func transform(
-        _ name: String, _ field: WritableKeyPath<Configuration, Augmentation.Transform> & Sendable,
-        _ bounds: ClosedRange<Double>, _ title: String, _ strength: String
-    ) -> [ConfigurationKey] {
-        [
-            .init(
-                "augmentation.\(name).probability", in: field, \.probability, .probability,
-                "Probability of \(title)."),
-            .init(
-                "augmentation.\(name).range", in: field, \.range, .interval(bounds),
-                "\(strength), drawn from this range."),
-        ]
-    }
 }

@@ -21,7 +21,7 @@ package struct LocalTraining: Sendable {
         self.center = center
         self.configuration = configuration
         augmentation =
-            configuration.augmentation.enabled ? try Augmentation(configuration.augmentationSettings) : nil
+            configuration.augmentation.enabled ? try Augmentation(configuration.augmentation.settings) : nil
     }
 
     /// Trains until the end of the center's part of the round, or until it is told to stop.

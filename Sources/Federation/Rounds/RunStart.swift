@@ -144,7 +144,7 @@ package struct RunStart {
         }
         do {
             _ = try Preprocessing(configuration.preprocessingSettings)
-            _ = try Augmentation(configuration.augmentationSettings)
+            _ = try Augmentation(configuration.augmentation.settings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
         _ = try configuration.methods(of: cohorts)
         if !decision.resumes {

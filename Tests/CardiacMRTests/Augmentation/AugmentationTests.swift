@@ -78,8 +78,8 @@ struct AugmentationTests {
             of: image, labels: nil, classes: 2, center: "a", subject: "s", path: "example")
         for (angle, row) in [(90.0, 24), (-90.0, 16)] {
             let turned = try Self.augmented(sample) {
-                $0.rotationProbability = 1
-                $0.rotation = angle...angle
+                $0.rotation.probability = 1
+                $0.rotation.range = angle...angle
             }
             let brightest = turned.image.indices.max { turned.image[$0] < turned.image[$1] } ?? 0
             let other = 40 - row
@@ -98,10 +98,10 @@ struct AugmentationTests {
         sample.image = labels.map { $0 == 1 ? 1 : 0 }
         for step in 0..<12 {
             let result = try Self.augmented(sample, step) {
-                $0.rotationProbability = 1
-                $0.scalingProbability = 1
-                $0.elasticProbability = step % 2 == 0 ? 0 : 1
-                $0.elasticStrength = 0...1000
+                $0.rotation.probability = 1
+                $0.scale.probability = 1
+                $0.elastic.probability = step % 2 == 0 ? 0 : 1
+                $0.elastic.range = 0...1000
             }
             let moved = try #require(result.labels)
             #expect(Set(moved).isSubset(of: Set(labels)))
@@ -117,8 +117,8 @@ struct AugmentationTests {
     func magnification(_ factor: Double) throws {
         let sample = try Self.sample(100, 100)
         let result = try Self.augmented(sample) {
-            $0.scalingProbability = 1
-            $0.scaling = factor...factor
+            $0.scale.probability = 1
+            $0.scale.range = factor...factor
         }
         let before = try #require(sample.labels).count { $0 != 0 }
         let after = try #require(result.labels).count { $0 != 0 }
@@ -131,7 +131,7 @@ struct AugmentationTests {
         let sample = try Examples.sample(grid, PreprocessingSettings(spacing: nil, height: 90, width: 90))
         for step in 0..<6 {
             let result = try Self.augmented(sample, step) {
-                $0.rotationProbability = 1
+                $0.rotation.probability = 1
             }
             let before = try #require(sample.labels).count { $0 == 1 || $0 == 2 }
             let after = try #require(result.labels).count { $0 == 1 || $0 == 2 }
@@ -147,9 +147,9 @@ struct AugmentationTests {
         var displacements: [Double] = []
         for step in 0..<40 {
             let result = try Self.augmented(sample, step) {
-                $0.elasticProbability = 1
+                $0.elastic.probability = 1
                 $0.elasticSmoothing = 30...30
-                $0.elasticStrength = 0...1500
+                $0.elastic.range = 0...1500
             }
             for row in [40, 48, 56] {
                 let line = (30..<66).map { Double(result.image[row * 96 + $0]) - Double($0) }
@@ -165,7 +165,7 @@ struct AugmentationTests {
     func intensity() throws {
         let sample = try Self.sample()
         for path: WritableKeyPath<AugmentationSettings, Double> in [
-            \.gammaProbability, \.brightnessProbability, \.contrastProbability, \.noiseProbability, \.blurProbability,
+            \.gamma.probability, \.brightness.probability, \.contrast.probability, \.noise.probability, \.blur.probability,
         ] {
             let result = try Self.augmented(sample) { $0[keyPath: path] = 1 }
             #expect(result.labels == sample.labels)
@@ -178,8 +178,8 @@ struct AugmentationTests {
     @Test(
         "settings out of range are errors that name them",
         arguments: [
-            ("mirrorProbability", \AugmentationSettings.mirrorProbability, 1.5),
-            ("noiseProbability", \.noiseProbability, .nan),
+            ("mirror.probability", \AugmentationSettings.mirrorProbability, 1.5),
+            ("noise.probability", \.noise.probability, .nan),
         ] as [(String, WritableKeyPath<AugmentationSettings, Double> & Sendable, Double)])
     func settingsOutOfRange(
         _ name: String, _ path: WritableKeyPath<AugmentationSettings, Double> & Sendable, _ value: Double
@@ -192,8 +192,8 @@ struct AugmentationTests {
     @Test(
         "ranges out of range are errors that name them",
         arguments: [
-            ("rotation", \AugmentationSettings.rotation, -181...0), ("elasticStrength", \.elasticStrength, -1...5),
-            ("noise", \.noise, 0...11), ("blur", \.blur, 0...1),
+            ("rotation.range", \AugmentationSettings.rotation.range, -181...0), ("elastic.range", \.elastic.range, -1...5),
+            ("noise.range", \.noise.range, 0...11), ("blur.range", \.blur.range, 0...1),
         ] as [(String, WritableKeyPath<AugmentationSettings, ClosedRange<Double>> & Sendable, ClosedRange<Double>)])
     func rangeOutOfRange(
         _ name: String, _ path: WritableKeyPath<AugmentationSettings, ClosedRange<Double>> & Sendable,
@@ -208,12 +208,12 @@ struct AugmentationTests {
     func rotationRange() throws {
         let sample = try Self.sample(64, 64)
         let turned = try Self.augmented(sample) {
-            $0.rotationProbability = 1
-            $0.rotation = 90...90
+            $0.rotation.probability = 1
+            $0.rotation.range = 90...90
         }
         let back = try Self.augmented(turned) {
-            $0.rotationProbability = 1
-            $0.rotation = (-90)...(-90)
+            $0.rotation.probability = 1
+            $0.rotation.range = (-90)...(-90)
         }
         let moved = try #require(turned.labels)
         let labels = try #require(sample.labels)
