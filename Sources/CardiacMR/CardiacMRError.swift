@@ -9,6 +9,7 @@ package struct CardiacMRError: Error, Equatable, Sendable, CustomStringConvertib
     /// What the user can do about it.
     package var remedy: String
 
+    /// An error whose description is a sentence of these parts.
     package init(attempted: String, subject: String, reason: String, remedy: String) {
         self.attempted = attempted
         self.subject = subject

@@ -9,6 +9,7 @@ package struct HDF5Error: Error, CustomStringConvertible, Equatable {
     /// What the user can do about it.
     package let remedy: String
 
+    /// An error whose description is a sentence of these parts.
     package init(attempted: String, subject: String, reason: String, remedy: String) {
         self.attempted = attempted
         self.subject = subject

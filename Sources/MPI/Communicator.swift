@@ -32,6 +32,7 @@ package final class Communicator {
     package var maximumChunk = Communicator.standardChunk {
         didSet { precondition((1...Int(Int32.max)).contains(maximumChunk), "a chunk has 1 to 2^31 - 1 elements") }
     }
+    /// Elements of one piece of a collective.
     package static let standardChunk = 1 << 15
 
     /// Time since the last reset that this rank waited for others to arrive.

@@ -13,6 +13,7 @@ package struct MPIError: Error, CustomStringConvertible, Equatable {
     /// What the user can do about it.
     package let remedy: String
 
+    /// An error of a call on a rank.
     package init(operation: String, rank: Int?, context: String, reason: String, remedy: String) {
         self.operation = operation
         self.rank = rank

@@ -40,4 +40,46 @@ struct DocumentationTests {
             #expect(FileManager.default.fileExists(atPath: Self.root.appending(path: path).path), "\(path)")
         }
     }
+
+    /// What protocols declare, and document there: names, and the parameters of initializers.
+    private static let requirements: Set = [
+        "description", "==", "<", "attributeDescription", "pluralDescription", "attribute", "elements", "kind",
+        "stored",
+        "about", "exchanges", "width", "classes", "networkParameters", "remotePart", "terms", "variables", "operations",
+        "module", "step", "predict", "begin", "finish", "answer", "memory", "apply",
+    ]
+    private static let initializers = [
+        "Literal", "init?(_ stored", "init?(attribute", "_ settings: TrainingSettings, classes: Int, population",
+    ]
+
+    private static func isRequired(_ declaration: String) -> Bool {
+        if initializers.contains(where: declaration.contains) { return true }
+        let name = declaration.firstMatch(of: /(?:func|var|let) (?<name>[^ (:<]+|[<=]+)/)?.output.name
+        return name.map { requirements.contains(String($0)) } ?? false
+    }
+
+    @Test("every declaration that other targets see says what it is")
+    func comments() throws {
+        let sources = Self.root.appending(path: "Sources")
+        let files = try FileManager.default.subpathsOfDirectory(atPath: sources.path)
+            .filter { $0.hasSuffix(".swift") && !$0.hasSuffix(".pb.swift") }
+        #expect(files.count > 100)
+        var missing: [String] = []
+        for file in files {
+            let lines = try Self.document("Sources/" + file).split(separator: "\n", omittingEmptySubsequences: false)
+            for (number, line) in lines.enumerated() {
+                let text = line.drop { $0 == " " }
+                guard text.hasPrefix("package ") || text.hasPrefix("public "), !text.contains("extension ") else {
+                    continue
+                }
+                let before = lines[..<number].last { !$0.drop { $0 == " " }.hasPrefix("@") } ?? ""
+                // A long list of parameters names what it is of below.
+                let declaration = lines[number...].prefix(3).joined(separator: " ")
+                if !before.drop(while: { $0 == " " }).hasPrefix("///"), !Self.isRequired(declaration) {
+                    missing.append("\(file):\(number + 1): \(text)")
+                }
+            }
+        }
+        #expect(missing.isEmpty, "declarations without a comment:\n\(missing.joined(separator: "\n"))")
+    }
 }

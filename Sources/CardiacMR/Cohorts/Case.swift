@@ -31,6 +31,7 @@ package struct Case: Codable, Equatable, Sendable {
     package var label: String
     /// Who it shows.
     package var subject: String
+    /// When in the cycle.
     package var phase: Phase
     /// Voxel sizes (x, y, z) in mm, as the image's header says them.
     package var spacing: SIMD3<Double>
@@ -39,6 +40,7 @@ package struct Case: Codable, Equatable, Sendable {
     /// The frame of a 4-D segmentation, from 0; nil for a 3-D one.
     package var labelFrame: Int?
 
+    /// A case of a cohort.
     package init(
         image: String, label: String, subject: String, phase: Phase, spacing: SIMD3<Double>, frame: Int? = nil,
         labelFrame: Int? = nil

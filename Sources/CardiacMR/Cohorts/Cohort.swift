@@ -5,6 +5,7 @@ package struct Cohort: Equatable, Sendable {
 
     /// The center's name; it names files and groups of checkpoints, too.
     package var center: String
+    /// Who made the scanner.
     package var vendor: String
     /// `"bSSFP"`, `"LGE-PSIR"`, ….
     package var sequence: String
@@ -14,10 +15,12 @@ package struct Cohort: Equatable, Sendable {
     package var labelValues: [Int]?
     /// The subjects of each split.
     package var splits: [Split: [String]]
+    /// All cases, in the file's order.
     package var cases: [Case]
     /// Where the cohort lies.
     package var folder: String
 
+    /// A cohort as its file describes it.
     package init(
         center: String, vendor: String, sequence: String, classes: [String], labelValues: [Int]? = nil,
         splits: [Split: [String]], cases: [Case], folder: String

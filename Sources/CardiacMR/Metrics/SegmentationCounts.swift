@@ -19,8 +19,11 @@ package struct SegmentationCounts: Equatable, Sendable {
         }
     }
 
+    /// Voxels of a class in both.
     package func truePositives(_ label: Int) -> Int { both[label] }
+    /// Voxels of a class in the prediction alone.
     package func falsePositives(_ label: Int) -> Int { predicted[label] - both[label] }
+    /// Voxels of a class in the truth alone.
     package func falseNegatives(_ label: Int) -> Int { actual[label] - both[label] }
 
     /// Dice's coefficient of a class: twice the overlap over the sum of both sizes; 1 where both are empty.

@@ -11,6 +11,7 @@ package struct NIfTIGeometry: Equatable, Sendable {
     package var spacing: SIMD3<Double>
     /// What kind of space qform leads to; 0: there is no qform.
     package var qformCode: Int
+    /// The qform's rotation (b, c, d) and origin.
     package var quaternion, qoffset: SIMD3<Double>
     /// Likewise of sform.
     package var sformCode: Int

@@ -3,9 +3,11 @@
 package struct NIfTIHeader: Equatable, Sendable {
     /// 1 or 2.
     package var version: Int
+    /// The order of bytes.
     package var isBigEndian: Bool
     /// Whether the voxels are in a separate `.img` file.
     package var isPair: Bool
+    /// How voxels are stored.
     package var dataType: NIfTIDataType
     /// Size, spacing in mm and affine (sform, else qform, else spacing alone) of every frame.
     package var grid: Grid
@@ -19,6 +21,7 @@ package struct NIfTIHeader: Equatable, Sendable {
     package var dataOffset: Int
     /// Value = stored · slope + intercept.
     package var slope: Double
+    /// What is added to a stored value after it is multiplied by the slope.
     package var intercept: Double
 
     /// Bytes of one frame. No overflow: checked when the header was parsed.

@@ -22,15 +22,19 @@ package struct CenterProfile: Equatable, Sendable {
 
     /// A quantity's mean and standard deviation between subjects.
     package struct Spread: Equatable, Sendable {
+        /// Mean and standard deviation.
         package var mean, deviation: Double
 
+        /// A normal distribution.
         package init(_ mean: Double, _ deviation: Double) {
             self.mean = mean
             self.deviation = deviation
         }
     }
 
+    /// Who made the scanner.
     package var vendor: String
+    /// What the scans are.
     package var sequence: Sequence
     /// Mean over the labelled voxels, as a fraction of the volume's 99.5th percentile.
     package var leftBlood, myocardium, rightBlood: Spread

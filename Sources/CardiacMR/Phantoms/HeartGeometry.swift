@@ -23,6 +23,7 @@ package struct HeartMeasures: Equatable, Sendable {
 
 /// A subject's heart: its measures at both phases and what does not change between them.
 package struct HeartGeometry: Equatable, Sendable {
+    /// The heart's measures at both ends of the cycle.
     package var endDiastole, endSystole: HeartMeasures
     /// Fraction of the left ventricle's blood that a beat ejects.
     package var ejectionFraction: Double

@@ -6,6 +6,7 @@ package struct PhantomSettings: Equatable, Sendable {
     package var subjects: Int = 20
     /// 0: all centers alike. 0.7: as different as the real ones. 1: more different than those.
     package var heterogeneity: Double = 0.7
+    /// What all random numbers follow from.
     package var seed: UInt64 = 1
     /// Slices of each volume.
     package var depth: Int = 10
@@ -14,6 +15,7 @@ package struct PhantomSettings: Equatable, Sendable {
     /// Columns of each slice.
     package var width: Int = 128
 
+    /// Settings of so many centers and subjects.
     package init(
         centers: Int = 6, subjects: Int = 20, heterogeneity: Double = 0.7, seed: UInt64 = 1, depth: Int = 10,
         height: Int = 128, width: Int = 128

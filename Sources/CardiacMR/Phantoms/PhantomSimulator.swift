@@ -6,6 +6,7 @@ import Tensors
 /// A subject is a function of (seed, center, subject): fewer subjects or centers give the same first ones, and the number
 /// of threads changes nothing.
 package struct PhantomSimulator: Sendable {
+    /// How many centers, subjects and voxels there are.
     package let settings: PhantomSettings
 
     /// - Throws: an error that names the setting out of range.

@@ -2,9 +2,11 @@ import Tensors
 
 /// One phase of a simulated subject.
 package struct PhantomCase: Equatable, Sendable {
+    /// When in the cycle.
     package var phase: Phase
     /// Whole numbers in the scanner's units.
     package var image: Volume
+    /// What is where in it.
     package var label: LabelVolume
 }
 

@@ -7,7 +7,9 @@ import Tensors
 
 /// A simulated subject of a center: everything that its images are made from. A function of (seed, center, subject).
 package struct PhantomSubject: Sendable {
+    /// The center that scans it.
     package let profile: CenterProfile
+    /// Its heart.
     package let heart: HeartGeometry
     /// The grid of its images.
     package let grid: Grid

@@ -2,6 +2,7 @@ import Tensors
 
 /// Makes samples of images: resamples in the plane, crops or pads around the center, clips, normalizes.
 package struct Preprocessing: Sendable {
+    /// What is done.
     package let settings: PreprocessingSettings
 
     /// - Throws: an error that names the setting out of range.

@@ -13,6 +13,7 @@ package struct PreprocessingSettings: Codable, Equatable, Sendable {
     /// Whether to subtract the mean and divide by the standard deviation.
     package var normalizes: Bool = true
 
+    /// Settings; nil switches a step off.
     package init(
         spacing: Double? = 1.25, height: Int? = 200, width: Int? = 200, depth: Int? = nil,
         clipPercentile: Double? = 99.5, normalizes: Bool = true

@@ -1,7 +1,9 @@
 /// The size of a sample: slices, rows, columns.
 package struct SampleSize: Equatable, Hashable, Sendable, CustomStringConvertible {
+    /// Slices, rows and columns.
     package var depth, height, width: Int
 
+    /// A size in voxels.
     package init(depth: Int, height: Int, width: Int) {
         self.depth = depth
         self.height = height
@@ -19,10 +21,13 @@ package struct Sample: Equatable, Sendable {
     package var image: [Float]
     /// Classes in the same order; nil where the truth is unknown.
     package var labels: [UInt8]?
+    /// Its extent.
     package var size: SampleSize
     /// Number of classes, the background included.
     package var classes: Int
+    /// Whose it is.
     package var center: String
+    /// Who it shows.
     package var subject: String
     /// nil for an image that is only to be predicted.
     package var phase: Phase?

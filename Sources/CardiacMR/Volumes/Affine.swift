@@ -6,6 +6,7 @@ package struct Affine: Equatable, Sendable {
     /// Scanner coordinates of voxel (0, 0, 0), in mm.
     package var origin: SIMD3<Double>
 
+    /// A transform by the steps of the three axes and the first voxel's place, in mm.
     package init(x: SIMD3<Double>, y: SIMD3<Double>, z: SIMD3<Double>, origin: SIMD3<Double>) {
         self.x = x
         self.y = y

@@ -9,6 +9,7 @@ package struct Grid: Equatable, Sendable {
     /// Whether that is known; where not, the affine is of axes that begin at the origin.
     package var isPlaced: Bool
 
+    /// A grid.
     package init(size: SIMD3<Int>, spacing: SIMD3<Double>, affine: Affine, isPlaced: Bool = true) {
         self.size = size
         self.spacing = spacing
@@ -27,6 +28,7 @@ package struct Grid: Equatable, Sendable {
 
 /// A three-dimensional image: the voxels' values, x fastest, then y, then z, as NIfTI stores them.
 package struct Volume: Equatable, Sendable {
+    /// Where its voxels are.
     package var grid: Grid
     /// `grid.count` values.
     package var voxels: [Float]
@@ -41,6 +43,7 @@ package struct Volume: Equatable, Sendable {
 
 /// A segmentation: each voxel's class, in the order of ``Volume``.
 package struct LabelVolume: Equatable, Sendable {
+    /// Where its voxels are.
     package var grid: Grid
     /// `grid.count` classes.
     package var labels: [UInt8]

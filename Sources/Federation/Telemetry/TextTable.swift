@@ -30,6 +30,7 @@ package struct TextTable: Sendable, Equatable {
 
     /// From left to right.
     package let columns: [Column]
+    /// Cells of each row, from the top.
     package private(set) var rows: [[String]] = []
     /// Indices of the rows that a line is drawn above.
     package private(set) var separators: Set<Int> = []

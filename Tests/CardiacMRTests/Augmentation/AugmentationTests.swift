@@ -165,7 +165,8 @@ struct AugmentationTests {
     func intensity() throws {
         let sample = try Self.sample()
         for path: WritableKeyPath<AugmentationSettings, Double> in [
-            \.gamma.probability, \.brightness.probability, \.contrast.probability, \.noise.probability, \.blur.probability,
+            \.gamma.probability, \.brightness.probability, \.contrast.probability, \.noise.probability,
+            \.blur.probability,
         ] {
             let result = try Self.augmented(sample) { $0[keyPath: path] = 1 }
             #expect(result.labels == sample.labels)
@@ -192,7 +193,8 @@ struct AugmentationTests {
     @Test(
         "ranges out of range are errors that name them",
         arguments: [
-            ("rotation.range", \AugmentationSettings.rotation.range, -181...0), ("elastic.range", \.elastic.range, -1...5),
+            ("rotation.range", \AugmentationSettings.rotation.range, -181...0),
+            ("elastic.range", \.elastic.range, -1...5),
             ("noise.range", \.noise.range, 0...11), ("blur.range", \.blur.range, 0...1),
         ] as [(String, WritableKeyPath<AugmentationSettings, ClosedRange<Double>> & Sendable, ClosedRange<Double>)])
     func rangeOutOfRange(
