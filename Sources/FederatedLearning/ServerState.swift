@@ -10,7 +10,7 @@ package final class ServerState {
         package let exchange: Exchange
         /// The part whose variable has this layout.
         package let part: StatePart
-        /// The values; only the exchanged ones have a meaning.
+        /// The values, up to the last that is exchanged; only the exchanged ones have a meaning.
         package let values: Parameters
         /// The places of the exchanged values.
         package let ranges: [Range<Int>]
@@ -19,11 +19,10 @@ package final class ServerState {
 
         /// The exchanged parameters.
         package var entries: [ParameterLayout.Entry] { exchange.selection.entries(of: values.layout) }
-        /// Whether nothing is exchanged of this part.
-        package var isEmpty: Bool { ranges.isEmpty }
     }
 
-    /// All that is sent, in the order of the exchanges and, within one, of the variables.
+    /// All that is sent, in the order of the exchanges and, within one, of the variables. Parts of which nothing is sent are not
+    /// there.
     package let contents: [Content]
 
     /// The state before the first round: what the centers' variables start as.
@@ -32,18 +31,18 @@ package final class ServerState {
     ///   - keepsMemory: whether this is the rank that updates.
     package init(exchanges: [Exchange], variables: [Variable], seed: UInt64, keepsMemory: Bool) {
         contents = exchanges.flatMap { exchange in
-            variables.filter { $0.name == exchange.variable }.map { variable in
+            variables.filter { $0.name == exchange.variable }.compactMap { variable in
                 let ranges = exchange.selection.ranges(of: variable.layout)
-                let kept = keepsMemory && !ranges.isEmpty ? exchange.update.memory : []
-                let memory = kept.map { _, start in
-                    let array = variable.layout.zeros()
+                guard let last = ranges.last else { return nil }
+                let layout = variable.layout.prefix(upTo: last.upperBound)
+                let memory = (keepsMemory ? exchange.update.memory : []).map { _, start in
+                    let array = layout.zeros()
                     if start != 0 { array.values.update(repeating: start) }
                     return array
                 }
                 return Content(
                     exchange: exchange, part: variable.part,
-                    values: variable.start == .zeros
-                        ? variable.layout.zeros() : variable.layout.initialValues(seed: seed),
+                    values: variable.start == .zeros ? layout.zeros() : layout.initialValues(seed: seed),
                     ranges: ranges, memory: memory)
             }
         }

@@ -5,9 +5,11 @@ import os
 import re
 import shutil
 import stat
+from pathlib import Path
 
-from lib.program import fedcrld, run
-from lib.runs import centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, train, training
+from lib.program import fedcrld, run, wait_until
+from lib.runs import (
+    centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, start, train, training)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 # Every random change occurs, so that each range is drawn from.
@@ -126,13 +128,15 @@ def method(_):
 
 
 def threads(_):
-    # The table of phases is for all alike; the program's threads are the kernel's word.
-    command = [*training(data(), shared_folder() / "threads", *BASE, "rounds=1"), "--set", "threads=3"]
-    traced = run("strace", "-f", "-qq", "-e", "trace=clone,clone3", *command)
-    more = traced.err.count("clone")
-    single = run("strace", "-f", "-qq", "-e", "trace=clone,clone3", *training(
-        data(), shared_folder() / "single", *BASE, "rounds=1")).err.count("clone")
-    expect(more >= single + 2, f"{more} threads were started with threads=3, {single} with 1")
+    counts = []
+    for value in (1, 3):
+        out = shared_folder() / f"threads-{value}"
+        with start(data(), out, *BASE, f"threads={value}", "rounds=1000") as job:
+            wait_until(lambda: out.joinpath("metrics.jsonl").exists() and kinds(out, "round"), "a round's end")
+            # Queues' threads, of which there are some more or fewer, have names of their own.
+            names = [path.read_text().strip() for path in Path(f"/proc/{job.process.pid}/task").glob("*/comm")]
+        counts.append(names.count("fedcrld"))
+    expect_equal(counts[1] - counts[0], 2, "threads more with threads=3 than with 1")
 
 
 def resident(_):

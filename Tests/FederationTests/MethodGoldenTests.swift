@@ -50,7 +50,7 @@ struct MethodGoldenTests {
                 try aggregation.add(state, weight: golden.weights[center])
             }
             try aggregation.aggregate(nil)
-            for content in aggregation.server.contents where !content.isEmpty {
+            for content in aggregation.server.contents {
                 let group = "\(name)/round\(round)/server"
                 let variable = content.exchange.variable
                 try parameters.compare(

@@ -26,7 +26,7 @@ package final class Aggregation {
     }
 
     /// Whether something is exchanged of a part.
-    package func exchanges(_ part: StatePart) -> Bool { server.contents.contains { $0.part == part && !$0.isEmpty } }
+    package func exchanges(_ part: StatePart) -> Bool { server.contents.contains { $0.part == part } }
 
     /// Copies the root's values to all ranks.
     package func broadcast(_ communicator: Communicator) throws(MPIError) {
@@ -43,7 +43,7 @@ package final class Aggregation {
     /// Adds a center's contribution to this rank's part of the sums, as far as its parts are held here.
     /// - Parameter weight: the center's in the round.
     package func add(_ state: CenterState, weight: Double) throws(FederationError) {
-        for (index, content) in server.contents.enumerated() where state.holds(content.part) && !content.isEmpty {
+        for (index, content) in server.contents.enumerated() where state.holds(content.part) {
             let weight =
                 switch content.exchange.weighting {
                 case .round: weight
@@ -67,7 +67,7 @@ package final class Aggregation {
     /// Adds up the ranks' sums on the root, where they become the server's next state. They have no meaning afterwards.
     /// - Parameter communicator: nil where there is one rank.
     package func aggregate(_ communicator: Communicator?) throws(MPIError) {
-        for (index, content) in server.contents.enumerated() where !content.isEmpty {
+        for (index, content) in server.contents.enumerated() {
             if let communicator {
                 try sums[index].withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
                 guard communicator.rank == 0 else { continue }

@@ -20,9 +20,11 @@ package struct MemoryEstimate {
         let parts = largest?.parts ?? []
         // What the server sends, sums of it as 64-bit integers and, on the root, what its updates keep.
         let exchanged = (largest?.exchanges ?? []).reduce(0) { bytes, exchange in
-            let count =
-                largest?.variables.filter { $0.name == exchange.variable }.reduce(0) { $0 + $1.layout.count } ?? 0
-            return bytes + count * (4 + 8 + (isRoot ? 4 * exchange.update.memory.count : 0))
+            let layouts = (largest?.variables ?? []).filter { $0.name == exchange.variable }.map(\.layout)
+            let ranges = layouts.map { exchange.selection.ranges(of: $0) }
+            let values = ranges.reduce(0) { $0 + ($1.last?.upperBound ?? 0) }
+            let summed = ranges.reduce(0) { $0 + $1.reduce(0) { $0 + $1.count } }
+            return bytes + 8 * summed + 4 * values * (1 + (isRoot ? exchange.update.memory.count : 0))
         }
         var bytes = Self.libraries + exchanged
         func held(_ parts: [StatePart], _ centers: Int, _ capacity: Int) -> Int {

@@ -68,6 +68,14 @@ package struct ParameterLayout: Sendable {
     /// A layout without parameters.
     package init() {}
 
+    /// The parameters that lie before a place.
+    package func prefix(upTo end: Int) -> ParameterLayout {
+        var layout = ParameterLayout()
+        layout.entries = entries.filter { $0.range.upperBound <= end }
+        layout.count = layout.entries.last?.range.upperBound ?? 0
+        return layout
+    }
+
     /// Appends a parameter.
     /// - Returns: where its values are.
     package mutating func register(
