@@ -13,7 +13,7 @@ package struct RunHistory: Sendable {
 
     /// Courses by center.
     package private(set) var centers: [String: Course] = [:]
-    /// Seconds per phase of every rank, in the order of `Phase`, then the total; empty where the run has not ended.
+    /// Seconds per phase of every rank, in the order of `RunPhase`, then the total; empty where the run has not ended.
     package private(set) var phases: [[Double]] = []
     /// The last round.
     package private(set) var lastRound = 0

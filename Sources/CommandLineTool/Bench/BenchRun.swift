@@ -49,7 +49,7 @@ struct BenchRun {
         request.options.isQuiet = true
         _ = try RunStart(rank).prepare(request).run()
         let spent = zip(rank.clock.record, before).map { $0 - $1 }
-        let share = spent[Phase.checkpoint.rawValue] / (spent.last ?? 1)
+        let share = spent[RunPhase.checkpoint.rawValue] / (spent.last ?? 1)
         let gathered = try rank.communicate { ranks throws(MPIError) in
             try ranks.gather([Int64(ProcessMemory.recentPeakMebibytes), Int64(1e6 * share)])
         }

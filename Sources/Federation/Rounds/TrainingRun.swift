@@ -16,26 +16,19 @@ package final class TrainingRun {
     /// Where it is.
     package let folder: RunFolder
     let cohorts: [Cohort]
-    let volumes: [Int]
-    let store: CenterStore
-    /// On the root, where that keeps a part of the centers' states: that part, and who computes with it.
-    let modules: CenterStore?
-    let moduleServer: ModuleServer?
-    /// Whether the root keeps one.
-    let isRemote: Bool
-    let data: CenterData
-    let aggregation: Aggregation
-    let console: RunConsole
-    let checkpoints: CheckpointWriter
-    let notice: StopNotice
+    /// What all parts of the run on this rank share.
+    let shared: RunEnvironment
+    /// What this rank does between collectives.
+    let host: any Host
     let disk: DiskQueue
     /// Whether centers may go to other ranks: their states rest where every rank can read them.
     let centersMayMove: Bool
-    var assignment: CenterAssignment
     /// The round in which each center was last trained, whoever hosts it.
     var trainedRounds: [Int]
     /// On the root, the measured seconds of a center's step; nil before the first.
     var stepSeconds: [Double?]
+    /// The stores of this rank's centers and, on the root, of what it holds of all of them.
+    private let stores: [CenterStore]
     private let lease: RunLease?
     private let firstRound: Int
     /// What was done of the first round before this process began.
@@ -58,24 +51,16 @@ package final class TrainingRun {
         self.configuration = configuration
         self.folder = folder
         self.cohorts = cohorts
-        volumes = cohorts.map { $0.cases(in: .train).count }
-        assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
         trainedRounds = cohorts.map { checkpoint?.banks[$0.center] ?? 0 }
         stepSeconds = cohorts.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
-        notice = StopNotice(rank, options)
         centersMayMove = configuration.balance && options.scratch == nil
 
         let methods = try configuration.methods(of: cohorts)
         guard let first = cohorts.first, let method = methods[first.center] else {
             preconditionFailure("a federation has centers")
         }
-        aggregation = Aggregation(method, centers: cohorts.count, seed: configuration.seed, isRoot: rank.isRoot)
-
-        let remotePart = rank.size > 1 ? method.remotePart : nil
-        isRemote = remotePart != nil
-        let capacity = configuration.residentCenters
         let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(methods.values)))
         self.disk = disk
         func makeStore(_ parts: [StatePart], _ capacity: Int) -> CenterStore {
@@ -83,28 +68,35 @@ package final class TrainingRun {
                 folder: folder, working: options.scratch.map { folder.working(scratch: $0) }, methods: methods,
                 parts: parts, seed: configuration.seed, capacity: capacity, baseline: checkpoint, disk: disk)
         }
-        store = makeStore(method.parts.filter { $0 != remotePart }, capacity)
-        data = try CenterData(configuration, capacity: capacity, warn: Messages.warn)
-        if let remotePart, rank.isRoot {
-            // Every rank may be in the middle of a step with a center of its own.
-            let modules = makeStore([remotePart], max(capacity, rank.size))
-            self.modules = modules
-            moduleServer = ModuleServer(rank, store: modules, centers: cohorts.map(\.center), methods: methods)
-        } else {
-            modules = nil
-            moduleServer = nil
-        }
-        console = try RunConsole(
-            rank: rank, configuration: configuration, terms: method.terms, folder: folder, finished: firstRound - 1,
-            isQuiet: options.isQuiet)
-        checkpoints = CheckpointWriter(
-            rank, folder: folder, configuration: configuration, disk: disk, store: store,
-            modules: modules, aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
-            pinned: checkpoint?.position, lease: lease,
-            dataFiles: dataFiles)
+        let capacity = configuration.residentCenters
+        let remotePart = rank.size > 1 ? method.remotePart : nil
+        let store = makeStore(method.parts.filter { $0 != remotePart }, capacity)
+        // Every rank may be in the middle of a step with a center of its own.
+        let modules = rank.isRoot ? remotePart.map { makeStore([$0], max(capacity, rank.size)) } : nil
+        stores = [store, modules].compactMap { $0 }
+
+        let aggregation = Aggregation(
+            method, centers: cohorts.count, seed: configuration.seed, isRoot: rank.isRoot)
         if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
             try aggregation.read(
                 checkpoint: source, width: configuration.width, continues: checkpoint != nil)
+        }
+        let shared = RunEnvironment(
+            rank: rank, configuration: configuration, cohorts: cohorts, store: store,
+            data: try CenterData(configuration, capacity: capacity, warn: Messages.warn), aggregation: aggregation,
+            console: try RunConsole(
+                isRoot: rank.isRoot, configuration: configuration, terms: method.terms, folder: folder,
+                finished: firstRound - 1, isQuiet: options.isQuiet),
+            checkpoints: CheckpointWriter(
+                rank, folder: folder, configuration: configuration, disk: disk, store: store, modules: modules,
+                aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
+                pinned: checkpoint?.position, lease: lease, dataFiles: dataFiles),
+            notice: StopNotice(rank, options))
+        self.shared = shared
+        if let modules {
+            host = ModuleHost(shared, modules, methods: methods)
+        } else {
+            host = CenterHost(shared, isRemote: remotePart != nil)
         }
         if rank.isRoot, let old = checkpoint?.build {
             let differences = BuildInformation.current.differences(from: old)
@@ -127,16 +119,16 @@ package final class TrainingRun {
     /// Runs the rounds that are left, evaluates, and prints the tables on the root. Stops at the next step after a rank
     /// received a ``StopRequest``, or where another step would pass the limit of time.
     package func run() throws -> Outcome {
-        rank.communicator.whileWaiting = { [weak self] () throws(MPIError) in try self?.look() }
+        rank.communicator.whileWaiting = { [weak self] () throws(MPIError) in try self?.shared.keepUp() }
         // What fails here fails again in the next collective, which says so.
         let answer = { [weak self] () -> Void in try? self?.rank.communicator.attend() }
-        (disk.whileWaiting, data.whileWaiting) = (answer, answer)
+        (disk.whileWaiting, shared.data.whileWaiting) = (answer, answer)
         defer {
             rank.communicator.whileWaiting = {}
-            (disk.whileWaiting, data.whileWaiting) = ({}, {})
+            (disk.whileWaiting, shared.data.whileWaiting) = ({}, {})
         }
         var metricsFailure: (any Error)?
-        checkpoints.published = { [console, notice] checkpoint in
+        shared.checkpoints.published = { [console = shared.console, notice = shared.notice] checkpoint in
             notice.note(checkpoint: checkpoint.seconds)
             for problem in checkpoint.problems { Messages.warn(problem) }
             do { try console.published(checkpoint) } catch { metricsFailure = error }
@@ -153,68 +145,44 @@ package final class TrainingRun {
             if stops { return try stop(after: round) }
             if isCheckpointed {
                 try rank.clock.measure(.checkpoint) {
-                    try checkpoints.begin(RunPosition(round: round), centers: hosted)
+                    try shared.checkpoints.begin(RunPosition(round: round), centers: shared.hosted)
                 }
             }
             if configuration.evaluateEvery > 0, round % configuration.evaluateEvery == 0, round != last {
                 let scores = try evaluate(.test)
                 if try isToStop() { return try stop(after: round) }
-                try console.evaluated(round: round, scores: scores, isLast: false)
+                try shared.console.evaluated(round: round, scores: scores, isLast: false)
             }
         }
         rank.communicator.context = "evaluation"
         let scores = try evaluate(.test)
         // All rounds are done: what is missing is done by a resumed run.
         if try isToStop() { return try stop(after: max(last, firstRound - 1)) }
-        try rank.clock.measure(.checkpoint) { try checkpoints.finish() }
-        try console.evaluated(round: max(last, firstRound - 1), scores: scores, isLast: true)
-        try console.finish(round: max(last, firstRound - 1), phases: phases())
+        try rank.clock.measure(.checkpoint) { try shared.checkpoints.finish() }
+        try shared.console.evaluated(round: max(last, firstRound - 1), scores: scores, isLast: true)
+        try shared.console.finish(round: max(last, firstRound - 1), phases: phases())
         try removeWorkingFiles()
         return .finished
-    }
-
-    /// The names of the centers that this rank computes for now.
-    var hosted: [String] { assignment.centers(of: rank.rank).map { cohorts[$0].center } }
-
-    /// What has to be seen to between two steps, and while waiting for other ranks: checkpoints, and whether to stop.
-    func look() throws(MPIError) {
-        try checkpoints.advance()
-        if checkpoints.hasFailed { try notice.raise() }
-        try notice.look()
-    }
-
-    /// The same between two steps, where nobody else answers the ranks that wait.
-    func tend() throws(MPIError) {
-        try look()
-        try rank.communicator.attend()
-    }
-
-    /// Whether a rank has been asked to stop; the same on all.
-    private func isToStop() throws -> Bool {
-        try rank.communicate { ranks throws(MPIError) in try ranks.allReduce(Int64(notice.isRaised ? 1 : 0), .maximum) }
-            > 0
     }
 
     /// Ends between two rounds, with a checkpoint unless there is one.
     private func stop(after round: Int) throws -> Outcome {
         let position = RunPosition(round: round)
-        if checkpoints.newest != position {
-            try rank.clock.measure(.checkpoint) { try checkpoints.begin(position, centers: hosted) }
+        if shared.checkpoints.newest != position {
+            try rank.clock.measure(.checkpoint) { try shared.checkpoints.begin(position, centers: shared.hosted) }
         }
         return try stop(at: position)
     }
 
     /// Ends in the middle of a round.
     private func stop(in round: Int, _ progress: RoundProgress) throws -> Outcome {
-        let steps = try rank.communicate { ranks throws(MPIError) in
-            try ranks.allReduce(Int64(progress.steps), .sum)
-        }
-        let position = RunPosition(round: round - 1, steps: Int(steps))
+        let steps = try steps(of: progress)
+        let position = RunPosition(round: round - 1, steps: steps)
         // Where no rank has made a step, the last checkpoint is of this position: written twice, one would take the other's
         // files.
-        if checkpoints.newest != position {
+        if shared.checkpoints.newest != position {
             try rank.clock.measure(.checkpoint) {
-                try checkpoints.begin(position, centers: hosted, progress: steps > 0 ? progress : nil)
+                try shared.checkpoints.begin(position, centers: shared.hosted, progress: steps > 0 ? progress : nil)
             }
         }
         return try stop(at: position)
@@ -222,16 +190,15 @@ package final class TrainingRun {
 
     /// Ends with the checkpoint that has begun.
     private func stop(at position: RunPosition) throws -> Outcome {
-        try rank.clock.measure(.checkpoint) { try checkpoints.finish() }
-        try console.stop()
+        try rank.clock.measure(.checkpoint) { try shared.checkpoints.finish() }
+        try shared.console.stop()
         try removeWorkingFiles()
         return .stopped(position)
     }
 
     /// Removes what is of no use after the run's end.
     private func removeWorkingFiles() throws {
-        store.removeWorkingFiles()
-        modules?.removeWorkingFiles()
+        for store in stores { store.removeWorkingFiles() }
         // Another run from here needs no checkpoint beyond those that are kept.
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         guard rank.isRoot else { return }
@@ -241,12 +208,5 @@ package final class TrainingRun {
             let problems = CheckpointRetention(folder, configuration).prune(newest: manifest)
             for problem in problems { Messages.warn(problem) }
         }
-    }
-
-    /// Every rank's time by phase, on the root.
-    private func phases() throws -> [[Double]]? {
-        let record = rank.clock.record.map { Int64(bitPattern: $0.bitPattern) }
-        let all = try rank.communicate { ranks throws(MPIError) in try ranks.gather(record) }
-        return all?.map { $0.map { Double(bitPattern: UInt64(bitPattern: $0)) } }
     }
 }

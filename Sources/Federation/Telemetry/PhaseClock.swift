@@ -5,9 +5,9 @@
 package final class PhaseClock {
     private let now: () -> Double
     private let start: Double
-    private var current: Phase?
+    private var current: RunPhase?
     private var since: Double
-    private var accumulated = [Double](repeating: 0, count: Phase.allCases.count)
+    private var accumulated = [Double](repeating: 0, count: RunPhase.allCases.count)
 
     /// - Parameter now: seconds of a clock that never goes back.
     package init(now: @escaping () -> Double = monotonicSeconds) {
@@ -18,7 +18,7 @@ package final class PhaseClock {
 
     /// Runs `body` as part of `phase`; then the phase around it goes on.
     package func measure<Result, Failure: Error>(
-        _ phase: Phase, _ body: () throws(Failure) -> Result
+        _ phase: RunPhase, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let outer = current
         enter(phase)
@@ -28,7 +28,7 @@ package final class PhaseClock {
 
     /// Counts `seconds` of the current phase as `phase`'s: for a callee that measured itself, such as a collective that
     /// knows how long it waited. No more is moved than the current phase has.
-    package func move(seconds: Double, to phase: Phase) {
+    package func move(seconds: Double, to phase: RunPhase) {
         guard let current, current != phase, seconds > 0 else { return }
         enter(current)
         let moved = min(seconds, accumulated[current.rawValue])
@@ -37,15 +37,15 @@ package final class PhaseClock {
     }
 
     /// Seconds so far in a phase.
-    package func seconds(in phase: Phase) -> Double {
+    package func seconds(in phase: RunPhase) -> Double {
         accumulated[phase.rawValue] + (current == phase ? now() - since : 0)
     }
 
-    /// What ranks gather to build the table of phases: seconds of each phase in the order of `Phase.allCases`, then
+    /// What ranks gather to build the table of phases: seconds of each phase in the order of `RunPhase.allCases`, then
     /// the seconds since this clock was made.
-    package var record: [Double] { Phase.allCases.map(seconds(in:)) + [now() - start] }
+    package var record: [Double] { RunPhase.allCases.map(seconds(in:)) + [now() - start] }
 
-    private func enter(_ phase: Phase?) {
+    private func enter(_ phase: RunPhase?) {
         let time = now()
         if let current { accumulated[current.rawValue] += time - since }
         since = time

@@ -2,12 +2,9 @@ import CardiacMR
 import FederatedLearning
 import Files
 import Foundation
-import MPI
 
-/// What the root tells of a run: progress on standard error, `metrics.jsonl`, the tables at the end. Silent on other
-/// ranks, except that it takes part in gathering what they know.
+/// What the root tells of a run: progress on standard error, `metrics.jsonl`, the tables at the end. Silent on other ranks.
 final class RunConsole {
-    private let rank: RankContext
     private let folder: RunFolder
     private let progress: ProgressReporter?
     private let metrics: MetricsWriter?
@@ -25,21 +22,20 @@ final class RunConsole {
     ///   - finished: rounds that were done before this process began.
     ///   - isQuiet: whether only files are written.
     init(
-        rank: RankContext, configuration: Configuration, terms: [LossTerm], folder: RunFolder, finished: Int,
+        isRoot: Bool, configuration: Configuration, terms: [LossTerm], folder: RunFolder, finished: Int,
         isQuiet: Bool
     ) throws {
-        self.rank = rank
         self.terms = terms
         self.folder = folder
         self.isQuiet = isQuiet
         progress =
-            rank.isRoot
+            isRoot
             ? ProgressReporter(
                 rounds: configuration.rounds, finished: finished,
                 style: isQuiet ? .none : Terminal.progressStyle()) : nil
-        metrics = rank.isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
+        metrics = isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
         events =
-            rank.isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
+            isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
     }
 
     /// - Parameter done: steps that a process before this one did.
@@ -60,23 +56,12 @@ final class RunConsole {
         zip(terms, losses).compactMap { term, value in term.shown.map { .init($0, value) } }
     }
 
-    /// What a rank tells of a center's part of a round.
-    struct CenterRound: Codable {
-        /// Mean losses of its steps, term by term.
-        var losses: [Double]
-        /// Seconds per step, without waiting for other ranks; nil where this process made none.
-        var secondsPerStep: Double?
-    }
-
-    /// Gathers what the ranks tell of the round's centers and writes their losses down. All of it on the root, nothing
-    /// elsewhere.
+    /// Writes down the losses of a round's centers.
     func end(
-        round: Int, plan: RoundPlan, cohorts: [Cohort], centers own: [String: CenterRound]
-    ) throws -> [String: CenterRound] {
-        let gathered = try rank.gather(own)
-        guard let gathered, let metrics, let progress else { return [:] }
-        let told = gathered.reduce(into: [String: CenterRound]()) { $0.merge($1) { $1 } }
-        let all = told.mapValues(\.losses)
+        round: Int, plan: RoundPlan, cohorts: [Cohort], centers reports: [String: CenterReport]
+    ) throws {
+        guard let metrics, let progress else { return }
+        let all = reports.mapValues(\.losses)
         var centers: [String: MetricsValue] = [:]
         let names = terms.map(\.name)
         var means = [Double](repeating: 0, count: names.count)
@@ -106,7 +91,6 @@ final class RunConsole {
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
         progress.end(round: round, losses: shown(means))
-        return told
     }
 
     /// Writes down that a checkpoint has become complete.

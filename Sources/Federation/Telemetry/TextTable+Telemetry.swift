@@ -54,10 +54,10 @@ extension TextTable {
     /// - Parameter ranks: every rank's `PhaseClock.record`.
     package static func phases(ranks: [[Double]]) -> TextTable {
         precondition(
-            ranks.allSatisfy { $0.count == Phase.allCases.count + 1 }, "a record holds every phase and a total")
+            ranks.allSatisfy { $0.count == RunPhase.allCases.count + 1 }, "a record holds every phase and a total")
         var table = TextTable(
             columns: [Column("phase", .left), Column("min s"), Column("avg s"), Column("max s"), Column("%")])
-        let totals = ranks.map { $0[Phase.allCases.count] }
+        let totals = ranks.map { $0[RunPhase.allCases.count] }
         let whole = mean(totals) ?? 0
         func append(_ name: String, _ seconds: [Double]) {
             let average = mean(seconds) ?? 0
@@ -66,8 +66,8 @@ extension TextTable {
                 String(format: "%.1f", whole > 0 ? 100 * average / whole : 0),
             ])
         }
-        for phase in Phase.allCases { append(phase.name, ranks.map { $0[phase.rawValue] }) }
-        append("other", ranks.map { max(0, $0[Phase.allCases.count] - $0.dropLast().reduce(0, +)) })
+        for phase in RunPhase.allCases { append(phase.name, ranks.map { $0[phase.rawValue] }) }
+        append("other", ranks.map { max(0, $0[RunPhase.allCases.count] - $0.dropLast().reduce(0, +)) })
         table.separate()
         append("total", totals)
         return table

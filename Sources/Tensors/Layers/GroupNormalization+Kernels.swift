@@ -113,7 +113,7 @@ struct GradientMoments: PairSum {
 }
 
 /// target = leaky(scale · source + shift).
-struct Affine: ChannelKernel {
+struct ScaleAndOffset: ChannelKernel {
     let source: UnsafePointer<Float>
     let target: UnsafeMutablePointer<Float>
     let positions: Int
@@ -136,7 +136,7 @@ struct Affine: ChannelKernel {
 }
 
 /// gradient = scale · g + a · x + b, where g is the gradient before the rectifier.
-struct AffineGradient: ChannelKernel {
+struct ScaleAndOffsetGradient: ChannelKernel {
     let values: UnsafePointer<Float>
     let gradients: UnsafeMutablePointer<Float>
     let positions: Int

@@ -60,7 +60,7 @@ package struct GroupNormalization: Hashable, Sendable {
             guard let coefficients = buffer.baseAddress else { return }
             nonisolated(unsafe) let scale = coefficients
             forEachBlock(input.shape.positions) { _, first, count in
-                Affine(
+                ScaleAndOffset(
                     source: input.base + first * channels, target: output.base + first * channels, positions: count,
                     stride: channels, scale: scale, shift: scale + channels, slope: slope
                 ).cover(0..<channels)
@@ -124,7 +124,7 @@ package struct GroupNormalization: Hashable, Sendable {
                 guard let start = buffer.baseAddress else { return }
                 nonisolated(unsafe) let affine = start
                 forEachBlock(input.shape.positions) { _, first, count in
-                    AffineGradient(
+                    ScaleAndOffsetGradient(
                         values: input.base + first * channels, gradients: gradient.base + first * channels,
                         positions: count, stride: channels, scale: scale, shift: scale + channels, a: affine,
                         b: affine + channels, slope: slope

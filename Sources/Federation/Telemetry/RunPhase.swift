@@ -1,5 +1,5 @@
 /// What a rank spends its time on.
-package enum Phase: Int, Sendable, CaseIterable {
+package enum RunPhase: Int, Sendable, CaseIterable {
     /// Forward and backward passes, optimizer steps, preprocessing.
     case compute
     /// Waiting for other ranks to come to a collective.

@@ -1,0 +1,109 @@
+import CardiacMR
+import FederatedLearning
+import Tensors
+
+/// A rank that trains and evaluates the centers that are assigned to it, one after the other.
+final class CenterHost: Host {
+    private let run: RunEnvironment
+    /// Whether a part of the centers' states, and what computes with it, are on the root.
+    private let isRemote: Bool
+
+    init(_ run: RunEnvironment, isRemote: Bool) {
+        self.run = run
+        self.isRemote = isRemote
+    }
+
+    func train(
+        _ plan: RoundPlan, continuing before: RoundProgress, isCheckpointed: Bool
+    ) throws -> HostedRound {
+        var result = HostedRound()
+        let mine = plan.centers.filter { run.assignment.rankOf[$0] == run.rank.rank }
+        // Who is in memory comes first: the others take its place later.
+        let isHere = mine.map { run.store.isResident(run.cohorts[$0].center) }
+        let order = zip(mine, isHere).filter(\.1).map(\.0) + zip(mine, isHere).filter { !$0.1 }.map(\.0)
+        for (index, center) in order.enumerated() {
+            let name = run.cohorts[center].center
+            var part = before.centers[name] ?? RoundProgress.Center()
+            let next = index + 1 < order.count ? order[index + 1] : nil
+            if part.steps == run.steps(of: center) {
+                try run.add(run.store.state(of: name), center, plan)
+                result.reports[name] = CenterReport(losses: part.means)
+            } else if !run.notice.isRaised {
+                result.reports[name] = try train(center, plan, &part, next: next, isCheckpointed: isCheckpointed)
+            }
+            if part.steps > 0 { result.progress.centers[name] = part }
+            result.isUnfinished = result.isUnfinished || part.steps < run.steps(of: center)
+        }
+        if isRemote { try RootChannel.finish(run.rank) }
+        return result
+    }
+
+    func contributeForOthers(_ plan: RoundPlan) {}
+
+    func evaluate(_ split: Split) throws -> [CenterMeans] {
+        var means: [CenterMeans] = []
+        for center in run.assignment.centers(of: run.rank.rank) where !run.notice.isRaised {
+            let state = try run.store.state(of: run.cohorts[center].center)
+            let score = try Evaluation(run.data).score(
+                run.cohorts[center], split: split, state: state, method: run.method(center), services: services(center)
+            ) {
+                try run.betweenSteps()
+                return !run.notice.isRaised
+            }
+            means.append(score.means)
+        }
+        if isRemote { try RootChannel.finish(run.rank) }
+        return means
+    }
+
+    /// A center's part of a round.
+    private func train(
+        _ center: Int, _ plan: RoundPlan, _ part: inout RoundProgress.Center, next: Int?, isCheckpointed: Bool
+    ) throws -> CenterReport {
+        let (rank, store, cohort) = (run.rank, run.store, run.cohorts[center])
+        rank.communicator.context = "center \(cohort.center), round \(plan.round)"
+        let state = try rank.clock.measure(.checkpoint) { try store.state(of: cohort.center) }
+        if state.steps == 0 { run.method(center).begin(state, run.aggregation.server) }
+        store.begin(state)
+        let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
+        try rank.clock.measure(.compute) {
+            let samples = try run.data.trainingSamples(cohort)
+            if let next {
+                store.prefetch(run.cohorts[next].center)
+                run.data.prefetch(run.cohorts[next])
+            }
+            run.notice.beginStep()
+            try LocalTraining(center: cohort.center, run.configuration, run.method(center)).run(
+                round: plan.round, samples: samples, state: state, server: run.aggregation.server,
+                services: services(center), progress: &part
+            ) { losses in
+                state.steps += 1
+                run.notice.endStep()
+                run.console.stepped(losses)
+                try run.betweenSteps()
+                run.notice.beginStep()
+                return !run.notice.isRaised
+            }
+        }
+        let seconds = monotonicSeconds() - start - (rank.communicator.waitSeconds - waited)
+        if part.steps == run.steps(of: center) {
+            try rank.clock.measure(.checkpoint) {
+                try store.finish(state, round: plan.round, isCheckpointed: isCheckpointed)
+            }
+            try run.add(state, center, plan)
+        }
+        return CenterReport(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
+    }
+
+    /// The way to what of a center's method runs elsewhere.
+    private func services(_ center: Int) -> Services {
+        guard isRemote else { return .here }
+        return Services(
+            channel: RootChannel(run.rank, center: center, operations: run.method(center).operations))
+    }
+}
+
+extension RoundProgress.Center {
+    /// The mean losses of the steps that are done.
+    fileprivate var means: [Double] { losses.map { $0 / Double(max(1, steps)) } }
+}
