@@ -58,13 +58,14 @@ let package = Package(
         .target(
             name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict),
-        .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
-        .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: strict),
+        .target(name: "Errors", swiftSettings: strict),
+        .target(name: "MPI", dependencies: ["CMPI", "Errors"], swiftSettings: strict),
+        .target(name: "HDF5", dependencies: ["CHDF5", "Errors"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: kernels + strict),
         .target(name: "NeuralNetwork", dependencies: ["Tensors"], swiftSettings: strict),
         // Optimized in debug builds too: a phantom is rendered voxel by voxel.
         .target(
-            name: "CardiacMR", dependencies: ["CZlib", "Files", "Tensors"],
+            name: "CardiacMR", dependencies: ["CZlib", "Errors", "Files", "Tensors"],
             swiftSettings: [.unsafeFlags(["-O"])] + strict),
         .target(name: "FederatedLearning", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
         .target(
@@ -75,12 +76,12 @@ let package = Package(
         .target(
             name: "Federation",
             dependencies: [
-                "CardiacMR", "CBuild", "CZlib", "FederatedLearning", "Files", "HDF5", "Methods", "MPI", "NeuralNetwork",
-                "Tensors", "Yams",
+                "CardiacMR", "CBuild", "CZlib", "Errors", "FederatedLearning", "Files", "HDF5", "Methods", "MPI",
+                "NeuralNetwork", "Tensors", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Telemetry/TensorBoard/event.proto"], swiftSettings: strict),
         .target(
-            name: "Reports", dependencies: ["CardiacMR", "CPNG", "FederatedLearning", "Federation", "Files"],
+            name: "Reports", dependencies: ["CardiacMR", "CPNG", "Errors", "FederatedLearning", "Federation", "Files"],
             swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
@@ -108,10 +109,11 @@ let package = Package(
             name: "FedCRLDTests",
             dependencies: ["FedCRLD", "FederatedLearning", "HDF5", "NeuralNetwork", "Tensors", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(name: "ReportsTests", dependencies: ["Federation", "Reports"], swiftSettings: strict),
         .testTarget(
             name: "FederationTests",
             dependencies: [
-                "CardiacMR", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods", "MPI",
+                "CardiacMR", "Errors", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods", "MPI",
                 "NeuralNetwork", "Tensors", "TestSupport",
             ],
             swiftSettings: strict),

@@ -1,5 +1,7 @@
+import Errors
+
 /// What went wrong with a volume, a cohort or a setting: what was attempted, on what, why it failed, what to do.
-package struct CardiacMRError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct CardiacMRError: ExplainedError, Equatable {
     /// What was attempted, as it continues "cannot": `"read"`, `"load cohort"`.
     package var attempted: String
     /// On what: a path, a setting's name, a center.
@@ -16,6 +18,4 @@ package struct CardiacMRError: Error, Equatable, Sendable, CustomStringConvertib
         self.reason = reason
         self.remedy = remedy
     }
-
-    package var description: String { "cannot \(attempted) \(subject): \(reason); \(remedy)" }
 }

@@ -1,5 +1,7 @@
+import Errors
+
 /// Why a file, a dataset or an attribute could not be read or written.
-package struct HDF5Error: Error, CustomStringConvertible, Equatable {
+package struct HDF5Error: ExplainedError, Equatable {
     /// What was attempted, as a verb: "read", "create".
     package let attempted: String
     /// On what: "dataset network/conv/weight in state.h5".
@@ -16,8 +18,6 @@ package struct HDF5Error: Error, CustomStringConvertible, Equatable {
         self.reason = reason
         self.remedy = remedy
     }
-
-    package var description: String { "cannot \(attempted) \(subject): \(reason); \(remedy)" }
 }
 
 /// What a call is about; errors on the way start with it.

@@ -1,7 +1,8 @@
 internal import CMPI
+import Errors
 
 /// Why ranks could not exchange what they have.
-package struct MPIError: Error, CustomStringConvertible, Equatable {
+package struct MPIError: ExplainedError, Equatable {
     /// What was attempted, as a verb: "broadcast", "sum onto the root".
     package let operation: String
     /// The rank that reports; nil before there are ranks.
@@ -20,6 +21,13 @@ package struct MPIError: Error, CustomStringConvertible, Equatable {
         self.context = context
         self.reason = reason
         self.remedy = remedy
+    }
+
+    /// See `ExplainedError`.
+    package var attempted: String { operation }
+    /// See `ExplainedError`.
+    package var subject: String {
+        "with the other ranks" + (context.isEmpty ? "" : " (\(context))")
     }
 
     package var description: String {

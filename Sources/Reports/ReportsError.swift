@@ -1,5 +1,7 @@
+import Errors
+
 /// What went wrong with a report: what was attempted, on what, why it failed, what to do.
-package struct ReportsError: Error, Sendable, CustomStringConvertible {
+package struct ReportsError: ExplainedError {
     /// What was attempted, as it continues "cannot".
     package var attempted: String
     /// On what: a path.
@@ -8,6 +10,4 @@ package struct ReportsError: Error, Sendable, CustomStringConvertible {
     package var reason: String
     /// What the user can do about it.
     package var remedy: String
-
-    package var description: String { "cannot \(attempted) \(subject): \(reason); \(remedy)" }
 }

@@ -102,7 +102,9 @@ for where, subject, ranks in [("a client rank", "train", 3), ("the only rank", "
         train(own, folder / "run", ranks=ranks).failed_with(1, center, str(image), "truncated")
 
 
-@test(f"ranks that do not see each other are refused ({variable})")
+for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]:
+
+    @test(f"ranks that do not see each other are refused ({variable})")
     def _(folder, variable=variable):
         out = folder / "run"
         train(data(), out, environment={variable: "4"}).failed_with(1, "launched as 4 ranks", variable)

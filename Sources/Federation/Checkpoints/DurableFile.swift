@@ -200,7 +200,7 @@ package enum DurableFile {
         let cause = SystemFailure(code: code)
         let remedy =
             cause.isLackOfSpace
-            ? "free space on that disk and resume: complete checkpoints are untouched"
+            ? "free space on that disk and start again: what was complete there is untouched"
             : "check that the folder exists and may be written"
         return FederationError(attempted: attempted, subject: path, reason: cause.description, remedy: remedy)
     }

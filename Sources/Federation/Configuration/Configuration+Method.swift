@@ -26,7 +26,7 @@ extension Configuration {
         } catch {
             throw FederationError(
                 kind: .configuration, attempted: "train by \(method.rawValue) with", subject: error.key,
-                reason: error.reason, remedy: error.remedy)
+                reason: error.reason, remedy: error.remedy, cause: error)
         }
     }
 

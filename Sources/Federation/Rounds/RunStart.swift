@@ -228,28 +228,3 @@ package struct RunStart {
             kind: .configuration, attempted: attempted, subject: subject, reason: reason, remedy: remedy)
     }
 }
-
-extension FederationError {
-    /// Another target's error in this one's words, of a kind unless it has one.
-    package init(describing error: any Error, kind: Kind = .failure) {
-        switch error {
-        case let error as FederationError: self = error
-        case let error as CardiacMRError:
-            self.init(
-                kind: kind, attempted: error.attempted, subject: error.subject, reason: error.reason,
-                remedy: error.remedy)
-        case let error as HDF5Error:
-            self.init(
-                kind: kind, attempted: error.attempted, subject: error.subject, reason: error.reason,
-                remedy: error.remedy)
-        case let error as MPIError:
-            self.init(
-                kind: kind, attempted: error.operation, subject: "with the other ranks", reason: error.reason,
-                remedy: error.remedy)
-        default:
-            self.init(
-                kind: kind, attempted: "run", subject: "fedcrld", reason: "\(error)",
-                remedy: "see the message for what to do")
-        }
-    }
-}

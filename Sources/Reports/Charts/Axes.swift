@@ -1,7 +1,7 @@
 import Foundation
 
 /// A plot's frame: its size, the ranges of both axes, and their grid.
-struct Axes {
+package struct Axes {
     let width: Double
     let height: Double
     let x: ClosedRange<Double>
@@ -58,7 +58,7 @@ struct Axes {
     }
 
     /// Round numbers over a range, about so many.
-    static func ticks(_ range: ClosedRange<Double>, _ count: Int) -> [Double] {
+    package static func ticks(_ range: ClosedRange<Double>, _ count: Int) -> [Double] {
         let span = range.upperBound - range.lowerBound
         guard span > 0, span.isFinite else { return [range.lowerBound] }
         let raw = span / Double(count)
@@ -74,8 +74,9 @@ struct Axes {
     }
 
     /// A range that holds all values, with a margin; never empty.
-    static func range(_ values: [Double], from lowest: Double? = nil, to highest: Double? = nil) -> ClosedRange<Double>
-    {
+    package static func range(_ values: [Double], from lowest: Double? = nil, to highest: Double? = nil) -> ClosedRange<
+        Double
+    > {
         let finite = values.filter(\.isFinite)
         let low = lowest ?? finite.min() ?? 0
         let high = highest ?? finite.max() ?? 1
@@ -84,7 +85,8 @@ struct Axes {
         return (lowest == nil ? low - margin : low)...(highest == nil ? high + margin : high)
     }
 
-    static func text(_ value: Double) -> String {
+    /// A number beside an axis, short.
+    package static func text(_ value: Double) -> String {
         let text =
             abs(value) >= 1e5 || (value != 0 && abs(value) < 1e-3)
             ? String(format: "%.0e", value) : String(format: "%g", value)

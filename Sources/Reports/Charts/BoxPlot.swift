@@ -2,14 +2,24 @@ import Foundation
 
 /// Distributions side by side, a row each: quartiles, median, whiskers to the last value within 1.5 interquartile ranges,
 /// and every value as a point.
-struct BoxPlot {
+package struct BoxPlot {
     let title: String
     let description: String
     let xLabel: String
     let rows: [(name: String, values: [Double])]
     let x: ClosedRange<Double>
 
-    var svg: String {
+    /// A plot of rows, each a name with its values, over a range of values.
+    package init(
+        title: String, description: String, xLabel: String, rows: [(name: String, values: [Double])],
+        x: ClosedRange<Double>
+    ) {
+        (self.title, self.description, self.xLabel) = (title, description, xLabel)
+        (self.rows, self.x) = (rows, x)
+    }
+
+    /// The plot as an SVG element.
+    package var svg: String {
         let rowHeight = 17.0
         var axes = Axes(
             width: 640, height: 44 + rowHeight * Double(rows.count), x: x, y: 0...Double(max(1, rows.count)))

@@ -1,7 +1,7 @@
 /// The outline of a mask along the edges of its pixels.
-enum Contour {
+package enum Contour {
     /// An SVG path, in pixels from the image's upper left corner; empty for an empty mask.
-    static func path(of mask: [Bool], width: Int, height: Int) -> String {
+    package static func path(of mask: [Bool], width: Int, height: Int) -> String {
         func isInside(_ x: Int, _ y: Int) -> Bool {
             x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x]
         }

@@ -2,14 +2,19 @@ internal import CPNG
 import Foundation
 
 /// An 8-bit gray image, row by row from the top.
-struct GrayImage {
+package struct GrayImage {
     let width: Int
     let height: Int
     /// `width · height` brightnesses.
     let pixels: [UInt8]
 
+    /// An image of so many columns and rows.
+    package init(width: Int, height: Int, pixels: [UInt8]) {
+        (self.width, self.height, self.pixels) = (width, height, pixels)
+    }
+
     /// The image as a PNG file; nil where libpng cannot make one.
-    var png: Data? {
+    package var png: Data? {
         var image = png_image()
         image.version = fedcrld_png_version
         image.width = UInt32(width)

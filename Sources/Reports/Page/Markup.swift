@@ -1,9 +1,9 @@
 import Foundation
 
 /// Text for HTML and SVG.
-enum Markup {
+package enum Markup {
     /// A text with the characters that markup takes for itself replaced.
-    static func escape(_ text: String) -> String {
+    package static func escape(_ text: String) -> String {
         var result = ""
         for character in text {
             switch character {
@@ -18,7 +18,7 @@ enum Markup {
     }
 
     /// A number with so many digits after the point; "–" where there is none.
-    static func number(_ value: Double?, _ digits: Int) -> String {
+    package static func number(_ value: Double?, _ digits: Int) -> String {
         guard let value, value.isFinite else { return "–" }
         return String(format: "%.\(digits)f", value).replacingOccurrences(of: "-", with: "−")
     }
