@@ -5,37 +5,38 @@ import Foundation
 /// The page's sections, in their order; empty where there is nothing to show.
 extension RunReport {
     var learning: String {
-        let names = history.centers.keys.sorted()
-        guard !names.isEmpty else { return "" }
+        let centers = history.centers.keys.sorted()
+        guard !centers.isEmpty else { return "" }
         let x = Axes.range([], from: 0, to: Double(max(1, history.lastRound)))
-        let losses = history.centers.values.flatMap { $0.rounds.flatMap { [$0.losses["total"], $0.losses["bank"]] } }
+        let shown = terms.compactMap { term in term.shown.map { (term: term.name, name: $0) } }
+        let losses = history.centers.values.flatMap { $0.rounds.flatMap { row in shown.map { row.losses[$0.term] } } }
         let y = Axes.range(losses.compactMap { $0 }, from: 0)
+        let names = shown.map { $0.name == $0.term ? $0.name : "\($0.name) (\($0.term))" }.joined(separator: ", ")
         var text = """
-            <section><h2>Learning</h2><p>Mean losses of a round's steps: the network's weighted sum, and the self-training of its \
-            momentum bank. Green ticks mark the rounds at whose start the server's encoder replaced the center's global encoder: a \
+            <section><h2>Learning</h2><p>\(Markup.escape(method.summary)) Mean losses of a round's steps: \
+            \(Markup.escape(names)). Green ticks mark the rounds at whose start a center took over what the server had sent: a \
             curve that goes on smoothly across them has not lost its own optimization.</p><div class="panels">
 
             """
-        for name in names {
+        for name in centers {
             guard let course = history.centers[name] else { continue }
             func points(_ term: String) -> [(Double, Double)] {
                 course.rounds.compactMap { row in row.losses[term].map { (Double(row.round), $0) } }
             }
-            let last = course.rounds.last?.losses["total"]
+            let last = shown.first.flatMap { course.rounds.last?.losses[$0.term] }
             text += panel(
                 name,
                 LineChart(
                     title: "Losses of \(name)",
-                    description: "\(course.rounds.count) rounds, the last network loss is \(Markup.number(last, 3))",
+                    description: "\(course.rounds.count) rounds, the last loss is \(Markup.number(last, 3))",
                     yLabel: "loss",
-                    series: [
-                        .init(name: "network", style: "a", points: points("total")),
-                        .init(name: "bank", style: "b", points: points("bank")),
-                    ], x: x, y: y, marks: course.rounds.map { Double($0.round) - 1 }
+                    series: zip(shown, ["a", "b", "c"]).map {
+                        .init(name: $0.name, style: $1, points: points($0.term))
+                    }, x: x, y: y, marks: course.rounds.map { Double($0.round) - 1 }
                 ).svg)
         }
         text += "</div>"
-        let evaluated = names.filter { !(history.centers[$0]?.dice.isEmpty ?? true) }
+        let evaluated = centers.filter { !(history.centers[$0]?.dice.isEmpty ?? true) }
         guard !evaluated.isEmpty else { return text + "</section>\n" }
         text += "<h3>Dice during training</h3><div class=\"panels\">"
         for name in evaluated {

@@ -9,6 +9,9 @@ package struct RunReport {
     let scores: [CenterScore]
     let overlays: [(center: String, pictures: [Overlay])]
     let access: RunAccess
+    /// What the run's method is, and the losses that its steps told.
+    let method: MethodDescription
+    let terms: [LossTerm]
     private let split: Split
 
     /// Reads a run's history, and evaluates a checkpoint of it.
@@ -23,6 +26,8 @@ package struct RunReport {
         self.access = access
         self.split = split
         history = try RunHistory(access.folder)
+        method = access.configuration.method.type.about
+        terms = try access.configuration.method(classes: cohorts.first?.classes.count ?? 2).terms
         let data = try CenterData(access.configuration, capacity: 1, warn: warn)
         let evaluation = Evaluation(data)
         var scores: [CenterScore] = []
@@ -50,7 +55,7 @@ package struct RunReport {
         return """
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <link rel="icon" href="data:,"><title>FedCRLD: \(Markup.escape(access.folder.path))</title>
+            <link rel="icon" href="data:,"><title>\(method.name): \(Markup.escape(access.folder.path))</title>
             <style>\(Style.css)</style></head><body>
             <header><h1>Federated training of \(scores.count) centers</h1>
             <p>\(Markup.escape(access.folder.path)), checkpoint of round \(round), \(Markup.escape(access.manifest.program)). \

@@ -122,7 +122,7 @@ package final class CenterStore {
         if places[center]?.trainedRound == trainedRound, !FileManager.default.fileExists(atPath: path) { return }
         places[center] = RestingPlace(
             path: path, trainedRound: trainedRound,
-            bank: RunFolder.bank(center: center, round: trainedRound, part: filePart), isMoved: true)
+            snapshot: RunFolder.bank(center: center, round: trainedRound, part: filePart), isMoved: true)
         // Another rank wrote it: what is known of an earlier file of this name is void.
         let fingerprints = fingerprints
         disk.submit { fingerprints.forget(path) }
@@ -161,31 +161,31 @@ package final class CenterStore {
                 try stage(state)
             }
             guard let place = places[center] else {
-                draft.note(bank: 0, of: center)
+                draft.note(trainedRound: 0, of: center)
                 continue
             }
             let (fingerprints, run) = (fingerprints, folder.path)
-            let banks = parts.map { RunFolder.bank(center: center, round: place.trainedRound, part: $0) }
+            let snapshots = parts.map { RunFolder.bank(center: center, round: place.trainedRound, part: $0) }
             disk.submit {
                 try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
                 draft.note(try place.known[place.path] ?? fingerprints.of(place.path), of: draft.relative(name))
                 // The parts are in one file or in two, as they were held when the center was last trained.
-                for bank in banks where FileManager.default.fileExists(atPath: "\(run)/\(bank)") {
-                    let path = "\(run)/\(bank)"
-                    draft.note(try place.known[path] ?? fingerprints.of(path), of: bank)
+                for snapshot in snapshots where FileManager.default.fileExists(atPath: "\(run)/\(snapshot)") {
+                    let path = "\(run)/\(snapshot)"
+                    draft.note(try place.known[path] ?? fingerprints.of(path), of: snapshot)
                 }
-                draft.note(bank: place.trainedRound, of: center)
+                draft.note(trainedRound: place.trainedRound, of: center)
             }
         }
     }
 
-    /// Writes a center in the middle of a round, its bank included, into a checkpoint.
+    /// Writes a center in the middle of a round, its history included, into a checkpoint.
     private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
         let file = try file(of: state, "\(draft.folder)/\(name)", withHistory: true)
         let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
             draft.note(try file.write(), of: draft.relative(name))
-            draft.note(bank: trainedRound, of: center)
+            draft.note(trainedRound: trainedRound, of: center)
         }
     }
 
@@ -195,7 +195,7 @@ package final class CenterStore {
         if changed.contains(state.center) { try stage(state) }
     }
 
-    /// Queues the writing of a state without its bank.
+    /// Queues the writing of a state without its history.
     private func stage(_ state: CenterState) throws {
         let path = workingFile(state.center)
         let file = try file(of: state, path, withHistory: false)
@@ -205,22 +205,22 @@ package final class CenterStore {
             fingerprints.note(try file.write(), of: path)
         }
         changed.remove(state.center)
-        // Where it was not trained since it was read, its bank still is where it was.
+        // Where it was not trained since it was read, its snapshot still is where it was.
         let old = places[state.center].flatMap { $0.trainedRound == state.trainedRound ? $0 : nil }
         places[state.center] = RestingPlace(
             path: path, trainedRound: state.trainedRound,
-            bank: old?.bank ?? RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart),
+            snapshot: old?.snapshot ?? RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart),
             known: old?.known.filter { $0.key != old?.path } ?? [:])
     }
 
-    /// Queues the writing of a bank's snapshot.
+    /// Queues the writing of a snapshot of the history.
     private func stageSnapshot(_ state: CenterState) throws {
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
         let path = "\(folder.path)/\(RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart))"
         let file = try snapshot(of: state, path)
         let folder = "\(folder.banks)/\(state.center)"
         let fingerprints = fingerprints
-        let previous = places[state.center].map { "\(self.folder.path)/\($0.bank)" }
+        let previous = places[state.center].map { "\(self.folder.path)/\($0.snapshot)" }
         disk.submit(staging: file.size) {
             try DurableFile.makeFolder(folder)
             fingerprints.note(try file.write(), of: path)
@@ -254,7 +254,7 @@ package final class CenterStore {
         return RestingPlace(
             path: "\(folder.path)/\(name)", trainedRound: round,
             // A snapshot is read through the center's own, which leads to the other part wherever that was written.
-            bank: isUnderWay ? name : banks[0], isShareable: fits && !isUnderWay, known: known)
+            snapshot: isUnderWay ? name : banks[0], isShareable: fits && !isUnderWay, known: known)
     }
 
     /// The part whose files this store writes, the other one by links where it is elsewhere.

@@ -11,7 +11,7 @@ struct RestingPlace: Sendable {
     /// The round in which it was last trained.
     var trainedRound: Int
     /// The file of what rests in the history, relative to the run's folder.
-    var bank: String
+    var snapshot: String
     /// Whether a checkpoint can hold the file as it is.
     var isShareable = true
     /// Whether another rank wrote it: network file systems show a file of another machine a little later.
@@ -54,9 +54,9 @@ struct RestingPlace: Sendable {
         try StateFile.read(state, resting: .checkpoint, from: file)
         try StateFile.readOptimizers(state, from: file)
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
-        let snapshot = try HDF5File.open(at: "\(run.path)/\(bank)")
-        try StateFile.check(snapshot, width: width, classes: state.classes)
-        try StateFile.read(state, resting: .history, from: snapshot)
+        let history = try HDF5File.open(at: "\(run.path)/\(snapshot)")
+        try StateFile.check(history, width: width, classes: state.classes)
+        try StateFile.read(state, resting: .history, from: history)
     }
 }
 

@@ -46,7 +46,7 @@ package final class CheckpointDraft: Sendable {
         state.withLock { $0.report.files[name] = fingerprint }
     }
 
-    func note(bank round: Int, of center: String) { state.withLock { $0.report.banks[center] = round } }
+    func note(trainedRound round: Int, of center: String) { state.withLock { $0.report.banks[center] = round } }
 
     /// All is written.
     package func complete() { state.withLock { $0.isComplete = true } }

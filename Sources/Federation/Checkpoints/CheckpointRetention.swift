@@ -1,7 +1,7 @@
 import Foundation
 
-/// Removes checkpoints and bank snapshots that are not to be kept: the newest `keep` checkpoints stay, every
-/// `keep_every`-th, the last `history_depth` snapshots of each bank, and whatever a kept checkpoint names.
+/// Removes checkpoints and snapshots of histories that are not to be kept: the newest `keep` checkpoints stay, every
+/// `keep_every`-th, the last `history_depth` snapshots of each center, and whatever a kept checkpoint names.
 package struct CheckpointRetention {
     private let folder: RunFolder
     private let configuration: Configuration

@@ -13,7 +13,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var configuration: String
     /// Where contrastive re-localization ran.
     package var placement: String
-    /// The round of the newest momentum bank of each center: the last one that it was trained in. A center that was not
+    /// The round in which each center was last trained, which its newest snapshot is of. A center that was not
     /// trained yet has 0 and no file: it is as the seed makes it.
     package var banks: [String: Int]
     /// How far the centers are in the round after `round`; nil at a round's end.
@@ -45,7 +45,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// The point of the run that it holds.
     package var position: RunPosition { RunPosition(round: round, steps: progress?.steps ?? 0) }
 
-    /// Whether a center was stopped in the middle of its part of a round. Its momentum bank is in its own file then.
+    /// Whether a center was stopped in the middle of its part of a round. Its history is in its own file then.
     package func isUnderWay(_ center: String) -> Bool {
         progress?.centers[center] != nil && (banks[center] ?? 0) <= round
     }

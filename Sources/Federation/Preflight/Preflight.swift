@@ -1,5 +1,4 @@
 import CardiacMR
-import FedCRLD
 import Foundation
 import MPI
 import Tensors
