@@ -4,6 +4,7 @@ import html.parser
 import json
 import re
 
+from lib.faulty_files import faulty
 from lib.program import fedcrld
 from lib.runs import centers, simulate, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
@@ -101,6 +102,17 @@ def _(folder):
     expect((folder / "files" / "function.csv").read_text().startswith("center,subject,quantity,unit,predicted,true\n"),
            "the columns of function.csv")
     expect_equal(json.loads((folder / "files" / "evaluation.json").read_text()), result, "evaluation.json")
+
+
+@test("a full disk costs the report, says what helps, and leaves the one before as it was")
+def _(folder):
+    _, out = run()
+    target = folder / "report.html"
+    target.write_text("the one before")
+    result = fedcrld("report", out, "--out", target, environment=faulty("open", "report.html", error=28))
+    result.failed_with(1, str(target), "no space left on device", "free space on that disk")
+    expect("resume" not in result.err, f"it speaks of training\n{result}")
+    expect_equal(target.read_text(), "the one before", "the report before")
 
 
 @test("a folder that is no run is refused")
