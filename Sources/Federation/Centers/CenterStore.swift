@@ -241,13 +241,13 @@ package final class CenterStore {
 
     private func place(of center: String, in baseline: Manifest) -> RestingPlace? {
         let isUnderWay = baseline.isUnderWay(center)
-        guard isUnderWay || baseline.banks[center] ?? 0 > 0 else { return nil }
+        guard isUnderWay || baseline.trainedRounds[center] ?? 0 > 0 else { return nil }
         let all = method(of: center).parts
         let isSplit = all.contains { $0 != .center && baseline.files[baseline.file(of: center, part: $0)] != nil }
         // In files of another arrangement than this run's, a part would be missing or lead nowhere.
         let fits = baseline.formatVersion >= 2 && isSplit == (parts.count < all.count)
         let name = baseline.file(of: center, part: fits ? filePart : .center)
-        let round = baseline.banks[center] ?? 0
+        let round = baseline.trainedRounds[center] ?? 0
         let banks = all.map { RunFolder.bank(center: center, round: round, part: $0) }
         var known: [String: DurableFile.Fingerprint] = [:]
         for file in [name] + banks { known["\(folder.path)/\(file)"] = baseline.files[file] }

@@ -18,11 +18,12 @@ package struct CheckpointComparison {
             differences.append(
                 "\(first) is of \(a.manifest.position.description), \(second) of \(b.manifest.position.description)")
         }
-        for center in Set(a.manifest.banks.keys).symmetricDifference(b.manifest.banks.keys).sorted() {
-            differences.append("center \(center) is only in \(a.manifest.banks[center] != nil ? first : second)")
+        for center in Set(a.manifest.trainedRounds.keys).symmetricDifference(b.manifest.trainedRounds.keys).sorted() {
+            differences.append(
+                "center \(center) is only in \(a.manifest.trainedRounds[center] != nil ? first : second)")
         }
         try compare(a.server, b.server)
-        for center in a.manifest.banks.keys.sorted() where b.manifest.banks[center] != nil {
+        for center in a.manifest.trainedRounds.keys.sorted() where b.manifest.trainedRounds[center] != nil {
             // Who was not trained yet is as the seed makes it.
             let sides = [a, b].filter { $0.hasFile(center) }
             guard sides.count == 2 else {
@@ -47,7 +48,8 @@ package struct CheckpointComparison {
         func center(_ name: String) -> String { "\(path)/\(Manifest.file(of: name))" }
         func bank(_ name: String) -> String {
             manifest.isUnderWay(name)
-                ? center(name) : "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.banks[name] ?? 0))"
+                ? center(name)
+                : "\(folder.path)/\(RunFolder.bank(center: name, round: manifest.trainedRounds[name] ?? 0))"
         }
     }
 

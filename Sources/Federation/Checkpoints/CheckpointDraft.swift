@@ -10,7 +10,7 @@ package final class CheckpointDraft: Sendable {
         /// Its files, by their path relative to the run, with size and checksum.
         package var files: [String: DurableFile.Fingerprint] = [:]
         /// The rounds in which its centers were last trained.
-        package var banks: [String: Int] = [:]
+        package var trainedRounds: [String: Int] = [:]
         /// How far its centers are in a round that was stopped.
         package var progress: RoundProgress?
         /// Whether the rank could not write.
@@ -19,7 +19,7 @@ package final class CheckpointDraft: Sendable {
         /// Adds what another rank tells.
         mutating func merge(_ other: Report) {
             files.merge(other.files) { $1 }
-            banks.merge(other.banks) { max($0, $1) }
+            trainedRounds.merge(other.trainedRounds) { max($0, $1) }
             if let more = other.progress {
                 progress = progress ?? RoundProgress()
                 progress?.centers.merge(more.centers) { $1 }
@@ -46,7 +46,7 @@ package final class CheckpointDraft: Sendable {
         state.withLock { $0.report.files[name] = fingerprint }
     }
 
-    func note(trainedRound round: Int, of center: String) { state.withLock { $0.report.banks[center] = round } }
+    func note(trainedRound round: Int, of center: String) { state.withLock { $0.report.trainedRounds[center] = round } }
 
     /// All is written.
     package func complete() { state.withLock { $0.isComplete = true } }

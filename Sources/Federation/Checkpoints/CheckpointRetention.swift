@@ -47,7 +47,7 @@ package struct CheckpointRetention {
         }
         // Of centers that were not trained since the oldest of these, nothing has become superfluous.
         let window = (policy.keep + 2) * policy.every
-        for (center, round) in newest.banks where round > newest.round - window {
+        for (center, round) in newest.trainedRounds where round > newest.round - window {
             tidy { () throws(FederationError) in try prune(bank: center, needed: needed) }
         }
         for name in names(folder.data) where !needed.contains("data/\(name)") && !name.hasSuffix(".partial") {

@@ -196,7 +196,8 @@ package final class CheckpointWriter {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
             placement: placement,
-            banks: report.banks, progress: report.progress, files: report.files.merging(dataFiles) { $1 },
+            trainedRounds: report.trainedRounds, progress: report.progress,
+            files: report.files.merging(dataFiles) { $1 },
             build: .current)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
         return disk.write { [lease] in

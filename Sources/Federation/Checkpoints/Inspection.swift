@@ -30,7 +30,7 @@ package struct Inspection {
             do {
                 let manifest = try Manifest.read(folder: run.checkpoint(position))
                 checkpoints.append(Self.summary(manifest))
-                text += "\(manifest.banks.count) centers, \(manifest.files.count) files, "
+                text += "\(manifest.trainedRounds.count) centers, \(manifest.files.count) files, "
                 text += "\(Self.size(of: manifest)), CRL at the \(manifest.placement)\n"
             } catch {
                 checkpoints.append(["round": .integer(position.round), "error": .text(error.description)])
@@ -55,7 +55,7 @@ package struct Inspection {
         text +=
             "checkpoint of \(manifest.position.description), written by \(manifest.program), CRL at the \(manifest.placement), "
         text += "configuration \(manifest.configuration)\n"
-        for (center, round) in manifest.banks.sorted(by: { $0.key < $1.key }) {
+        for (center, round) in manifest.trainedRounds.sorted(by: { $0.key < $1.key }) {
             let steps = manifest.isUnderWay(center) ? manifest.progress?.centers[center]?.steps : nil
             text +=
                 round > 0 ? "  center \(center), last trained in round \(round)" : "  center \(center), not trained yet"
@@ -103,7 +103,7 @@ package struct Inspection {
             "program": .text(manifest.program),
             "placement": .text(manifest.placement), "configuration": .text(manifest.configuration),
             "bytes": .integer(manifest.files.values.reduce(0) { $0 + $1.size }),
-            "centers": .object(manifest.banks.mapValues { ["last_trained": .integer($0)] }),
+            "centers": .object(manifest.trainedRounds.mapValues { ["last_trained": .integer($0)] }),
             "files": .object(manifest.files.mapValues { ["bytes": .integer($0.size), "crc32": .text($0.crc32)] }),
         ]
     }

@@ -15,7 +15,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var placement: String
     /// The round in which each center was last trained, which its newest snapshot is of. A center that was not
     /// trained yet has 0 and no file: it is as the seed makes it.
-    package var banks: [String: Int]
+    package var trainedRounds: [String: Int]
     /// How far the centers are in the round after `round`; nil at a round's end.
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
@@ -25,10 +25,16 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// The CRC-32 of this file's own bytes, with zeros in its place.
     private var checksum: String? = unknownChecksum
 
+    /// The names that files have them by.
+    private enum CodingKeys: String, CodingKey {
+        case formatVersion, program, round, configuration, placement, progress, files, build, checksum
+        case trainedRounds = "banks"
+    }
+
     /// The contents of a checkpoint.
     package init(
         formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
-        placement: String, banks: [String: Int], progress: RoundProgress? = nil,
+        placement: String, trainedRounds: [String: Int], progress: RoundProgress? = nil,
         files: [String: DurableFile.Fingerprint], build: BuildInformation? = nil
     ) {
         self.build = build
@@ -37,7 +43,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         self.round = round
         self.configuration = configuration
         self.placement = placement
-        self.banks = banks
+        self.trainedRounds = trainedRounds
         self.progress = progress
         self.files = files
     }
@@ -47,7 +53,7 @@ package struct Manifest: Codable, Sendable, Equatable {
 
     /// Whether a center was stopped in the middle of its part of a round. Its history is in its own file then.
     package func isUnderWay(_ center: String) -> Bool {
-        progress?.centers[center] != nil && (banks[center] ?? 0) <= round
+        progress?.centers[center] != nil && (trainedRounds[center] ?? 0) <= round
     }
 
     /// The name of a center's file in the list of files.

@@ -84,7 +84,7 @@ package struct Rollback {
             try StateFile.write(state, resting: .checkpoint, to: file)
             try StateFile.writeOptimizers(state, to: file)
         }
-        manifest.banks[state.center] = trainedRound
+        manifest.trainedRounds[state.center] = trainedRound
         manifest.files[manifest.file(of: state.center)] = try file.write()
         for file in manifest.files.keys where file.hasPrefix("banks/\(state.center)/") { manifest.files[file] = nil }
         for part in method.parts {

@@ -98,7 +98,7 @@ package struct RunAccess {
     }
 
     /// The centers of the checkpoint, by name.
-    package var centers: [String] { manifest.banks.keys.sorted() }
+    package var centers: [String] { manifest.trainedRounds.keys.sorted() }
 
     /// A center's file in the checkpoint.
     package func file(of center: String) -> String {
@@ -109,7 +109,7 @@ package struct RunAccess {
     /// - Parameter classes: how many its cohort has, where that is known: for a center that was not trained yet.
     package func state(of center: String, classes: Int? = nil) throws -> CenterState {
         hold?.touch()
-        guard manifest.banks[center] != nil else {
+        guard manifest.trainedRounds[center] != nil else {
             throw Self.unreadable(
                 folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
         }
@@ -122,7 +122,7 @@ package struct RunAccess {
 
     /// How many classes a center's network has; of one that was not trained yet the data tells.
     private func classes(of center: String, known: Int?) throws -> Int {
-        guard manifest.banks[center] == 0 else {
+        guard manifest.trainedRounds[center] == 0 else {
             let file = try HDF5File.open(at: file(of: center))
             return try file.attribute("classes", of: "info")
         }

@@ -207,13 +207,13 @@ package struct RunStart {
                 reason: "config.yaml is not what it was then, and the run would not continue as it began",
                 remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
         }
-        for cohort in cohorts where manifest.banks[cohort.center] == nil {
+        for cohort in cohorts where manifest.trainedRounds[cohort.center] == nil {
             throw FederationError(
                 attempted: "resume from", subject: manifest.position.description,
                 reason: "the data has center \(cohort.center), which the checkpoint does not have",
                 remedy: "resume with the data that the run was started with")
         }
-        for center in manifest.banks.keys where !cohorts.contains(where: { $0.center == center }) {
+        for center in manifest.trainedRounds.keys where !cohorts.contains(where: { $0.center == center }) {
             throw FederationError(
                 attempted: "resume from", subject: manifest.position.description,
                 reason: "the checkpoint has center \(center), which the data does not have",

@@ -51,7 +51,7 @@ package final class TrainingRun {
         self.configuration = configuration
         self.folder = folder
         self.cohorts = cohorts
-        trainedRounds = cohorts.map { checkpoint?.banks[$0.center] ?? 0 }
+        trainedRounds = cohorts.map { checkpoint?.trainedRounds[$0.center] ?? 0 }
         stepSeconds = cohorts.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress

@@ -134,7 +134,7 @@ struct CenterStoreTests {
         here.adopt("a", trainedRound: 2)
         let manifest = try ExampleCenters.checkpoint(here, RunPosition(round: 2), run, disk)
         #expect(manifest.damages(run: run).isEmpty, "the checkpoint has the checksum of the file before")
-        #expect(manifest.banks["a"] == 2)
+        #expect(manifest.trainedRounds["a"] == 2)
         #expect(try StateContents(here.state(of: "a")) == expected)
     }
 
@@ -167,7 +167,7 @@ struct CenterStoreTests {
         let trained = try ExampleCenters.train("b", round: 1, in: store)
         let fresh = try StateContents(store.state(of: "a"))
         let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
-        #expect(manifest.banks == ["a": 0, "b": 1, "c": 0])
+        #expect(manifest.trainedRounds == ["a": 0, "b": 1, "c": 0])
         #expect(Disk.names(run.checkpoint(1) + "/centers") == ["b.h5"])
         let resumed = try ExampleCenters.store(run, baseline: manifest)
         #expect(try StateContents(resumed.state(of: "a")) == fresh)
@@ -198,14 +198,14 @@ struct CenterStoreTests {
         // Only one takes part in the second round.
         expected["b"] = try ExampleCenters.train("b", round: 2, in: store)
         let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk)
-        #expect(manifest.banks == ["a": 1, "b": 2, "c": 1])
+        #expect(manifest.trainedRounds == ["a": 1, "b": 2, "c": 1])
         #expect(manifest.damages(run: run).isEmpty)
         store.removeWorkingFiles()
         #expect(Disk.names(run.path) == ["banks", "checkpoints"])
 
         let resumed = try ExampleCenters.store(run, capacity: after, baseline: manifest)
         for name in ExampleCenters.names {
-            #expect(resumed.trainedRound(of: name) == manifest.banks[name])
+            #expect(resumed.trainedRound(of: name) == manifest.trainedRounds[name])
             #expect(try StateContents(resumed.state(of: name)) == expected[name])
         }
     }

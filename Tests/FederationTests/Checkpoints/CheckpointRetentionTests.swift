@@ -27,7 +27,7 @@ struct CheckpointRetentionTests {
             ]
             let files = try names.map { ($0, try DurableFile.fingerprint("\(folder.path)/\($0)")) }
             let manifest = try ExampleCenters.manifest(
-                round: round, banks: ["a": round, "b": last], files: Dictionary(uniqueKeysWithValues: files))
+                round: round, trainedRounds: ["a": round, "b": last], files: Dictionary(uniqueKeysWithValues: files))
             try DurableFile.makeFolder(run.checkpoint(round))
             try DurableFile.write(manifest.encoded(), to: "\(run.checkpoint(round))/\(Manifest.fileName)")
             return manifest

@@ -17,7 +17,7 @@ struct ManifestTests {
             for name in ["banks/a/round-000004.h5", "banks/a/round-000003.h5", "checkpoints/round-000004/server.h5"] {
                 files[name] = try DurableFile.fingerprint(folder.write("content of \(name)", to: name))
             }
-            manifest = try ExampleCenters.manifest(round: 4, banks: ["a": 4], files: files)
+            manifest = try ExampleCenters.manifest(round: 4, trainedRounds: ["a": 4], files: files)
             let checkpoint = RunFolder(folder.path).checkpoint(4)
             try DurableFile.write(manifest.encoded(), to: "\(checkpoint)/\(Manifest.fileName)")
         }
@@ -79,18 +79,18 @@ struct ManifestTests {
     @Test("of the first format, which had no checksum, is read")
     func firstFormat() throws {
         let example = try Example()
-        let first = try ExampleCenters.manifest(round: 4, banks: ["a": 4], files: [:], version: 1)
+        let first = try ExampleCenters.manifest(round: 4, trainedRounds: ["a": 4], files: [:], version: 1)
         let text = String(decoding: try first.encoded(), as: UTF8.self)
             .replacing(/"checksum" : "[0-9a-f]*",/, with: "")
         try DurableFile.write(text.utf8, to: "\(example.checkpoint)/\(Manifest.fileName)")
-        #expect(try Manifest.read(folder: example.checkpoint).banks == ["a": 4])
+        #expect(try Manifest.read(folder: example.checkpoint).trainedRounds == ["a": 4])
     }
 
     @Test("of a newer format is refused")
     func newer() throws {
         let example = try Example()
         let version = StateFile.formatVersion + 1
-        let newer = try ExampleCenters.manifest(round: 4, banks: [:], files: [:], version: version)
+        let newer = try ExampleCenters.manifest(round: 4, trainedRounds: [:], files: [:], version: version)
         try DurableFile.write(newer.encoded(), to: "\(example.checkpoint)/\(Manifest.fileName)")
         let error = #expect(throws: FederationError.self) { try Manifest.read(folder: example.checkpoint) }
         #expect(error?.reason.hasPrefix("its format version is \(version)") == true)

@@ -112,7 +112,7 @@ struct TrainingRunTests {
             let after = try RunAccess(run.path)
             holds(after.manifest.round, equals: 3)
             holds(after.manifest.damages(run: run).isEmpty)
-            holds(after.manifest.banks, equals: [center: 2, other: 3])
+            holds(after.manifest.trainedRounds, equals: [center: 2, other: 3])
             let state = try after.state(of: center)
             holds(state.trainedRound, equals: 2)
             for part in ExampleCenters.allParts {
@@ -125,7 +125,7 @@ struct TrainingRunTests {
             holds(Disk.names(run.checkpoints).allSatisfy { !$0.contains(".") })
 
             try example.resume("run", rounds: 4, "resident_centers=1")
-            try holds(RunAccess(run.path).manifest.banks, equals: [center: 4, other: 4])
+            try holds(RunAccess(run.path).manifest.trainedRounds, equals: [center: 4, other: 4])
 
             for (name, round) in [(center, 99), ("nobody", 1)] {
                 let error = #expect(throws: FederationError.self) {

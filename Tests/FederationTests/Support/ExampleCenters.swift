@@ -65,17 +65,18 @@ enum ExampleCenters {
         if let failure = disk.failure { throw failure }
         try DurableFile.replaceFolder(folder.checkpoint(position), by: draft.folder)
         let report = try #require(draft.report)
-        var manifest = try Self.manifest(round: position.round, banks: report.banks, files: report.files)
+        var manifest = try Self.manifest(
+            round: position.round, trainedRounds: report.trainedRounds, files: report.files)
         manifest.progress = report.progress
         return manifest
     }
 
     static func manifest(
-        round: Int, banks: [String: Int], files: [String: DurableFile.Fingerprint],
+        round: Int, trainedRounds: [String: Int], files: [String: DurableFile.Fingerprint],
         version: Int = StateFile.formatVersion
     ) throws -> Manifest {
         Manifest(
             formatVersion: version, program: "fedcrld test", round: round, configuration: "0", placement: "client",
-            banks: banks, files: files)
+            trainedRounds: trainedRounds, files: files)
     }
 }
