@@ -27,67 +27,40 @@ package struct ClientStep {
         image: Tensor, labels: [UInt8], model: MomentumBank, relocalization: some RelocalizationService
     ) throws -> StepLosses {
         var losses = StepLosses()
-        guard settings.momentum != nil else {
-            try trainAlone(image, labels, model, relocalization, &losses)
-            return losses
-        }
         try trainStudent(image, labels, model, relocalization, &losses)
-        try trainTeacher(image, labels, model, relocalization, &losses)
+        if hasBank { try trainTeacher(image, labels, model, relocalization, &losses) }
         return losses
     }
 
-    /// Without a bank: the network's forward pass, loss, backward pass and Adam step.
-    private func trainAlone(
-        _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
-        _ losses: inout StepLosses
-    ) throws {
-        let weights = settings.weights
-        let server = network.globalEncoder.forward(image, model.student)
-        let client = network.localEncoder.forward(image, model.student)
-        let relocalized = try relocalization.relocalizeAlone(
-            Bottlenecks(server: server.bottleneck, client: client.bottleneck))
-        let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.student)
-        let terms = SegmentationLoss(
-            dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy), distillation: 0
-        ).evaluate(probabilities, labels: labels, teacher: nil)
-        let gradients = Parameters(undefined: network.layout)
-        let decoded = network.decoder.backward(
-            probabilities, consume saved, levels: client.levels, model.student, into: gradients)
-        let bottlenecks = try relocalization.backwardAlone(decoded.bottleneck)
-        (losses.dice, losses.crossEntropy) = (terms.dice, terms.crossEntropy)
-        losses.contrast = BottleneckLoss.contrast(
-            server: server.bottleneck, client: client.bottleneck, weight: Float(weights.contrast),
-            addingGradientsTo: bottlenecks.server, bottlenecks.client)
-        losses.total =
-            weights.dice * losses.dice + weights.crossEntropy * losses.crossEntropy
-            + weights.contrast * losses.contrast
-        network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.student, into: gradients)
-        network.localEncoder.backward(
-            bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.student, into: gradients)
-        model.updateStudent(gradients, settings)
-    }
+    /// Whether there is a bank; else the student learns from labels and contrast alone.
+    private var hasBank: Bool { settings.momentum != nil }
 
     private func trainStudent(
         _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
         _ losses: inout StepLosses
     ) throws {
         let weights = settings.weights
-        let teacherServer = network.globalEncoder.infer(image, model.teacher)[3]
-        var teacherLevels = network.localEncoder.infer(image, model.teacher)
-        let teacherClient = teacherLevels[3]
+        let teacherServer = hasBank ? network.globalEncoder.infer(image, model.teacher)[3] : nil
+        var teacherLevels = hasBank ? network.localEncoder.infer(image, model.teacher) : []
+        let target = teacherServer.map { Bottlenecks(server: $0, client: teacherLevels[3]) }
         let server = network.globalEncoder.forward(image, model.student)
         let client = network.localEncoder.forward(image, model.student)
-        let relocalized = try relocalization.relocalize(
-            teacher: Bottlenecks(server: teacherServer, client: teacherClient),
-            student: Bottlenecks(server: server.bottleneck, client: client.bottleneck))
-        let teacher = network.decoder.infer(relocalized.teacher, levels: teacherLevels, model.teacher)
-        teacherLevels.removeAll()
-        let (probabilities, saved) = network.decoder.forward(
-            relocalized.student, levels: client.levels, model.student)
+        let own = Bottlenecks(server: server.bottleneck, client: client.bottleneck)
+        let relocalized: Tensor
+        var teacher: Tensor?
+        if let target {
+            let both = try relocalization.relocalize(teacher: target, student: own)
+            relocalized = both.student
+            teacher = network.decoder.infer(both.teacher, levels: teacherLevels, model.teacher)
+            teacherLevels.removeAll()
+        } else {
+            relocalized = try relocalization.relocalizeStudent(own)
+        }
+        let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.student)
 
         let loss = SegmentationLoss(
             dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy),
-            distillation: Float(weights.distillation))
+            distillation: hasBank ? Float(weights.distillation) : 0)
         let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
         let gradients = Parameters(undefined: network.layout)
         let decoded = network.decoder.backward(
@@ -97,13 +70,15 @@ package struct ClientStep {
         losses.dice = terms.dice
         losses.crossEntropy = terms.crossEntropy
         losses.distillation = terms.distillation
-        losses.correlation =
-            BottleneckLoss.meanSquaredError(
-                server.bottleneck, target: teacherServer, weight: Float(weights.correlation),
-                addingGradientTo: bottlenecks.server)
-            + BottleneckLoss.meanSquaredError(
-                client.bottleneck, target: teacherClient, weight: Float(weights.correlation),
-                addingGradientTo: bottlenecks.client)
+        if let target {
+            losses.correlation =
+                BottleneckLoss.meanSquaredError(
+                    server.bottleneck, target: target.server, weight: Float(weights.correlation),
+                    addingGradientTo: bottlenecks.server)
+                + BottleneckLoss.meanSquaredError(
+                    client.bottleneck, target: target.client, weight: Float(weights.correlation),
+                    addingGradientTo: bottlenecks.client)
+        }
         losses.contrast = BottleneckLoss.contrast(
             server: server.bottleneck, client: client.bottleneck, weight: Float(weights.contrast),
             addingGradientsTo: bottlenecks.server, bottlenecks.client)

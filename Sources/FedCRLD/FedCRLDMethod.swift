@@ -161,5 +161,7 @@ package struct FedCRLDMethod: FederatedMethod {
     }
 
     package func module(of state: CenterState) -> any RemoteModule { localRelocalization(of: state) }
-    package var operations: [RemoteOperation] { RelocalizationOperation.allCases.map(\.description) }
+    package var operations: [RemoteOperation] {
+        RelocalizationOperation.allCases.map { $0.description(hasBank: hasBank) }
+    }
 }

@@ -6,12 +6,10 @@ import Tensors
 package protocol RelocalizationService: AnyObject {
     /// Relocalizes with the teacher's module (nothing kept) and with the student's (kept for ``backwardStudent(_:)``).
     func relocalize(teacher: Bottlenecks, student: Bottlenecks) throws -> (teacher: Tensor, student: Tensor)
-    /// The gradients by the student's bottlenecks; its module takes its step of Adam and the bank its average.
+    /// The gradients by the student's bottlenecks; its module takes its step of Adam, and a bank its average.
     func backwardStudent(_ gradient: Tensor) throws -> Bottlenecks
-    /// Relocalizes with the student's module alone, where there is no bank, kept for ``backwardAlone(_:)``.
-    func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor
-    /// The gradients by the student's bottlenecks; its module takes its step of Adam.
-    func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks
+    /// Relocalizes with the student's module alone, where there is no bank, kept for ``backwardStudent(_:)``.
+    func relocalizeStudent(_ bottlenecks: Bottlenecks) throws -> Tensor
     /// Relocalizes with the teacher's module, kept for ``backwardTeacher(_:)``.
     func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor
     /// The gradients by the teacher's bottlenecks; its module takes its step of Adam.
@@ -38,9 +36,7 @@ package final class LocalRelocalization: RelocalizationService {
     /// See ``RelocalizationService``.
     package func relocalize(teacher: Bottlenecks, student: Bottlenecks) -> (teacher: Tensor, student: Tensor) {
         let target = module.forward(server: teacher.server, client: teacher.client, parameters.teacher).output
-        let (output, saved) = module.forward(server: student.server, client: student.client, parameters.student)
-        self.saved = saved
-        return (target, output)
+        return (target, forward(student, parameters.student))
     }
 
     /// See ``RelocalizationService``.
@@ -51,23 +47,10 @@ package final class LocalRelocalization: RelocalizationService {
     }
 
     /// See ``RelocalizationService``.
-    package func relocalizeAlone(_ bottlenecks: Bottlenecks) -> Tensor {
-        let (output, saved) = module.forward(
-            server: bottlenecks.server, client: bottlenecks.client, parameters.student)
-        self.saved = saved
-        return output
-    }
+    package func relocalizeStudent(_ bottlenecks: Bottlenecks) -> Tensor { forward(bottlenecks, parameters.student) }
 
     /// See ``RelocalizationService``.
-    package func backwardAlone(_ gradient: Tensor) -> Bottlenecks { backwardStudent(gradient) }
-
-    /// See ``RelocalizationService``.
-    package func relocalizeTeacher(_ bottlenecks: Bottlenecks) -> Tensor {
-        let (output, saved) = module.forward(
-            server: bottlenecks.server, client: bottlenecks.client, parameters.teacher)
-        self.saved = saved
-        return output
-    }
+    package func relocalizeTeacher(_ bottlenecks: Bottlenecks) -> Tensor { forward(bottlenecks, parameters.teacher) }
 
     /// See ``RelocalizationService``.
     package func backwardTeacher(_ gradient: Tensor) -> Bottlenecks {
@@ -79,6 +62,12 @@ package final class LocalRelocalization: RelocalizationService {
     /// See ``RelocalizationService``.
     package func infer(_ bottlenecks: Bottlenecks) -> Tensor {
         module.forward(server: bottlenecks.server, client: bottlenecks.client, parameters.student).output
+    }
+
+    private func forward(_ bottlenecks: Bottlenecks, _ values: Parameters) -> Tensor {
+        let (output, saved) = module.forward(server: bottlenecks.server, client: bottlenecks.client, values)
+        self.saved = saved
+        return output
     }
 
     private func backward(_ gradient: Tensor, _ values: Parameters) -> (Bottlenecks, gradients: Parameters) {

@@ -6,16 +6,14 @@ import Tensors
 /// relocalized features are two of them.
 enum RelocalizationOperation: Int, CaseIterable {
     case relocalize = 1
-    case backwardStudent, relocalizeTeacher, backwardTeacher, infer, relocalizeAlone, backwardAlone
+    case backwardStudent, relocalizeTeacher, backwardTeacher, infer, relocalizeStudent
 
-    var description: RemoteOperation {
-        switch self {
-        case .relocalize: RemoteOperation(sent: 4, received: 4)
-        case .backwardStudent, .relocalizeTeacher, .relocalizeAlone: RemoteOperation(sent: 2, received: 2)
-        case .backwardTeacher, .backwardAlone:
-            RemoteOperation(sent: 2, received: 2, endsUse: true, endsStep: true)
-        case .infer: RemoteOperation(sent: 2, received: 2, endsUse: true)
-        }
+    /// - Parameter hasBank: whether the bank's training follows the student's in a step.
+    func description(hasBank: Bool) -> RemoteOperation {
+        let endsStep = self == (hasBank ? .backwardTeacher : .backwardStudent)
+        let count = self == .relocalize ? 4 : 2
+        return RemoteOperation(
+            sent: count, received: count, endsUse: endsStep || self == .infer, endsStep: endsStep)
     }
 }
 
@@ -35,38 +33,35 @@ package final class RemoteRelocalization: RelocalizationService {
 
     /// See ``RelocalizationService``.
     package func backwardStudent(_ gradient: Tensor) throws -> Bottlenecks {
-        let (server, client) = split(try request(.backwardStudent, [gradient]))
-        return Bottlenecks(server: server, client: client)
+        try backward(.backwardStudent, gradient)
     }
 
     /// See ``RelocalizationService``.
     package func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor {
-        shape = bottlenecks.server.shape
-        return try request(.relocalizeTeacher, [bottlenecks.server, bottlenecks.client])
+        try forward(.relocalizeTeacher, bottlenecks)
     }
 
     /// See ``RelocalizationService``.
     package func backwardTeacher(_ gradient: Tensor) throws -> Bottlenecks {
-        let (server, client) = split(try request(.backwardTeacher, [gradient]))
-        return Bottlenecks(server: server, client: client)
+        try backward(.backwardTeacher, gradient)
     }
 
     /// See ``RelocalizationService``.
-    package func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor {
+    package func relocalizeStudent(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        try forward(.relocalizeStudent, bottlenecks)
+    }
+
+    /// See ``RelocalizationService``.
+    package func infer(_ bottlenecks: Bottlenecks) throws -> Tensor { try forward(.infer, bottlenecks) }
+
+    private func forward(_ operation: RelocalizationOperation, _ bottlenecks: Bottlenecks) throws -> Tensor {
         shape = bottlenecks.server.shape
-        return try request(.relocalizeAlone, [bottlenecks.server, bottlenecks.client])
+        return try request(operation, [bottlenecks.server, bottlenecks.client])
     }
 
-    /// See ``RelocalizationService``.
-    package func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks {
-        let (server, client) = split(try request(.backwardAlone, [gradient]))
+    private func backward(_ operation: RelocalizationOperation, _ gradient: Tensor) throws -> Bottlenecks {
+        let (server, client) = split(try request(operation, [gradient]))
         return Bottlenecks(server: server, client: client)
-    }
-
-    /// See ``RelocalizationService``.
-    package func infer(_ bottlenecks: Bottlenecks) throws -> Tensor {
-        shape = bottlenecks.server.shape
-        return try request(.infer, [bottlenecks.server, bottlenecks.client])
     }
 
     private func request(_ operation: RelocalizationOperation, _ tensors: [Tensor]) throws -> Tensor {
@@ -106,10 +101,7 @@ extension LocalRelocalization: RemoteModule {
         case .backwardTeacher:
             let gradients = backwardTeacher(gradient())
             return [gradients.server, gradients.client]
-        case .relocalizeAlone: return [relocalizeAlone(bottlenecks(0))]
-        case .backwardAlone:
-            let gradients = backwardAlone(gradient())
-            return [gradients.server, gradients.client]
+        case .relocalizeStudent: return [relocalizeStudent(bottlenecks(0))]
         case .infer: return [infer(bottlenecks(0))]
         case nil: preconditionFailure("there is no operation \(operation)")
         }

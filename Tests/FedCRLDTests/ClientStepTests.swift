@@ -214,14 +214,9 @@ private final class Recorder: RelocalizationService {
         return service.backwardStudent(gradient)
     }
 
-    func relocalizeAlone(_ bottlenecks: Bottlenecks) throws -> Tensor {
-        try record("relocalizeAlone")
-        return service.relocalizeAlone(bottlenecks)
-    }
-
-    func backwardAlone(_ gradient: Tensor) throws -> Bottlenecks {
-        try record("backwardAlone")
-        return service.backwardAlone(gradient)
+    func relocalizeStudent(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        try record("relocalizeStudent")
+        return service.relocalizeStudent(bottlenecks)
     }
 
     func relocalizeTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor {
