@@ -62,16 +62,21 @@ struct GoldenCase {
 
     /// The starting parameters of one part of a center's network.
     func parameters(_ layout: ParameterLayout, center: Int) -> Parameters {
-        let flat = layout.zeros()
+        Self.parameters(layout, "\(salt)/center\(center)")
+    }
+
+    /// Parameters that are functions of their names below a prefix, and of an index.
+    static func parameters(_ layout: ParameterLayout, _ prefix: String) -> Parameters {
+        let parameters = layout.zeros()
         for entry in layout.entries {
-            var values = Self.symmetric("\(salt)/center\(center)/\(entry.name)", entry.count)
+            var values = symmetric("\(prefix)/\(entry.name)", entry.count)
             switch entry.initialization {
             case .uniform(let fanIn): values = values.map { $0 / Double(fanIn).squareRoot() }
             case .constant(let value): values = values.map { Double(value) + 0.1 * $0 }
             }
-            entry.setPytorchValues(values.map { Float($0) }, in: flat)
+            entry.setPytorchValues(values.map { Float($0) }, in: parameters)
         }
-        return flat
+        return parameters
     }
 
     /// The entries whose gradient is not zero in exact arithmetic. Adam moves the others by whole steps in the direction
@@ -89,17 +94,21 @@ struct GoldenCase {
 
     /// The image and the labels of a volume.
     func volume(_ index: Int, center: Int) -> (image: Tensor, labels: [UInt8]) {
+        Self.volume(index, shape, classes: classes[center], "\(salt)/center\(center)")
+    }
+
+    /// A volume that is a function of its name below a prefix, and of an index.
+    static func volume(
+        _ index: Int, _ shape: Shape, classes: Int, _ prefix: String
+    ) -> (image: Tensor, labels: [UInt8]) {
         var labels: [UInt8] = []
-        for z in 0..<size[0] {
-            for y in 0..<size[1] {
-                for x in 0..<size[2] {
-                    labels.append(UInt8((z + (y + 2 * z) / 4 + x / 5 + index) % classes[center]))
-                }
+        for z in 0..<shape.depth {
+            for y in 0..<shape.height {
+                for x in 0..<shape.width { labels.append(UInt8((z + (y + 2 * z) / 4 + x / 5 + index) % classes)) }
             }
         }
-        let noise = Self.symmetric("\(salt)/center\(center)/volume\(index)", labels.count)
-        let values = zip(noise, labels).map { Float($0 + ($1 > 0 ? 2 : 0)) }
-        return (Tensor(shape, values: values), labels)
+        let noise = symmetric("\(prefix)/volume\(index)", labels.count)
+        return (Tensor(shape, values: zip(noise, labels).map { Float($0 + ($1 > 0 ? 2 : 0)) }), labels)
     }
 
     /// Value `i` of the named array: uniform in [−1, 1).

@@ -2,57 +2,33 @@
 
     python federation.py federation-w8.h5
 
-Two centers of 4 and 5 classes with weights 1/3 and 2/3 train for two rounds of three steps. Every number that goes in is a function
-of a name and an index, so that the file holds results only; `methods.py` says how. Outputs and gradients of each center's first
+Two centers of 4 and 5 classes with weights 1/3 and 2/3 train for two rounds of three steps, from numbers of `golden.py` below
+"SALT/centerK". Outputs and gradients of each center's first
 volume come first, of dice + cross-entropy + 1000 · contrast; then, for each round, the losses of every step, and of every tensor its
 norm and its product with numbers that follow from its name.
-
-The network and the losses are those of `Tests/EndToEnd/lib`, which are written from the method's description.
 """
 
 import copy
-import math
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "EndToEnd"))
-from lib.reference_network import Network  # noqa: E402
-from lib.reference_training import contrast, cross_entropy, dice, forward  # noqa: E402
-
-from methods import symmetric  # noqa: E402
+import golden
+from lib.reference_network import Network  # found by golden
+from lib.reference_training import contrast, cross_entropy, dice, forward
 
 WIDTH, CLASSES, SIZE, STEPS, ROUNDS, RATE, MOMENTUM, SALT = 8, [4, 5], [3, 20, 24], 3, 2, 1e-3, 0.5, "1"
 
 
 def initial(center):
-    network = Network(WIDTH, CLASSES[center]).double()
-    with torch.no_grad():
-        for module_name, module in network.named_modules():
-            for name, parameter in module.named_parameters(recurse=False):
-                values = symmetric(f"{SALT}/center{center}/{module_name}.{name}", parameter.shape)
-                if isinstance(module, torch.nn.GroupNorm):
-                    values = (1 if name == "weight" else 0) + 0.1 * values
-                else:
-                    weight = module.weight
-                    transposed = isinstance(module, torch.nn.ConvTranspose3d)
-                    fan_in = weight.shape[1] * weight[0, 0].numel() if transposed else weight[0].numel()
-                    values = values / math.sqrt(fan_in)
-                # The engine has them in float32.
-                parameter.copy_(torch.from_numpy(values.astype(np.float32).astype(np.float64)))
-    return network
+    return golden.fill(Network(WIDTH, CLASSES[center]), f"{SALT}/center{center}")
 
 
 def volume(center, index):
-    z, y, x = np.meshgrid(*(np.arange(extent) for extent in SIZE), indexing="ij")
-    label = (z + (y + 2 * z) // 4 + x // 5 + index) % CLASSES[center]
-    image = symmetric(f"{SALT}/center{center}/volume{index}", SIZE) + 2 * (label > 0)
-    image = torch.from_numpy(image.astype(np.float32).astype(np.float64))[None, None]
-    return image, F.one_hot(torch.from_numpy(label), CLASSES[center]).permute(3, 0, 1, 2)[None].double()
+    return golden.volume(index, SIZE, CLASSES[center], f"{SALT}/center{center}")
 
 
 class Client:
@@ -91,10 +67,8 @@ def descend(loss, optimizer):
 def probe(group, named):
     """Norms and products with a tensor's own numbers."""
     for name, tensor in named:
-        values = tensor.detach().numpy()
         entry = group.create_group(name)
-        entry.attrs["norm"] = np.sqrt((values**2).sum())
-        entry.attrs["dot"] = (values * symmetric("probe/" + name, values.shape)).sum()
+        entry.attrs["norm"], entry.attrs["dot"] = golden.probed(name, tensor)
 
 
 def write_first(group, network, image, truth):

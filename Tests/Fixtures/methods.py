@@ -2,26 +2,21 @@
 
     python methods.py methods-w8.h5 [SALT]
 
-Two centers of 4 and 5 classes, with weights 1/3 and 2/3, train for two rounds of three steps. Every number that goes in is a
-function of a name and an index, so that the file holds results only: of every tensor its norm and its product with numbers
-that follow from its name, and the losses of every step.
-
-    symmetric(name, i) = 2 * (splitmix64(fnv1a64(name) + i) >> 40) / 2**24 - 1
-
-Parameter P of center K has the name "SALT/centerK/P". Convolutions are symmetric / sqrt(fan-in); a normalization's scale
-is 1 + 0.1 * symmetric, its offset 0.1 * symmetric. Volume V of center K is symmetric("SALT/centerK/volumeV") plus 2
-where label = (z + (y + 2 z) // 4 + x // 5 + V) mod classes is not 0. The server starts with the parameters of center 0.
-The salt is one with which no rectifier or maximum is so near its kink that float32's rounding decides.
+Two centers of 4 and 5 classes, with weights 1/3 and 2/3, train for two rounds of three steps, from numbers of `golden.py` below
+"SALT/centerK". The server starts with the parameters of center 0. The salt is one with which no rectifier or maximum is so
+near its kink that float32's rounding decides. Of every tensor the file has its norm and a product, and of every step the losses.
 """
 import copy
-import math
 import sys
 
 import h5py
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+
+import golden
+from lib.reference_network import Decoder, Encoder  # found by golden
+from lib.reference_training import cross_entropy, dice
 
 WIDTH, CLASSES, SIZE, STEPS, ROUNDS, WEIGHTS = 8, [4, 5], [3, 20, 24], 3, 2, [1 / 3, 2 / 3]
 SALT = sys.argv[2] if len(sys.argv) > 2 else "1"
@@ -30,96 +25,31 @@ RATE, SGD_RATE = 1e-3, 2e-2
 MU, LAMBDA, SERVER_RATE, TAU, BETAS, SCAFFOLD_RATE = 10.0, 5.0, 3e-3, 1e-3, (0.9, 0.99), 0.7
 
 
-def symmetric(name, shape):
-    key = 0xCBF29CE484222325
-    for byte in name.encode():
-        key = ((key ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    with np.errstate(over="ignore"):
-        z = np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(key) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (2 * (z >> np.uint64(40)).astype(np.float64) / 2**24 - 1).reshape(shape)
-
-
-class Block(nn.Module):
-    def __init__(self, inputs, middle, outputs):
-        super().__init__()
-        self.conv1 = nn.Conv3d(inputs, middle, (1, 3, 3), padding=(0, 1, 1))
-        self.norm1 = nn.GroupNorm(4, middle)
-        self.conv2 = nn.Conv3d(middle, outputs, 3, padding=1)
-        self.norm2 = nn.GroupNorm(4, outputs)
-
-    def forward(self, x):
-        x = F.leaky_relu(self.norm1(self.conv1(x)), 0.01)
-        return F.leaky_relu(self.norm2(self.conv2(x)), 0.01)
-
-
-class Stage(nn.Module):
-    def __init__(self, inputs, channels):
-        super().__init__()
-        self.up = nn.ConvTranspose3d(inputs, 2 * channels, (1, 2, 2), (1, 2, 2))
-        self.block = Block(3 * channels, channels, channels)
-
-    def forward(self, x, skip):
-        x = self.up(x)
-        x = F.pad(x, (0, skip.shape[4] - x.shape[4], 0, skip.shape[3] - x.shape[3]))
-        return self.block(torch.cat((skip, x), 1))
-
-
 class UNet(nn.Module):
+    """FedCRLD's encoder and decoder, with a convolution where its relocalization stands."""
+
     def __init__(self, classes, w):
         super().__init__()
-        self.encoder = nn.ModuleDict({
-            "level1": Block(1, w, 2 * w), "level2": Block(2 * w, 2 * w, 4 * w), "level3": Block(4 * w, 4 * w, 8 * w),
-            "level4": Block(8 * w, 8 * w, 16 * w)})
+        self.encoder = Encoder(w)
         self.bottleneck = nn.Conv3d(16 * w, 32 * w, 1)
-        self.decoder = nn.ModuleDict({
-            "stage1": Stage(32 * w, 8 * w), "stage2": Stage(8 * w, 4 * w), "stage3": Stage(4 * w, 2 * w),
-            "head": nn.Conv3d(2 * w, classes, 1)})
+        self.decoder = Decoder(w, classes)
 
-    def forward(self, x):
-        skips = []
-        for number in range(1, 5):
-            x = self.encoder[f"level{number}"](x)
-            if number < 4:
-                skips.append(x)
-                x = F.max_pool3d(x, (1, 2, 2))
-        x = self.bottleneck(x)
-        for number in range(1, 4):
-            x = self.decoder[f"stage{number}"](x, skips.pop())
-        return torch.softmax(self.decoder["head"](x), 1)
+    def forward(self, image):
+        levels = self.encoder(image)
+        return self.decoder(self.bottleneck(levels[-1]), levels)
 
 
 def initial(center):
-    network = UNet(CLASSES[center], WIDTH).double()
-    with torch.no_grad():
-        for module_name, module in network.named_modules():
-            for name, parameter in module.named_parameters(recurse=False):
-                values = symmetric(f"{SALT}/center{center}/{module_name}.{name}", parameter.shape)
-                if isinstance(module, nn.GroupNorm):
-                    values = (1 if name == "weight" else 0) + 0.1 * values
-                else:
-                    shape = module.weight.shape
-                    values = values / math.sqrt(math.prod(shape[2:]) * shape[1])
-                # The engine has them in float32.
-                parameter.copy_(torch.from_numpy(values.astype(np.float32).astype(np.float64)))
-    return network
+    return golden.fill(UNet(CLASSES[center], WIDTH), f"{SALT}/center{center}")
 
 
 def volume(center, index):
-    z, y, x = np.meshgrid(*(np.arange(extent) for extent in SIZE), indexing="ij")
-    label = (z + (y + 2 * z) // 4 + x // 5 + index) % CLASSES[center]
-    image = symmetric(f"{SALT}/center{center}/volume{index}", SIZE) + 2 * (label > 0)
-    image = torch.from_numpy(image.astype(np.float32).astype(np.float64))[None, None]
-    return image, F.one_hot(torch.from_numpy(label), CLASSES[center]).permute(3, 0, 1, 2)[None].double()
+    return golden.volume(index, SIZE, CLASSES[center], f"{SALT}/center{center}")
 
 
 def supervised(network, image, labels):
-    """Dice and cross-entropy."""
     p = network(image)
-    overlap, total = (p * labels).sum((0, 2, 3, 4)), p.sum((0, 2, 3, 4)) + labels.sum((0, 2, 3, 4))
-    return 1 - ((2 * overlap + 1) / (total + 1)).mean(), -(labels * torch.log(p + 1e-6)).sum(1).mean()
+    return dice(p, labels), cross_entropy(p, labels)
 
 
 class Method:
@@ -294,10 +224,7 @@ def probe(group, variables):
     for variable, tensors in variables.items():
         if not tensors:
             continue
-        rows = []
-        for name, tensor in tensors.items():
-            values = tensor.detach().numpy()
-            rows.append([np.sqrt((values**2).sum()), (values * symmetric("probe/" + name, values.shape)).sum()])
+        rows = [golden.probed(name, tensor) for name, tensor in tensors.items()]
         data = group.create_dataset(variable, data=np.array(rows))
         data.attrs["names"] = list(tensors)
 
