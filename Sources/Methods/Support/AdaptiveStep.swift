@@ -1,5 +1,26 @@
 import FederatedLearning
 
+/// The settings that methods with an adaptive server have in common, under their own names.
+struct AdaptiveSettings: Sendable {
+    let serverRate, beta1, beta2, tau: Setting<Double>
+
+    /// The settings of a method.
+    /// - Parameter rate: its server's rate unless that is set.
+    init(of method: String, rate: Double) {
+        serverRate = Setting("\(method).server_rate", rate, .numberAbove(0...10), "The server's rate η.")
+        beta1 = Setting(
+            "\(method).beta1", 0.9, .number(0...0.9999), "Decay β₁ of the server's first moment.")
+        beta2 = Setting(
+            "\(method).beta2", 0.99, .number(0...0.9999), "Decay β₂ of the server's second moment.")
+        tau = Setting(
+            "\(method).tau", 1e-3, .numberAbove(0...1),
+            "Adaptivity τ: the larger, the more alike the parameters' rates are.")
+    }
+
+    /// What the method declares.
+    var keys: [SettingKey] { [serverRate.key, beta1.key, beta2.key, tau.key] }
+}
+
 /// The server's adaptive step of Reddi et al., "Adaptive Federated Optimization": without bias correction, and with a
 /// second moment that starts at τ².
 struct AdaptiveStep: ServerUpdate {
@@ -7,11 +28,14 @@ struct AdaptiveStep: ServerUpdate {
     /// The next second moment, of the old one, the squared change and β₂.
     let secondMoment: @Sendable (_ v: Float, _ square: Float, _ beta2: Float) -> Float
 
+    /// A step by the values of a method's settings.
     init(
-        rate: Double, beta1: Double, beta2: Double, tau: Double,
+        _ settings: AdaptiveSettings, _ values: Settings,
         secondMoment: @escaping @Sendable (Float, Float, Float) -> Float
     ) {
-        (self.rate, self.beta1, self.beta2, self.tau) = (Float(rate), Float(beta1), Float(beta2), Float(tau))
+        rate = Float(values[settings.serverRate])
+        (beta1, beta2) = (Float(values[settings.beta1]), Float(values[settings.beta2]))
+        tau = Float(values[settings.tau])
         self.secondMoment = secondMoment
     }
 
