@@ -58,9 +58,7 @@ package final class Tensor: @unchecked Sendable {
     /// A copy with memory of its own.
     package func copy() -> Tensor {
         let other = Tensor(shape)
-        Elementwise.forEachBlock(count) { range in
-            (other.base + range.lowerBound).update(from: base + range.lowerBound, count: range.count)
-        }
+        Elementwise.copy(self, to: other)
         return other
     }
 }
