@@ -97,25 +97,17 @@ package struct TrainingVolume: Sendable {
     }
 }
 
-/// Where a center is in its training, and whom it may ask.
+/// What a center's part of a round depends on beside its state, and whom it may ask.
 package struct TrainingContext {
-    /// The round, from 1.
-    package var round: Int
-    /// The pass over the volumes, from 0, and the passes of the round.
-    package var epoch = 0
-    /// All passes of the round.
-    package var epochs: Int
     /// Steps that the center makes in the round.
-    package var steps: Int
+    package let steps: Int
     /// What the server has sent.
     package let server: ServerState
     /// The method's module, where it runs elsewhere.
     package let services: Services
 
-    /// The first pass of a round.
-    package init(round: Int, epochs: Int, steps: Int, server: ServerState, services: Services) {
-        self.round = round
-        self.epochs = epochs
+    /// A round of so many steps.
+    package init(steps: Int, server: ServerState, services: Services) {
         self.steps = steps
         self.server = server
         self.services = services
@@ -173,6 +165,20 @@ extension FederatedMethod {
     }
     package func begin(_ state: CenterState, _ server: ServerState) { server.load(into: state) }
     package func finish(_ state: CenterState, _ context: TrainingContext) {}
+
+    /// A center before its first round.
+    /// - Parameters:
+    ///   - parts: what is held of it; nil: everything.
+    ///   - seed: what initial values follow from.
+    package func state(of center: String, parts: [StatePart]? = nil, seed: UInt64) -> CenterState {
+        CenterState(center: center, classes: classes, variables: variables, parts: parts ?? self.parts, seed: seed)
+    }
+
+    /// The server before the first round.
+    /// - Parameter keepsMemory: whether it is on the rank that updates.
+    package func serverState(seed: UInt64, keepsMemory: Bool) -> ServerState {
+        ServerState(exchanges: exchanges, variables: variables, seed: seed, keepsMemory: keepsMemory)
+    }
 
     /// All parts of a center's state.
     package var parts: [StatePart] {

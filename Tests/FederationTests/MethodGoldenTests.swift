@@ -20,7 +20,7 @@ struct MethodGoldenTests {
         let file = try HDF5File.open(at: golden.path)
         let methods = try golden.classes.map { try golden.method(name, classes: $0) }
         let aggregation = Aggregation(methods[0], centers: 2, seed: 0, isRoot: true)
-        let states = try methods.enumerated().map { try golden.state($1, center: $0) }
+        let states = methods.enumerated().map { golden.state($1, center: $0) }
         for content in aggregation.server.contents where content.exchange.variable == "network" {
             for range in content.ranges { _ = content.values[range].update(from: states[0]["network"][range]) }
         }
@@ -30,7 +30,7 @@ struct MethodGoldenTests {
             for (center, (method, state)) in zip(methods, states).enumerated() {
                 let group = "\(name)/round\(round)/center\(center)"
                 let context = TrainingContext(
-                    round: round + 1, epochs: 1, steps: golden.steps, server: aggregation.server, services: .here)
+                    steps: golden.steps, server: aggregation.server, services: .here)
                 method.begin(state, aggregation.server)
                 let expected: [Double] = try file.read(group + "/losses")
                 for step in 0..<golden.steps {
@@ -143,19 +143,10 @@ private struct MethodGolden {
     }
 
     /// A center as it starts.
-    func state(_ method: any FederatedMethod, center: Int) throws -> CenterState {
-        let state = CenterState(
-            center: "center\(center)", classes: method.classes, variables: method.variables, parts: method.parts,
-            seed: 0)
+    func state(_ method: any FederatedMethod, center: Int) -> CenterState {
+        let state = method.state(of: "center\(center)", seed: 0)
         for variable in method.variables where variable.start != .zeros {
-            for entry in variable.layout.entries {
-                var values = GoldenCase.symmetric("\(salt)/center\(center)/\(entry.name)", entry.count)
-                switch entry.initialization {
-                case .uniform(let fanIn): values = values.map { $0 / Double(fanIn).squareRoot() }
-                case .constant(let value): values = values.map { Double(value) + 0.1 * $0 }
-                }
-                entry.setPytorchValues(values.map { Float($0) }, in: state[variable.name])
-            }
+            state[variable.name].assign(GoldenCase.parameters(variable.layout, "\(salt)/center\(center)"))
         }
         return state
     }
@@ -163,15 +154,8 @@ private struct MethodGolden {
     /// The volume of a step.
     func volume(_ index: Int, center: Int) -> TrainingVolume {
         let shape = Shape(depth: size[0], height: size[1], width: size[2], channels: 1)
-        let noise = GoldenCase.symmetric("\(salt)/center\(center)/volume\(index)", shape.count)
-        var labels: [UInt8] = []
-        for z in 0..<size[0] {
-            for y in 0..<size[1] {
-                for x in 0..<size[2] { labels.append(UInt8((z + (y + 2 * z) / 4 + x / 5 + index) % classes[center])) }
-            }
-        }
-        let image = zip(noise, labels).map { Float($0 + ($1 > 0 ? 2 : 0)) }
-        return TrainingVolume(image: Tensor(shape, values: image), labels: labels)
+        let (image, labels) = GoldenCase.volume(index, shape, classes: classes[center], "\(salt)/center\(center)")
+        return TrainingVolume(image: image, labels: labels)
     }
 }
 

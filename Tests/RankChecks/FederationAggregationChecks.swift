@@ -84,9 +84,7 @@ private struct ExampleFederation {
                 settings, classes: 3 + index % 2, population: Population(centers: 5, hasEqualClasses: false))
         }
         centers = methods.enumerated().map { index, method in
-            CenterState(
-                center: "center-\(index)", classes: method.classes, variables: method.variables, parts: method.parts,
-                seed: UInt64(100 + index))
+            method.state(of: "center-\(index)", seed: UInt64(100 + index))
         }
     }
 

@@ -132,9 +132,7 @@ extension LocalRelocalization {
     fileprivate convenience init(_ center: ExampleCenter) {
         let method = ExampleCenter.method
         let part = FedCRLDMethod.relocalizationPart
-        let state = CenterState(
-            center: center.name, classes: method.classes, variables: method.variables, parts: [part],
-            seed: ExampleCenter.seed)
+        let state = method.state(of: center.name, parts: [part], seed: ExampleCenter.seed)
         self.init(ExampleCenter.network.relocalization, MomentumBank(state, part: part), method.settings)
     }
 }

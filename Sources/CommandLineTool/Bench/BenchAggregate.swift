@@ -35,8 +35,7 @@ struct BenchAggregate: ParsableCommand {
             var configuration = Configuration()
             configuration.width = width
             let method = try configuration.method(classes: 4)
-            let state = CenterState(
-                center: "bench", classes: 4, variables: method.variables, parts: [.center], seed: 1)
+            let state = method.state(of: "bench", parts: [.center], seed: 1)
             // As in a run, the memory of a round serves the next.
             let aggregation = Aggregation(method, centers: rank.size, seed: 1, isRoot: rank.isRoot)
             let count = aggregation.server.contents.reduce(0) { $0 + $1.ranges.reduce(0) { $0 + $1.count } }

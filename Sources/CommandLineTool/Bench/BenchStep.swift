@@ -77,11 +77,9 @@ private struct StepWorkload {
         configuration.method = Configuration.Method(rawValue: name) ?? .standard
         configuration.width = options.width
         method = try configuration.method(classes: options.classes)
-        state = CenterState(
-            center: "bench", classes: method.classes, variables: method.variables, parts: method.parts, seed: 1)
-        let server = ServerState(
-            exchanges: method.exchanges, variables: method.variables, seed: 1, keepsMemory: false)
-        context = TrainingContext(round: 1, epochs: 1, steps: 1, server: server, services: .here)
+        state = method.state(of: "bench", seed: 1)
+        let server = method.serverState(seed: 1, keepsMemory: false)
+        context = TrainingContext(steps: 1, server: server, services: .here)
         let shape = options.shape
         var random = RandomStream(seed: 1, purpose: "bench")
         let image = Tensor(shape, values: (0..<shape.count).map { _ in Float(random.normal()) })

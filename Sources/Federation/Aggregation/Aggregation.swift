@@ -20,8 +20,7 @@ package final class Aggregation {
     ///   - isRoot: whether this rank is the server.
     package init(_ method: any FederatedMethod, centers: Int, seed: UInt64, isRoot: Bool) {
         self.centers = centers
-        server = ServerState(
-            exchanges: method.exchanges, variables: method.variables, seed: seed, keepsMemory: isRoot)
+        server = method.serverState(seed: seed, keepsMemory: isRoot)
         sums = server.contents.map { ExactSum($0.values.layout, $0.exchange.selection) }
     }
 
@@ -72,6 +71,7 @@ package final class Aggregation {
                 try sums[index].withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
                 guard communicator.rank == 0 else { continue }
             }
+            // The usual case needs no array beside the values.
             guard !(content.exchange.update is Average) else {
                 sums[index].write(to: content.values)
                 continue

@@ -232,8 +232,7 @@ package final class CenterStore {
         let method = method(of: center)
         let (parts, seed, place, folder) = (parts, seed, places[center], folder)
         return disk.read {
-            let state = CenterState(
-                center: center, classes: method.classes, variables: method.variables, parts: parts, seed: seed)
+            let state = method.state(of: center, parts: parts, seed: seed)
             try place?.read(into: state, width: method.width, run: folder)
             return state
         }

@@ -41,9 +41,7 @@ package struct Rollback {
         }
         let old = try run.state(of: center)
         let method = try run.method(of: old)
-        let state = CenterState(
-            center: center, classes: old.classes, variables: method.variables, parts: method.parts,
-            seed: run.configuration.seed)
+        let state = method.state(of: center, seed: run.configuration.seed)
         let snapshot = try HDF5File.open(at: "\(run.folder.path)/\(RunFolder.bank(center: center, round: round))")
         try StateFile.check(snapshot, width: method.width, classes: state.classes)
         try StateFile.read(state, resting: .history, from: snapshot)

@@ -89,12 +89,9 @@ struct TrialStep {
         let preprocessing = try Preprocessing(configuration.preprocessingSettings)
         let sample = try preprocessing.sample(of: item, in: cohort)
         let method = try configuration.method(classes: cohort.classes.count)
-        let state = CenterState(
-            center: cohort.center, classes: method.classes, variables: method.variables, parts: method.parts,
-            seed: configuration.seed)
-        let server = ServerState(
-            exchanges: method.exchanges, variables: method.variables, seed: configuration.seed, keepsMemory: false)
-        let context = TrainingContext(round: 1, epochs: 1, steps: 2, server: server, services: .here)
+        let state = method.state(of: cohort.center, seed: configuration.seed)
+        let server = method.serverState(seed: configuration.seed, keepsMemory: false)
+        let context = TrainingContext(steps: 2, server: server, services: .here)
         let volume = TrainingVolume(image: sample.tensor, labels: sample.labels ?? [])
         TensorPool.shared.resetPeak()
         let before = TensorPool.shared.bytesInUse

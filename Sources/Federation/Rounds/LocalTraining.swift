@@ -36,8 +36,7 @@ package struct LocalTraining: Sendable {
         progress: inout RoundProgress.Center, stepped: ([Double]) throws -> Bool
     ) throws {
         let visits = visits(round: round, samples: samples.count)
-        var context = TrainingContext(
-            round: round, epochs: configuration.localEpochs, steps: visits.count, server: server, services: services)
+        let context = TrainingContext(steps: visits.count, server: server, services: services)
         if progress.losses.isEmpty { progress.losses = method.terms.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
@@ -48,7 +47,6 @@ package struct LocalTraining: Sendable {
                 let next = visits[progress.steps + 1]
                 upcoming = Ahead { [self] in volume(samples[next.sample], round, next) }
             }
-            context.epoch = visit.epoch
             let losses = try method.step(
                 TrainingVolume(image: sample.tensor, labels: sample.labels ?? []), state, context)
             guard losses.allSatisfy(\.isFinite) else {

@@ -17,8 +17,7 @@ struct AggregationTests {
     }
 
     private static func state(_ method: FedCRLDMethod, seed: UInt64) -> CenterState {
-        CenterState(
-            center: "a", classes: method.classes, variables: method.variables, parts: method.parts, seed: seed)
+        method.state(of: "a", seed: seed)
     }
 
     @Test("starts as every center does")

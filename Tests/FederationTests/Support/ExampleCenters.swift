@@ -26,9 +26,7 @@ enum ExampleCenters {
 
     /// A center before its first round.
     static func state(_ name: String, parts: [StatePart] = allParts, seed: UInt64 = seed) throws -> CenterState {
-        let method = try method(name)
-        return CenterState(
-            center: name, classes: method.classes, variables: method.variables, parts: parts, seed: seed)
+        try method(name).state(of: name, parts: parts, seed: seed)
     }
 
     static func store(
