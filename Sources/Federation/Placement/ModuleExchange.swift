@@ -43,11 +43,6 @@ enum ModuleExchange {
         }
     }
 
-    /// Takes part in exchanges without a request until all ranks do: the end of a phase.
-    static func finish(_ rank: RankContext) throws {
-        while try exchange(rank, Header(), []) != nil {}
-    }
-
     /// One exchange; nil when no rank had a request.
     static func exchange(_ rank: RankContext, _ header: Header, _ tensors: [Tensor]) throws -> Tensor? {
         let active = try rank.communicate { ranks throws(MPIError) in
@@ -100,5 +95,7 @@ package struct RootChannel: RemoteChannel {
     }
 
     /// Takes part in exchanges without a request until all ranks do: the end of a phase.
-    package static func finish(_ rank: RankContext) throws { try ModuleExchange.finish(rank) }
+    package static func finish(_ rank: RankContext) throws {
+        while try ModuleExchange.exchange(rank, ModuleExchange.Header(), []) != nil {}
+    }
 }
