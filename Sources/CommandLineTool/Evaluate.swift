@@ -89,9 +89,8 @@ struct Evaluate: ParsableCommand {
         }
         let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1, warn: Messages.warn))
         return try cohorts.map { cohort in
-            let state = try access.state(of: cohort.center, classes: cohort.classes.count)
-            return try evaluation.score(
-                cohort, split: split, state: state, method: access.method(of: state), measuring: true)
+            try evaluation.score(
+                cohort, split: split, by: access.segmenter(of: cohort.center, cohorts: all), measuring: true)
         }
     }
 }

@@ -27,7 +27,7 @@ struct MethodsCommand: ParsableCommand {
             var configuration = Configuration()
             configuration.method = method
             configuration.width = width
-            return (about: method.type.about, parameters: try configuration.method(classes: 4).networkParameters)
+            return (about: method.type.about, parameters: try configuration.method(heads: [4]).networkParameters)
         }
         guard !json else {
             return try Console.json([

@@ -58,17 +58,17 @@ struct Predict: ParsableCommand {
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let tasks = try isFolder(input) ? tasks(in: input) : [(input, output)]
-        let (access, state) = try RunAccess.reading(folder, round: checkpoint) { access in
+        let (access, segmenter) = try RunAccess.reading(folder, round: checkpoint) { access in
             try Output.refuseInputs(
                 tasks.map(\.output) + (probabilities.map { [$0] } ?? []),
                 inputs: tasks.flatMap { ImageName.files(of: $0.image) } + access.files)
-            return (access, try access.state(of: center))
+            return (access, try access.segmenter(of: center))
         }
         access.configuration.access.apply()
         if access.configuration.discreet, let cohorts = try? access.cohorts() { Messages.conceal(cohorts) }
         let preprocessing = try Preprocessing(access.configuration.preprocessingSettings)
         func segment(_ task: Task) throws {
-            try self.segment(task.image, to: task.output, access, state, preprocessing)
+            try self.segment(task.image, to: task.output, segmenter, preprocessing)
         }
         guard isFolder(input) else { return try segment(tasks[0]) }
         try Output.makeFolder(output)
@@ -121,11 +121,10 @@ struct Predict: ParsableCommand {
 
     /// Segments an image, or one frame of it.
     private func segment(
-        _ image: String, to output: String, _ access: RunAccess, _ state: CenterState, _ preprocessing: Preprocessing
+        _ image: String, to output: String, _ segmenter: Segmenter, _ preprocessing: Preprocessing
     ) throws {
         let header = try NIfTI.header(of: image)
-        let method = try access.method(of: state)
-        let classes = state.classes
+        let classes = segmenter.classes
         var warned: Set<String> = []
         func labels(_ volume: Volume) throws -> LabelVolume {
             let sample = try preprocessing.sample(
@@ -133,7 +132,7 @@ struct Predict: ParsableCommand {
             for warning in sample.warnings where warned.insert(warning).inserted {
                 Messages.warn(warning)
             }
-            let predicted = try method.predict(sample.tensor, state, .here)
+            let predicted = try segmenter.probabilities(sample)
             if let probabilities { try write(predicted, sample, to: probabilities) }
             return sample.geometry.restore(probabilities: predicted.array, classes: classes)
         }

@@ -31,7 +31,7 @@ package struct ClientNetwork: Sendable {
         var layout = ParameterLayout()
         globalEncoder = Encoder("global_encoder", width: width, in: &layout)
         localEncoder = Encoder("local_encoder", width: width, in: &layout)
-        decoder = Decoder(width: width, classes: classes, in: &layout)
+        decoder = Decoder(width: width, heads: [classes], in: &layout)
         relocalization = Relocalization(
             width: width, attentionScale: attentionScale, isPlain: !relocalizes)
         self.layout = layout

@@ -73,7 +73,7 @@ package struct FedCRLDMethod: FederatedMethod {
     package let exchanges: [Exchange]
 
     package init(
-        _ settings: TrainingSettings, classes: Int, population: Population
+        _ settings: TrainingSettings, heads: [Int], population: Population
     ) throws(MethodError) {
         guard settings.optimizer != .sgd else {
             throw MethodError(
@@ -82,7 +82,7 @@ package struct FedCRLDMethod: FederatedMethod {
         }
         let own = settings.own
         network = ClientNetwork(
-            width: settings.width, classes: classes, attentionScale: own[Self.attentionScale],
+            width: settings.width, classes: heads[0], attentionScale: own[Self.attentionScale],
             relocalizes: own[Self.relocalizes])
         var step = StepSettings(
             learningRate: settings.learningRate, momentum: own[Self.distills] ? own[Self.momentum] : nil)
@@ -111,12 +111,12 @@ package struct FedCRLDMethod: FederatedMethod {
             return
         }
         throw MethodError(
-            Self.parts.key.name, "centers differ in their number of classes, so \(head.name) differs in shape",
+            Self.parts.key.name, "centers differ in their classes, so \(head.name) is not the same for all",
             remedy: remedy)
     }
 
     package var width: Int { network.width }
-    package var classes: Int { network.classes }
+    package var heads: [Int] { [network.classes] }
     package var networkParameters: Int { network.layout.count + network.relocalization.layout.count }
     package var remotePart: StatePart? { isRemote ? Self.relocalizationPart : nil }
 
@@ -146,7 +146,7 @@ package struct FedCRLDMethod: FederatedMethod {
         return hasBank ? losses.array : losses.arrayWithoutBank
     }
 
-    package func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor {
+    package func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor {
         try network.predict(
             image, model: MomentumBank(state), relocalization: relocalization(of: state, services))
     }

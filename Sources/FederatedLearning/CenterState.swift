@@ -6,8 +6,9 @@ import NeuralNetwork
 package final class CenterState {
     /// The center's name.
     package let center: String
-    /// Classes of the center, background included.
-    package let classes: Int
+    /// Classes that are told apart, background included, by each head of the networks: of one, but where centers of different
+    /// classes share the state.
+    package let heads: [Int]
     /// The variables that are held here, in the method's order.
     package let variables: [Variable]
     /// The last round in which the center was trained; 0 before the first.
@@ -27,9 +28,9 @@ package final class CenterState {
     ///   - variables: the method's.
     ///   - parts: what is held here.
     ///   - seed: what initial values follow from.
-    package init(center: String, classes: Int, variables: [Variable], parts: [StatePart], seed: UInt64) {
+    package init(center: String, heads: [Int], variables: [Variable], parts: [StatePart], seed: UInt64) {
         self.center = center
-        self.classes = classes
+        self.heads = heads
         self.variables = variables.filter { parts.contains($0.part) }
         for variable in self.variables {
             let key = Key(name: variable.name, part: variable.part)
@@ -42,7 +43,7 @@ package final class CenterState {
                 }
                 values[key] = other.copy()
             }
-            if variable.hasOptimizer { optimizers[key] = Adam(variable.layout) }
+            if variable.hasOptimizer { optimizers[key] = Adam(variable.layout, groups: variable.groupRanges) }
         }
     }
 
@@ -57,6 +58,14 @@ package final class CenterState {
     /// The values of a variable that this rank is known to hold.
     package subscript(name: String, part: StatePart = .center) -> Parameters {
         guard let found = values[Key(name: name, part: part)] else {
+            preconditionFailure("\(name) of center \(center) is not held here")
+        }
+        return found
+    }
+
+    /// A variable that is held here.
+    package func variable(_ name: String, part: StatePart = .center) -> Variable {
+        guard let found = variables.first(where: { $0.name == name && $0.part == part }) else {
             preconditionFailure("\(name) of center \(center) is not held here")
         }
         return found

@@ -13,16 +13,20 @@ package struct MethodDescription: Sendable {
     package let formula: String
     /// Its own settings.
     package let settings: [SettingKey]
+    /// Whether all centers' data is trained on in one place, as one center's: nothing is federated then.
+    package let poolsData: Bool
 
     /// A description.
     package init(
-        _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = []
+        _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = [],
+        poolsData: Bool = false
     ) {
         self.name = name
         self.summary = summary
         self.reference = reference
         self.formula = formula
         self.settings = settings
+        self.poolsData = poolsData
     }
 }
 
@@ -59,7 +63,7 @@ package struct TrainingSettings: Sendable, Equatable {
 package struct Population: Sendable {
     /// Number of centers.
     package var centers: Int
-    /// Whether all centers have the same number of classes.
+    /// Whether all centers have the same classes, by number and names.
     package var hasEqualClasses: Bool
 
     /// So many centers.
@@ -89,11 +93,14 @@ package struct TrainingVolume: Sendable {
     package let image: Tensor
     /// A class for each voxel, in (z, y, x) order.
     package let labels: [UInt8]
+    /// The head of the networks whose classes they are.
+    package let head: Int
 
     /// A volume with its labels.
-    package init(image: Tensor, labels: [UInt8]) {
+    package init(image: Tensor, labels: [UInt8], head: Int = 0) {
         self.image = image
         self.labels = labels
+        self.head = head
     }
 }
 
@@ -116,19 +123,20 @@ package struct TrainingContext {
 
 /// How centers learn together: one file with what is special about it; everything else follows from what it declares.
 ///
-/// A value trains the centers of one number of classes. It has no state: that is in ``CenterState`` and ``ServerState``.
+/// A value trains the centers of one number of classes, or, where it pools data, of all. It has no state: that is in ``CenterState`` and ``ServerState``.
 package protocol FederatedMethod: Sendable {
     /// Name, source and settings.
     static var about: MethodDescription { get }
 
-    /// The method for centers with so many classes.
+    /// The method for centers whose networks have some heads.
+    /// - Parameter heads: the classes of each: of one, but where a method pools the data of centers of different classes.
     /// - Throws: where settings contradict each other or do not suit the centers.
-    init(_ settings: TrainingSettings, classes: Int, population: Population) throws(MethodError)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) throws(MethodError)
 
-    /// The base width and the classes of its networks, as files say them.
+    /// The base width of its networks and the classes of their heads, as files say them.
     var width: Int { get }
     /// See ``width``.
-    var classes: Int { get }
+    var heads: [Int] { get }
     /// The losses that ``step(_:_:_:)`` returns.
     var terms: [LossTerm] { get }
     /// The arrays of a center's state. Those that others copy come before them.
@@ -153,8 +161,8 @@ package protocol FederatedMethod: Sendable {
     func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double]
     /// Ends a center's part of a round, after its last step.
     func finish(_ state: CenterState, _ context: TrainingContext)
-    /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1).
-    func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor
+    /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1), by one of the heads.
+    func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor
 }
 
 extension FederatedMethod {
@@ -171,7 +179,7 @@ extension FederatedMethod {
     ///   - parts: what is held of it; nil: everything.
     ///   - seed: what initial values follow from.
     package func state(of center: String, parts: [StatePart]? = nil, seed: UInt64) -> CenterState {
-        CenterState(center: center, classes: classes, variables: variables, parts: parts ?? self.parts, seed: seed)
+        CenterState(center: center, heads: heads, variables: variables, parts: parts ?? self.parts, seed: seed)
     }
 
     /// The server before the first round.

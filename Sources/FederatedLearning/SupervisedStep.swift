@@ -21,7 +21,7 @@ package struct SupervisedStep: Sendable {
     package func gradients(
         _ volume: TrainingVolume, _ parameters: Parameters, bottleneck: (Tensor) -> Tensor? = { _ in nil }
     ) -> (losses: [Double], gradients: Parameters) {
-        let (probabilities, saved) = network.forward(volume.image, parameters)
+        let (probabilities, saved) = network.forward(volume.image, head: volume.head, parameters)
         let loss = SegmentationLoss(
             dice: Float(settings.diceWeight), crossEntropy: Float(settings.crossEntropyWeight), distillation: 0)
         let terms = loss.evaluate(probabilities, labels: volume.labels, teacher: nil)
@@ -32,19 +32,25 @@ package struct SupervisedStep: Sendable {
     }
 
     /// Trains a variable: by Adam, unless it has no optimizer, which means gradient descent.
-    /// - Parameter adjust: changes the gradient before the optimizer sees it.
+    /// - Parameters:
+    ///   - groups: which of the variable's groups are trained; nil: all.
+    ///   - adjust: changes the gradient before the optimizer sees it.
     /// - Returns: the losses, in the order of ``terms``.
     package func train(
-        _ variable: String, of state: CenterState, on volume: TrainingVolume,
+        _ variable: String, of state: CenterState, on volume: TrainingVolume, groups: [Int]? = nil,
         adjust: (_ gradients: Parameters, _ parameters: Parameters) -> Void = { _, _ in }
     ) -> [Double] {
         let parameters = state[variable]
         let (losses, gradients) = gradients(volume, parameters)
         adjust(gradients, parameters)
         if let optimizer = state.optimizerIfAny(variable) {
-            optimizer.update(parameters, gradients: gradients, rate: settings.learningRate)
+            optimizer.update(parameters, gradients: gradients, rate: settings.learningRate, groups: groups)
         } else {
-            Elementwise.descend(gradients.tensor, rate: Float(settings.learningRate), parameters.tensor)
+            let ranges = state.variable(variable).groupRanges
+            for range in (groups ?? Array(ranges.indices)).flatMap({ ranges[$0] }) {
+                Elementwise.descend(
+                    gradients.tensor, rate: Float(settings.learningRate), parameters.tensor, in: range)
+            }
         }
         return losses
     }

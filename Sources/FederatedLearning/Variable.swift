@@ -51,11 +51,13 @@ package struct Variable: Sendable {
     package let rest: Rest
     /// Whether it is trained by Adam, whose moments and count of steps rest in the checkpoint, below `optimizer/NAME`.
     package let hasOptimizer: Bool
+    /// What of it is trained together, where that is not all: each group has a count of steps of its own.
+    package let groups: [Selection]
 
     /// A variable.
     package init(
         _ name: String, part: StatePart = .center, _ layout: ParameterLayout, start: Start = .seeded,
-        rest: Rest = .checkpoint, hasOptimizer: Bool = true
+        rest: Rest = .checkpoint, hasOptimizer: Bool = true, groups: [Selection] = [Selection()]
     ) {
         self.name = name
         self.part = part
@@ -63,7 +65,11 @@ package struct Variable: Sendable {
         self.start = start
         self.rest = rest
         self.hasOptimizer = hasOptimizer
+        self.groups = groups
     }
+
+    /// The places of each of ``groups``.
+    package var groupRanges: [[Range<Int>]] { groups.map { $0.ranges(of: layout) } }
 
     /// Numbers that it takes in memory and on disk, its optimizer's included.
     package var count: Int { (hasOptimizer ? 3 : 1) * layout.count }

@@ -17,8 +17,8 @@ struct Ditto: UNetMethod {
     let training: UNetTraining
     private let lambda: Double
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
         lambda = settings.own[Self.lambda]
     }
 

@@ -15,8 +15,8 @@ struct FedAdam: UNetMethod {
     let training: UNetTraining
     private let update: AdaptiveStep
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
         update = AdaptiveStep(
             Self.own, settings.own,
             secondMoment: { v, square, beta in beta * v + (1 - beta) * square })

@@ -11,7 +11,7 @@ struct FedAvg: UNetMethod {
 
     let training: UNetTraining
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
     }
 }

@@ -13,8 +13,8 @@ struct FedBN: UNetMethod {
 
     let training: UNetTraining
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
     }
 
     var exchanges: [Exchange] { [Exchange("network", training.shareable(Selection(layers: [.normalization])))] }

@@ -12,8 +12,8 @@ struct FedPer: UNetMethod {
 
     let training: UNetTraining
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
     }
 
     var exchanges: [Exchange] { [Exchange("network", Selection(below: ["encoder"]))] }

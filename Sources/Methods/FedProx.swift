@@ -14,8 +14,8 @@ struct FedProx: UNetMethod {
     let training: UNetTraining
     private let mu: Double
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
         mu = settings.own[Self.mu]
     }
 

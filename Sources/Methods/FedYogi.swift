@@ -16,8 +16,8 @@ struct FedYogi: UNetMethod {
     let training: UNetTraining
     private let update: AdaptiveStep
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
         update = AdaptiveStep(
             Self.own, settings.own,
             secondMoment: { v, square, beta in

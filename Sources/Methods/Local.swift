@@ -7,8 +7,8 @@ struct Local: UNetMethod {
 
     let training: UNetTraining
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        training = UNetTraining(settings, classes: classes, population: population)
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        training = UNetTraining(settings, heads: heads, population: population)
     }
 
     var exchanges: [Exchange] { [] }

@@ -5,8 +5,9 @@ import FederatedLearning
 package enum MethodRegistry {
     /// In the order of documentation.
     package static let all: [any FederatedMethod.Type] = [
-        FedCRLDMethod.self, Local.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self, Ditto.self, Scaffold.self,
-        FedAdam.self, FedYogi.self,
+        FedCRLDMethod.self, Local.self, Centralized.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self,
+        Ditto.self,
+        Scaffold.self, FedAdam.self, FedYogi.self,
     ]
 
     /// All methods as a Markdown table, for the documentation.

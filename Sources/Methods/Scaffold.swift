@@ -22,7 +22,7 @@ struct Scaffold: UNetMethod {
     let training: UNetTraining
     private let serverRate: Double
 
-    init(_ settings: TrainingSettings, classes: Int, population: Population) throws(MethodError) {
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) throws(MethodError) {
         guard settings.optimizer != .adam else {
             throw MethodError(
                 "optimizer",
@@ -31,7 +31,7 @@ struct Scaffold: UNetMethod {
         }
         var settings = settings
         settings.optimizer = .sgd
-        training = UNetTraining(settings, classes: classes, population: population)
+        training = UNetTraining(settings, heads: heads, population: population)
         serverRate = settings.own[Self.serverRate]
     }
 

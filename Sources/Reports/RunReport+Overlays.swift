@@ -18,15 +18,14 @@ extension RunReport {
     }
 
     static func overlay(
-        _ kind: String, _ score: CenterScore.CaseScore, _ cohort: Cohort, _ data: CenterData, _ state: CenterState,
-        _ method: any FederatedMethod
+        _ kind: String, _ score: CenterScore.CaseScore, _ cohort: Cohort, _ data: CenterData, _ segmenter: Segmenter
     ) throws -> Overlay {
         guard let item = cohort.cases.first(where: { $0.name == score.name }) else {
             preconditionFailure("a score is of a case of the cohort")
         }
         let image = try NIfTI.read(cohort.path(of: item.image), frame: item.frame ?? 0)
         let (sample, truth) = try data.sample(item, of: cohort)
-        let prediction = try Evaluation.segment(sample, state: state, method: method)
+        let prediction = try segmenter.segment(sample)
         let mean = score.dice.reduce(0, +) / Double(max(1, score.dice.count))
         return Overlay(
             caption: "\(kind): \(score.name), Dice \(Markup.number(mean, 2))", image: image, prediction: prediction,

@@ -27,19 +27,17 @@ package struct RunReport {
         self.split = split
         history = try RunHistory(access.folder)
         method = access.configuration.method.type.about
-        terms = try access.configuration.method(classes: cohorts.first?.classes.count ?? 2).terms
+        terms = try access.terms()
         let data = try CenterData(access.configuration, capacity: 1, warn: warn)
         let evaluation = Evaluation(data)
         var scores: [CenterScore] = []
         var overlays: [(String, [Overlay])] = []
         for cohort in cohorts {
-            let state = try access.state(of: cohort.center, classes: cohort.classes.count)
-            let method = try access.method(of: state)
-            let score = try evaluation.score(
-                cohort, split: split, state: state, method: method, measuring: true)
+            let segmenter = try access.segmenter(of: cohort.center, cohorts: cohorts)
+            let score = try evaluation.score(cohort, split: split, by: segmenter, measuring: true)
             scores.append(score)
             let pictures = try Self.extremes(score).map { kind, item in
-                try Self.overlay(kind, item, cohort, data, state, method)
+                try Self.overlay(kind, item, cohort, data, segmenter)
             }
             overlays.append((cohort.center, pictures))
         }

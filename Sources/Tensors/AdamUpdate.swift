@@ -23,22 +23,26 @@ package struct AdamUpdate: Sendable {
         correction = Float(1 / (1 - pow(Self.beta2, Double(step))).squareRoot())
     }
 
-    /// Updates `parameters` and the moments; all have as many values as `gradients`.
+    /// Updates `parameters` and their moments, or some neighbouring ones; all arrays have as many values as `gradients`.
     ///
     /// With an `average`, also average ← momentum · average + (1 − momentum) · parameters, in the same pass.
     package func apply(
-        _ parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor,
+        _ parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor, in part: Range<Int>? = nil,
         average: Tensor? = nil, momentum: Float = 0
     ) {
         require(
             gradients.count == parameters.count && firstMoment.count == parameters.count
                 && secondMoment.count == parameters.count && (average?.count ?? parameters.count) == parameters.count,
             "arrays of different length")
+        let values = part ?? 0..<parameters.count
+        require(
+            values.lowerBound >= 0 && values.upperBound <= parameters.count, "values \(values) of \(parameters.count)")
         let (theta, g, m, v) = (parameters.base, gradients.base, firstMoment.base, secondMoment.base)
         let firstGain = Float(1 - Self.beta1)
         let secondDecay = Float(Self.beta2)
         let secondGain = Float(1 - Self.beta2)
-        Elementwise.forEachBlock(parameters.count, .update) { range in
+        Elementwise.forEachBlock(values.count, .update) { block in
+            let range = block.lowerBound &+ values.lowerBound..<block.upperBound &+ values.lowerBound
             for index in range {
                 let gradient = g[index]
                 let first = m[index] + firstGain * (gradient - m[index])

@@ -50,10 +50,13 @@ package enum Elementwise {
     }
 
     /// `target -= rate · gradient`: a step of stochastic gradient descent.
-    package static func descend(_ gradient: Tensor, rate: Float, _ target: Tensor) {
+    package static func descend(_ gradient: Tensor, rate: Float, _ target: Tensor, in values: Range<Int>) {
         require(gradient.shape == target.shape, "a gradient of \(gradient.shape) for \(target.shape)")
-        forEachBlock(target.count, .update) { range in
-            for index in range { target.base[index] -= rate * gradient.base[index] }
+        require(values.lowerBound >= 0 && values.upperBound <= target.count, "values \(values) of \(target.count)")
+        forEachBlock(values.count, .update) { range in
+            for index in range.lowerBound &+ values.lowerBound..<range.upperBound &+ values.lowerBound {
+                target.base[index] -= rate * gradient.base[index]
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 from lib.program import Job, fedcrld, wait_until
@@ -9,9 +10,9 @@ from lib.runs import (
     centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-METHODS = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
-# One with a state of the server, one with two models, one with controls.
-STATEFUL = ["fedadam", "ditto", "scaffold"]
+METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
+# One with a state of the server, one with two models, one with controls, one with heads that take steps of their own.
+STATEFUL = ["fedadam", "ditto", "scaffold", "centralized"]
 # Absent and late centers, and weights that differ.
 FAULTS = ["dropout=0.3", "stragglers=0.3", "aggregation.weights=volumes"]
 
@@ -148,6 +149,42 @@ def _(folder):
                 folder / f"{method}.nii.gz").succeeded()
         fedcrld("inspect", out).succeeded()
         fedcrld("report", out, "--out", folder / f"{method}.html").succeeded()
+
+
+@test("centralized: one network for all centers, with a head for each list of classes, and said aloud")
+def _(folder):
+    out = folder / "run"
+    own = simulate(folder)
+    result = train(own, out, "method=centralized", ranks=3).succeeded()
+    expect("centralized pools the data: one rank reads the images of all 6 centers" in result.err, f"{result}")
+    expect("1 of 3 ranks has nothing to do, because centralized trains one network: 2 ranks" in result.err, f"{result}")
+    expect_equal([path.name for path in (checkpoint(out, 3) / "centers").iterdir()], ["pooled.h5"], "centers' files")
+    file = json.loads(fedcrld("inspect", checkpoint(out, 3) / "centers" / "pooled.h5", "--json").succeeded().out)
+    expect_equal(file["info"]["classes"], [4, 5], "classes of the heads")
+    heads = {name: file["datasets"][f"network/decoder/heads/{name}/weight"]["shape"][0] for name in "01"}
+    expect_equal(heads, {"0": 4, "1": 5}, "channels of the heads")
+    # A head takes a step for each volume of its classes: five centers of two volumes each, and one.
+    line = next(line for line in metrics(out) if line["kind"] == "round")
+    expect_equal(list(line["centers"]), ["pooled"], "who has trained")
+    scores = json.loads(fedcrld("evaluate", "--run", out, "--json").succeeded().out)["centers"]
+    expect_equal(sorted(scores), centers(own), "evaluated centers")
+    lge = next(name for name in scores if len(scores[name]["classes"]) == 4)
+    expect_equal({len(scores[name]["classes"]) for name in scores if name != lge}, {3}, "foreground classes elsewhere")
+    # A prediction needs no data: the checkpoint knows whose head is which.
+    scan = folder / "scan.nii.gz"
+    shutil.copy(next((own / lge / "images").iterdir()), scan)
+    (own).rename(folder / "moved")
+    for center, channels in ((lge, 5), (centers(folder / "moved")[0], 4)):
+        probabilities = folder / f"{center}.h5"
+        fedcrld("predict", "--run", out, "--center", center, "--input", scan, "--output", folder / f"{center}.nii.gz",
+                "--probabilities", probabilities).succeeded()
+        found = json.loads(fedcrld("inspect", probabilities, "--json").succeeded().out)["datasets"]["probabilities"]
+        expect_equal(found["shape"][0], channels, f"classes of {center}")
+    fedcrld("predict", "--run", out, "--center", "nobody", "--input", scan, "--output", folder / "x.nii.gz").failed_with(
+        2, "no center nobody", lge)
+    # Whose data it was is part of the run.
+    (folder / "moved" / lge).rename(folder / "elsewhere")
+    resume(out, "rounds=4", data=folder / "moved").failed_with(1, lge, "the data does not have")
 
 
 @test("a center of a method without history cannot be put back, and the message says why")

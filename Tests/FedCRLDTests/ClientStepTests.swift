@@ -174,8 +174,8 @@ struct ClientStepTests {
         #expect(first.model.student.array == second.model.student.array)
         #expect(first.model.teacher.array == second.model.teacher.array)
         #expect(first.relocalization.parameters.teacher.array == second.relocalization.parameters.teacher.array)
-        #expect(first.model.studentOptimizer.step == 3)
-        #expect(first.relocalization.parameters.teacherOptimizer.step == 3)
+        #expect(first.model.studentOptimizer.steps == [3])
+        #expect(first.relocalization.parameters.teacherOptimizer.steps == [3])
     }
 
     @Test("steps on one volume learn it")

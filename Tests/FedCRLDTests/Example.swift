@@ -55,6 +55,6 @@ extension MomentumBank {
     init(_ layout: ParameterLayout, seed: UInt64) {
         self.init(
             CenterState(
-                center: "example", classes: 2, variables: MomentumBank.variables(layout), parts: [.center], seed: seed))
+                center: "example", heads: [2], variables: MomentumBank.variables(layout), parts: [.center], seed: seed))
     }
 }

@@ -52,7 +52,7 @@ struct ConfigurationWiringTests {
     ]
 
     private static func method(_ configuration: Configuration) -> FedCRLDMethod {
-        guard let method = try? configuration.method(classes: 3) as? FedCRLDMethod else {
+        guard let method = try? configuration.method(heads: [3]) as? FedCRLDMethod else {
             preconditionFailure("the standard method is FedCRLD")
         }
         return method

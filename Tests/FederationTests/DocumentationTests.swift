@@ -45,11 +45,11 @@ struct DocumentationTests {
     private static let requirements: Set = [
         "description", "==", "<", "attributeDescription", "pluralDescription", "attribute", "elements", "kind",
         "stored",
-        "about", "exchanges", "width", "classes", "networkParameters", "remotePart", "terms", "variables", "operations",
+        "about", "exchanges", "width", "heads", "networkParameters", "remotePart", "terms", "variables", "operations",
         "module", "step", "predict", "begin", "finish", "answer", "memory", "apply",
     ]
     private static let initializers = [
-        "Literal", "init?(_ stored", "init?(attribute", "_ settings: TrainingSettings, classes: Int, population",
+        "Literal", "init?(_ stored", "init?(attribute", "_ settings: TrainingSettings, heads: [Int], population",
     ]
 
     private static func isRequired(_ declaration: String) -> Bool {

@@ -173,7 +173,7 @@ extension MomentumBank {
     init(_ parameters: Parameters) {
         self.init(
             CenterState(
-                center: "golden", classes: 2, variables: MomentumBank.variables(parameters.layout), parts: [.center],
+                center: "golden", heads: [2], variables: MomentumBank.variables(parameters.layout), parts: [.center],
                 seed: 0))
         student.assign(parameters)
         teacher.assign(parameters)

@@ -18,7 +18,7 @@ struct MethodGoldenTests {
     func rounds(_ name: String) throws {
         let golden = try MethodGolden()
         let file = try HDF5File.open(at: golden.path)
-        let methods = try golden.classes.map { try golden.method(name, classes: $0) }
+        let methods = try golden.classes.map { try golden.method(name, heads: [$0]) }
         let aggregation = Aggregation(methods[0], centers: 2, seed: 0, isRoot: true)
         let states = methods.enumerated().map { golden.state($1, center: $0) }
         for content in aggregation.server.contents where content.exchange.variable == "network" {
@@ -69,10 +69,42 @@ struct MethodGoldenTests {
         }
     }
 
+    @Test("a network that is trained on pooled volumes, with a head for each number of classes")
+    func pooled() throws {
+        let golden = try MethodGolden()
+        let file = try HDF5File.open(at: golden.path)
+        let method = try golden.method("centralized", heads: golden.classes)
+        let state = golden.state(method, center: 0)
+        let context = TrainingContext(
+            steps: 2 * golden.steps, server: method.serverState(seed: 0, keepsMemory: false), services: .here)
+        for round in 0..<golden.rounds {
+            var (losses, parameters) = (GoldenComparison(), GoldenComparison())
+            let group = "centralized/round\(round)/center0"
+            let expected: [Double] = try file.read(group + "/losses")
+            var actual: [Double] = []
+            for step in 0..<golden.steps {
+                for center in golden.classes.indices {
+                    let volume = golden.volume(step, center: center)
+                    actual += try method.step(
+                        TrainingVolume(image: volume.image, labels: volume.labels, head: center), state, context)
+                }
+            }
+            try #require(actual.count == expected.count)
+            for (index, (value, wanted)) in zip(actual, expected).enumerated() {
+                losses.note(abs(value - wanted) / wanted, "\(group) number \(index)")
+            }
+            try parameters.compare(state["network"], file, "\(group)/network")
+            #expect(losses.largest < golden.bounds.losses(round), "\(losses.place)")
+            #expect(parameters.largest < golden.bounds.parameters(round), "\(parameters.place)")
+            // What the other head has learnt is none of this step's business.
+            #expect(state.optimizer("network").steps == [2, 1, 1].map { $0 * golden.steps * (round + 1) })
+        }
+    }
+
     @Test("all residents that train one U-Net are compared")
     func complete() {
         let all = Configuration.Method.allCases.map(\.rawValue)
-        #expect(Set(Self.names + ["fedcrld"]) == Set(all))
+        #expect(Set(Self.names + ["centralized", "fedcrld"]) == Set(all))
     }
 }
 
@@ -125,7 +157,7 @@ private struct MethodGolden {
     }
 
     /// A method with the file's settings.
-    func method(_ name: String, classes: Int) throws -> any FederatedMethod {
+    func method(_ name: String, heads: [Int]) throws -> any FederatedMethod {
         func set(_ key: String, _ number: String) -> String { "\(key)=\(numbers[number] ?? .nan)" }
         func adaptive(_ name: String) -> [String] {
             [("server_rate", "server_rate"), ("tau", "tau"), ("beta1", "beta1"), ("beta2", "beta2")].map {
@@ -139,7 +171,7 @@ private struct MethodGolden {
         ]
         return try Configuration.resolve(
             settings: [set("learning_rate", "rate"), "width=\(width)", "method=\(name)"] + (own[name] ?? [])
-        ).method(classes: classes, population: Population(centers: 2, hasEqualClasses: false))
+        ).method(heads: heads, population: Population(centers: 2, hasEqualClasses: false))
     }
 
     /// A center as it starts.

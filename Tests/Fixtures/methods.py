@@ -56,6 +56,7 @@ class Method:
     """Federated averaging; the others say what they do otherwise."""
 
     sgd = False
+    centers = 2
 
     def exchanged(self, name):
         return not name.startswith("decoder.head.")
@@ -77,6 +78,9 @@ class Method:
 
     def distance(self, network):
         return sum(((p - self.server[name])**2).sum() for name, p in network.named_parameters() if name in self.server)
+
+    def steps(self, center):
+        return [self.step(center, *volume(center, step)) for step in range(STEPS)]
 
     def step(self, center, image, labels):
         dice, entropy = supervised(self.networks[center], image, labels)
@@ -109,6 +113,46 @@ class Method:
 class Local(Method):
     def exchanged(self, name):
         return False
+
+
+class PooledDecoder(Decoder):
+    """A decoder with a head for each list of classes."""
+
+    def __init__(self, w, heads):
+        super().__init__(w, heads[0])
+        del self.head
+        self.heads = nn.ModuleList(nn.Conv3d(2 * w, classes, 1) for classes in heads)
+
+    def forward(self, x, levels, head):
+        return torch.softmax(self.heads[head](self.features(x, levels)), dim=1)
+
+
+class PooledUNet(UNet):
+    def __init__(self, heads, w):
+        super().__init__(heads[0], w)
+        self.decoder = PooledDecoder(w, heads)
+
+    def forward(self, image, head):
+        levels = self.encoder(image)
+        return self.decoder(self.bottleneck(levels[-1]), levels, head)
+
+
+class Centralized(Method):
+    """One network sees the volumes of both centers in turn. PyTorch's Adam lets the head be that has no gradient."""
+
+    centers = 1
+
+    def __init__(self):
+        self.networks = [golden.fill(PooledUNet(CLASSES, WIDTH), f"{SALT}/center0")]
+        self.optimizers = [self.optimizer(self.networks[0])]
+        self.server = {}
+
+    def steps(self, _):
+        return [self.train(owner, *volume(owner, step)) for step in range(STEPS) for owner in range(2)]
+
+    def train(self, owner, image, labels):
+        p = self.networks[0](image, owner)
+        return self.descend(self.networks[0], self.optimizers[0], dice(p, labels), cross_entropy(p, labels))
 
 
 class FedAvg(Method):
@@ -215,7 +259,7 @@ class FedYogi(FedAdam):
         return v - (1 - BETAS[1]) * change**2 * torch.sign(v - change**2)
 
 
-METHODS = {"local": Local, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN, "fedper": FedPer, "ditto": Ditto,
+METHODS = {"local": Local, "centralized": Centralized, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN, "fedper": FedPer, "ditto": Ditto,
            "scaffold": Scaffold, "fedadam": FedAdam, "fedyogi": FedYogi}
 
 
@@ -240,9 +284,9 @@ def main():
         for name, kind in METHODS.items():
             method = kind()
             for number in range(ROUNDS):
-                for center in range(2):
+                for center in range(method.centers):
                     method.load(center)
-                    losses = [method.step(center, *volume(center, step)) for step in range(STEPS)]
+                    losses = method.steps(center)
                     method.finish(center)
                     group = file.create_group(f"{name}/round{number}/center{center}")
                     group["losses"] = np.array(losses)

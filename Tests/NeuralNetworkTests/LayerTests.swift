@@ -42,7 +42,7 @@ struct LayerTests {
         let parameters = layout.initialValues(seed: 1)
         let expected = parameters.copy()
         let adam = Adam(layout)
-        #expect(adam.step == 0)
+        #expect(adam.steps == [0])
         #expect(adam.firstMoment.array == layout.zeros().array)
         let (first, second) = (layout.zeros(), layout.zeros())
         for step in 1...3 {
@@ -51,9 +51,34 @@ struct LayerTests {
             AdamUpdate(rate: 0.01, step: step).apply(
                 expected.tensor, gradients: gradients.tensor, firstMoment: first.tensor, secondMoment: second.tensor)
         }
-        #expect(adam.step == 3)
+        #expect(adam.steps == [3])
         #expect(parameters.array == expected.array)
         #expect(adam.firstMoment.array == first.array)
         #expect(adam.secondMoment.array == second.array)
+    }
+
+    @Test("groups of parameters take their steps apart: what does not step keeps its value, moments and count")
+    func groups() {
+        var layout = ParameterLayout()
+        _ = layout.register("a", [70], initialization: .uniform(fanIn: 1))
+        _ = layout.register("b", [30], initialization: .uniform(fanIn: 1))
+        let parameters = layout.initialValues(seed: 1)
+        let adam = Adam(layout, groups: [[0..<70], [70..<100]])
+        let gradients = Numbers.parameters("gradients", layout)
+        adam.update(parameters, gradients: gradients, rate: 0.01, groups: [0])
+        let before = parameters.copy()
+        for _ in 0..<2 { adam.update(parameters, gradients: gradients, rate: 0.01, groups: [1]) }
+        #expect(adam.steps == [1, 2])
+        #expect(parameters.array.prefix(70).elementsEqual(before.array.prefix(70)))
+        // As if the second were alone.
+        var alone = ParameterLayout()
+        _ = alone.register("b", [30], initialization: .uniform(fanIn: 1))
+        let (values, wanted) = (alone.zeros(), Adam(alone))
+        let own = alone.zeros()
+        _ = values[0..<30].update(from: layout.initialValues(seed: 1)[70..<100])
+        _ = own[0..<30].update(from: gradients[70..<100])
+        for _ in 0..<2 { wanted.update(values, gradients: own, rate: 0.01) }
+        #expect(Array(parameters.array.suffix(30)) == values.array)
+        #expect(Array(adam.firstMoment.array.suffix(30)) == wanted.firstMoment.array)
     }
 }

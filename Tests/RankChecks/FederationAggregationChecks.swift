@@ -81,7 +81,7 @@ private struct ExampleFederation {
         settings.own[FedCRLDMethod.parts] = prefixes
         methods = try (0..<5).map { index in
             try FedCRLDMethod(
-                settings, classes: 3 + index % 2, population: Population(centers: 5, hasEqualClasses: false))
+                settings, heads: [3 + index % 2], population: Population(centers: 5, hasEqualClasses: false))
         }
         centers = methods.enumerated().map { index, method in
             method.state(of: "center-\(index)", seed: UInt64(100 + index))

@@ -92,7 +92,7 @@ private struct ExampleCenter {
         settings.learningRate = 1e-3
         guard
             let method = try? FedCRLDMethod(
-                settings, classes: network.classes, population: Population(centers: all.count, hasEqualClasses: true))
+                settings, heads: [network.classes], population: Population(centers: all.count, hasEqualClasses: true))
         else { preconditionFailure("the settings are the method's own") }
         return method
     }()
@@ -142,5 +142,7 @@ private func bits(_ bank: MomentumBank) -> [[UInt32]] {
     [
         bank.student, bank.teacher, bank.studentOptimizer.firstMoment, bank.studentOptimizer.secondMoment,
         bank.teacherOptimizer.firstMoment, bank.teacherOptimizer.secondMoment,
-    ].map { $0.array.map(\.bitPattern) } + [[UInt32(bank.studentOptimizer.step), UInt32(bank.teacherOptimizer.step)]]
+    ].map { $0.array.map(\.bitPattern) } + [
+        (bank.studentOptimizer.steps + bank.teacherOptimizer.steps).map { UInt32($0) }
+    ]
 }

@@ -34,7 +34,7 @@ struct BenchAggregate: ParsableCommand {
             try ComputeThreads.configure(1, rank)
             var configuration = Configuration()
             configuration.width = width
-            let method = try configuration.method(classes: 4)
+            let method = try configuration.method(heads: [4])
             let state = method.state(of: "bench", parts: [.center], seed: 1)
             // As in a run, the memory of a round serves the next.
             let aggregation = Aggregation(method, centers: rank.size, seed: 1, isRoot: rank.isRoot)

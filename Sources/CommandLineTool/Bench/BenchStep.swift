@@ -76,7 +76,7 @@ private struct StepWorkload {
         var configuration = Configuration()
         configuration.method = Configuration.Method(rawValue: name) ?? .standard
         configuration.width = options.width
-        method = try configuration.method(classes: options.classes)
+        method = try configuration.method(heads: [options.classes])
         state = method.state(of: "bench", seed: 1)
         let server = method.serverState(seed: 1, keepsMemory: false)
         context = TrainingContext(steps: 1, server: server, services: .here)

@@ -104,7 +104,7 @@ package final class Aggregation {
     /// - Parameter continues: whether the run goes on from there; else it takes the values and begins anew otherwise.
     package func read(checkpoint: String, width: Int, continues: Bool) throws {
         let file = try HDF5File.open(at: checkpoint + "/server.h5")
-        try StateFile.check(file, width: width, classes: nil)
+        try StateFile.check(file, width: width)
         for content in server.contents {
             let (exchange, selection) = (content.exchange, content.exchange.selection)
             try StateFile.read(content.values, from: file, group: exchange.variable, where: selection.contains)

@@ -1,23 +1,25 @@
 import CardiacMR
 
-/// A center's volumes as the network takes them. Training samples stay in memory for centers that do.
+/// A center's volumes as the network takes them. Training samples stay in memory for participants that do.
 package final class CenterData {
     private let preprocessing: Preprocessing
     private let cache: SampleCache?
     private let capacity: Int
     private let warn: @Sendable (String) -> Void
-    private var upcoming: (center: String, samples: Pending)?
-    private var training: [(center: String, samples: [Sample])] = []
+    private var upcoming: (name: String, samples: Pending)?
+    private var training: [(name: String, samples: [TrainingSample])] = []
     private var warned: Set<String> = []
 
-    private typealias Pending = Ahead<Result<[Sample], CardiacMRError>>
+    private typealias Pending = Ahead<Result<[TrainingSample], CardiacMRError>>
+    /// A volume, and the head of the networks that its classes are told apart by.
+    package typealias TrainingSample = (sample: Sample, head: Int)
 
     /// Called now and then while a caller waits for samples: slow storage is no reason for silence.
     package var whileWaiting: () -> Void = {}
 
     /// - Parameters:
     ///   - configuration: how volumes are prepared.
-    ///   - capacity: the most centers whose training samples are in memory.
+    ///   - capacity: the most participants whose training samples are in memory.
     ///   - warn: told what is odd about a file, once.
     package init(
         _ configuration: Configuration, capacity: Int, warn: @escaping @Sendable (String) -> Void
@@ -30,51 +32,60 @@ package final class CenterData {
         self.warn = warn
     }
 
-    /// The training samples of a center, in the cohort's order.
-    package func trainingSamples(_ cohort: Cohort) throws(CardiacMRError) -> [Sample] {
-        if let index = training.firstIndex(where: { $0.center == cohort.center }) {
+    /// The training samples of a participant, in its cohorts' order.
+    package func trainingSamples(_ participant: Participant) throws(CardiacMRError) -> [TrainingSample] {
+        if let index = training.firstIndex(where: { $0.name == participant.name }) {
             let found = training.remove(at: index)
             training.append(found)
             return found.samples
         }
         if training.count >= capacity { training.removeFirst() }
-        let reading = upcoming.flatMap { $0.center == cohort.center ? $0.samples : nil }
+        let reading = upcoming.flatMap { $0.name == participant.name ? $0.samples : nil }
         upcoming = nil
-        let pending = reading ?? prepare(cohort, isAlone: true)
+        let pending = reading ?? prepare(participant, isAlone: true)
         let samples = try pending.value(whileWaiting: whileWaiting).get()
-        for sample in samples { tell(sample.warnings) }
-        training.append((cohort.center, samples))
+        for (sample, _) in samples { tell(sample.warnings) }
+        training.append((participant.name, samples))
         return samples
     }
 
-    /// Begins to prepare the training samples of a center that will be asked for next, beside what the caller does.
-    package func prefetch(_ cohort: Cohort) {
-        guard upcoming?.center != cohort.center, !training.contains(where: { $0.center == cohort.center }) else {
-            return
-        }
-        upcoming = (cohort.center, prepare(cohort, isAlone: false))
+    /// Begins to prepare the training samples of a participant that will be asked for next, beside what the caller does.
+    package func prefetch(_ participant: Participant) {
+        let name = participant.name
+        guard upcoming?.name != name, !training.contains(where: { $0.name == name }) else { return }
+        upcoming = (name, prepare(participant, isAlone: false))
     }
 
-    /// Prepares a center's training samples on another thread.
-    private func prepare(_ cohort: Cohort, isAlone: Bool) -> Pending {
+    /// Prepares a participant's training samples on another thread.
+    private func prepare(_ participant: Participant, isAlone: Bool) -> Pending {
         let (preprocessing, cache) = (preprocessing, cache)
         return Ahead(isAlone: isAlone) {
             Result { () throws(CardiacMRError) in
-                func prepare() throws(CardiacMRError) -> [Sample] {
-                    var samples: [Sample] = []
-                    for item in cohort.cases(in: .train) {
-                        samples.append(try preprocessing.sample(of: item, in: cohort))
+                var all: [TrainingSample] = []
+                for cohort in participant.cohorts {
+                    func prepare() throws(CardiacMRError) -> [Sample] {
+                        var samples: [Sample] = []
+                        for item in cohort.cases(in: .train) {
+                            samples.append(try preprocessing.sample(of: item, in: cohort))
+                        }
+                        return samples
                     }
-                    return samples
+                    let head = participant.head(of: cohort)
+                    let samples: [Sample]
+                    if let cache {
+                        samples = try cache.samples(cohort, prepare: prepare)
+                    } else {
+                        samples = try prepare()
+                    }
+                    all += samples.map { (sample: $0, head: head) }
                 }
-                guard let cache else { return try prepare() }
-                return try cache.samples(cohort, prepare: prepare)
+                return all
             }
         }
     }
 
-    /// The centers whose training samples are in memory.
-    package var resident: [String] { training.map(\.center) }
+    /// The participants whose training samples are in memory.
+    package var resident: [String] { training.map(\.name) }
 
     /// Says what is odd, once.
     package func tell(_ warnings: [String]) {

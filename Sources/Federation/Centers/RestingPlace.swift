@@ -41,7 +41,7 @@ struct RestingPlace: Sendable {
 
     private func readOnce(into state: CenterState, width: Int, run: RunFolder) throws {
         let file = try HDF5File.open(at: path)
-        try StateFile.check(file, width: width, classes: state.classes)
+        try StateFile.check(file, width: width, heads: state.heads)
         state.trainedRound = try file.attribute("trained_round", of: "info")
         guard state.trainedRound == trainedRound else {
             throw FederationError(
@@ -55,7 +55,7 @@ struct RestingPlace: Sendable {
         try StateFile.readOptimizers(state, from: file)
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
         let history = try HDF5File.open(at: "\(run.path)/\(snapshot)")
-        try StateFile.check(history, width: width, classes: state.classes)
+        try StateFile.check(history, width: width, heads: state.heads)
         try StateFile.read(state, resting: .history, from: history)
     }
 }
@@ -125,7 +125,7 @@ extension CenterStore {
         try StateFile.write(
             .init(
                 kind: kind, round: state.trainedRound, seed: seed, width: method(of: state.center).width,
-                center: state.center, classes: state.classes), to: file)
+                center: state.center, heads: state.heads), to: file)
         try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
     }
 }

@@ -17,6 +17,7 @@ package final class CheckpointWriter {
     private let modules: CenterStore?
     private let aggregation: Aggregation
     private let placement: String
+    private let members: [String: Int]?
     /// A checkpoint that stays while the run goes on: states rest in it.
     private let pinned: RunPosition?
     /// On the root, the right to write into the run, and what every checkpoint names beside the states.
@@ -63,13 +64,14 @@ package final class CheckpointWriter {
     ///   - modules: on the root, the part of their states that it keeps, where the method has one.
     ///   - aggregation: on the root, what the server's file holds.
     ///   - placement: who keeps that part, as the manifest says it.
+    ///   - members: whose data is pooled, as the manifest says it.
     ///   - pinned: the checkpoint that the run continued from.
     ///   - lease: on the root, the right to write into the run; it is looked at before each publication.
     ///   - dataFiles: on the root, the files that say what the centers' data was, as a manifest lists them.
     package init(
         _ rank: RankContext, folder: RunFolder, configuration: Configuration, disk: DiskQueue, store: CenterStore,
-        modules: CenterStore?, aggregation: Aggregation, placement: String, pinned: RunPosition? = nil,
-        lease: RunLease? = nil,
+        modules: CenterStore?, aggregation: Aggregation, placement: String,
+        members: [String: Int]? = nil, pinned: RunPosition? = nil, lease: RunLease? = nil,
         dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) {
         self.lease = lease
@@ -82,6 +84,7 @@ package final class CheckpointWriter {
         self.modules = modules
         self.aggregation = aggregation
         self.placement = placement
+        self.members = members
         self.pinned = pinned
         newest = pinned
     }
@@ -196,7 +199,7 @@ package final class CheckpointWriter {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
             placement: placement,
-            trainedRounds: report.trainedRounds, progress: report.progress,
+            trainedRounds: report.trainedRounds, members: members, progress: report.progress,
             files: report.files.merging(dataFiles) { $1 },
             build: .current)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)

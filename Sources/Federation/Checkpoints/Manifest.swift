@@ -16,6 +16,9 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// The round in which each center was last trained, which its newest snapshot is of. A center that was not
     /// trained yet has 0 and no file: it is as the seed makes it.
     package var trainedRounds: [String: Int]
+    /// The centers whose data is pooled, with the head of the pooled state that is each one's; nil where every center has a
+    /// state of its own.
+    package var members: [String: Int]?
     /// How far the centers are in the round after `round`; nil at a round's end.
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
@@ -27,14 +30,14 @@ package struct Manifest: Codable, Sendable, Equatable {
 
     /// The names that files have them by.
     private enum CodingKeys: String, CodingKey {
-        case formatVersion, program, round, configuration, placement, progress, files, build, checksum
+        case formatVersion, program, round, configuration, placement, members, progress, files, build, checksum
         case trainedRounds = "banks"
     }
 
     /// The contents of a checkpoint.
     package init(
         formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
-        placement: String, trainedRounds: [String: Int], progress: RoundProgress? = nil,
+        placement: String, trainedRounds: [String: Int], members: [String: Int]? = nil, progress: RoundProgress? = nil,
         files: [String: DurableFile.Fingerprint], build: BuildInformation? = nil
     ) {
         self.build = build
@@ -44,6 +47,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         self.configuration = configuration
         self.placement = placement
         self.trainedRounds = trainedRounds
+        self.members = members
         self.progress = progress
         self.files = files
     }

@@ -37,13 +37,13 @@ package struct Rollback {
                 kind: .configuration, attempted: "put center", subject: "\(center) back to round \(round)",
                 reason: known.isEmpty ? "its bank has no snapshots" : "its bank has snapshots of rounds \(known)",
                 remedy: known.isEmpty
-                    ? "choose one of the centers \(run.centers.joined(separator: ", "))" : "choose one of these")
+                    ? "choose one of the centers \(run.participants.joined(separator: ", "))" : "choose one of these")
         }
         let old = try run.state(of: center)
         let method = try run.method(of: old)
         let state = method.state(of: center, seed: run.configuration.seed)
         let snapshot = try HDF5File.open(at: "\(run.folder.path)/\(RunFolder.bank(center: center, round: round))")
-        try StateFile.check(snapshot, width: method.width, classes: state.classes)
+        try StateFile.check(snapshot, width: method.width, heads: state.heads)
         try StateFile.read(state, resting: .history, from: snapshot)
         for variable in state.variables where variable.rest == .history {
             guard case .copy(let original) = variable.start else { continue }
@@ -77,7 +77,7 @@ package struct Rollback {
             try StateFile.write(
                 .init(
                     kind: "center", round: manifest.round, seed: run.configuration.seed, width: method.width,
-                    center: state.center, classes: state.classes), to: file)
+                    center: state.center, heads: state.heads), to: file)
             try file.setAttribute("trained_round", of: "info", to: trainedRound)
             try StateFile.write(state, resting: .checkpoint, to: file)
             try StateFile.writeOptimizers(state, to: file)

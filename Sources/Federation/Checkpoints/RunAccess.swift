@@ -98,48 +98,74 @@ package struct RunAccess {
     }
 
     /// The centers of the checkpoint, by name.
-    package var centers: [String] { manifest.trainedRounds.keys.sorted() }
+    package var centers: [String] { (manifest.members ?? manifest.trainedRounds).keys.sorted() }
 
-    /// A center's file in the checkpoint.
-    package func file(of center: String) -> String {
-        "\(folder.checkpoint(manifest.position))/\(Manifest.file(of: center))"
+    /// The centers that have a file in the checkpoint, by name: one stands for all where their data is pooled.
+    package var participants: [String] { manifest.trainedRounds.keys.sorted() }
+
+    /// The name of the state that a center's images are segmented with, and the center's head in it.
+    private func place(of center: String) throws(FederationError) -> (participant: String, head: Int) {
+        if let members = manifest.members {
+            if let head = members[center] { return (Participant.pooledName, head) }
+        } else if manifest.trainedRounds[center] != nil {
+            return (center, 0)
+        }
+        throw Self.unreadable(
+            folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
     }
 
-    /// The state of a center, whole.
-    /// - Parameter classes: how many its cohort has, where that is known: for a center that was not trained yet.
-    package func state(of center: String, classes: Int? = nil) throws -> CenterState {
+    /// The file of a participant's state in the checkpoint.
+    package func file(of participant: String) -> String {
+        "\(folder.checkpoint(manifest.position))/\(Manifest.file(of: participant))"
+    }
+
+    /// What segments a center's images.
+    /// - Parameter cohorts: the data, where it is at hand: it tells the classes of centers that were not trained yet.
+    package func segmenter(of center: String, cohorts: [Cohort]? = nil) throws -> Segmenter {
+        let (participant, head) = try place(of: center)
+        let state = try state(of: participant, cohorts: cohorts)
+        return Segmenter(state, try method(of: state), head: head)
+    }
+
+    /// The state of a participant, whole.
+    /// - Parameter cohorts: as for ``segmenter(of:cohorts:)``.
+    package func state(of participant: String, cohorts: [Cohort]? = nil) throws -> CenterState {
         hold?.touch()
-        guard manifest.trainedRounds[center] != nil else {
+        guard manifest.trainedRounds[participant] != nil else {
             throw Self.unreadable(
-                folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
+                folder.path, "it has no center \(participant)",
+                "choose one of \(participants.joined(separator: ", "))")
         }
-        let method = try configuration.method(classes: try self.classes(of: center, known: classes))
+        let method = try configuration.method(heads: try heads(of: participant, cohorts))
         return try CenterStore(
-            folder: folder, methods: [center: method], parts: method.parts, seed: configuration.seed, capacity: 1,
+            folder: folder, methods: [participant: method], parts: method.parts, seed: configuration.seed, capacity: 1,
             baseline: manifest, disk: DiskQueue(limit: 0)
-        ).state(of: center)
+        ).state(of: participant)
     }
 
-    /// How many classes a center's network has; of one that was not trained yet the data tells.
-    private func classes(of center: String, known: Int?) throws -> Int {
-        guard manifest.trainedRounds[center] == 0 else {
-            let file = try HDF5File.open(at: file(of: center))
-            return try file.attribute("classes", of: "info")
+    /// The classes of a participant's network, head by head; of one that was not trained yet the data tells.
+    private func heads(of participant: String, _ cohorts: [Cohort]?) throws -> [Int] {
+        guard manifest.trainedRounds[participant] == 0 else {
+            return try StateFile.heads(of: HDF5File.open(at: file(of: participant)))
         }
-        if let known { return known }
-        let cohort = try cohorts().first { $0.center == center }
-        guard let cohort else {
+        let found = Participant.all(try cohorts ?? self.cohorts(), of: configuration.method)
+            .first { $0.name == participant }
+        guard let found else {
             throw Self.unreadable(
-                folder.path, "center \(center) was not trained yet and has no folder in \(configuration.data ?? "")",
+                folder.path,
+                "center \(participant) was not trained yet and has no folder in \(configuration.data ?? "")",
                 "put the data back, or train on")
         }
-        return cohort.classes.count
+        return found.heads
     }
 
-    /// What trained a center, and segments with its state.
+    /// What trained a center.
     package func method(of state: CenterState) throws(FederationError) -> any FederatedMethod {
-        try configuration.method(classes: state.classes)
+        try configuration.method(heads: state.heads)
     }
+
+    /// The losses that the run's steps tell, whatever its centers' classes are.
+    package func terms() throws(FederationError) -> [LossTerm] { try configuration.method(heads: [2]).terms }
 
     private static func unreadable(_ subject: String, _ reason: String, _ remedy: String) -> FederationError {
         FederationError(

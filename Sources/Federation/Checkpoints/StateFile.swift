@@ -29,20 +29,20 @@ package enum StateFile {
         package var seed: UInt64
         /// Base width of the network.
         package var width: Int
-        /// Classes of the center; nil for the server.
-        package var classes: Int?
+        /// Classes of the center, head by head; none for the server.
+        package var heads: [Int]
 
         /// A file's information.
         /// - Parameters:
         ///   - center: whose it is; nil for the server's.
-        ///   - classes: the center's.
-        package init(kind: String, round: Int, seed: UInt64, width: Int, center: String? = nil, classes: Int? = nil) {
+        ///   - heads: the center's.
+        package init(kind: String, round: Int, seed: UInt64, width: Int, center: String? = nil, heads: [Int] = []) {
             self.kind = kind
             self.round = round
             self.center = center
             self.seed = seed
             self.width = width
-            self.classes = classes
+            self.heads = heads
         }
     }
 
@@ -55,12 +55,16 @@ package enum StateFile {
         try file.setAttribute("seed", of: "info", to: String(information.seed))
         try file.setAttribute("width", of: "info", to: information.width)
         if let center = information.center { try file.setAttribute("center", of: "info", to: center) }
-        if let classes = information.classes { try file.setAttribute("classes", of: "info", to: classes) }
+        switch information.heads.count {
+        case 0: break
+        case 1: try file.setAttribute("classes", of: "info", to: information.heads[0])
+        default: try file.setAttribute("classes", of: "info", to: information.heads)
+        }
         try file.setAttribute("created", of: "info", to: Date.now.formatted(.iso8601))
     }
 
-    /// Checks that a file can be read by this program and is of a network of this width and, where it says them, classes.
-    static func check(_ file: borrowing HDF5File, width expected: Int, classes: Int?) throws {
+    /// Checks that a file can be read by this program and is of a network of this width and, where both say them, classes.
+    static func check(_ file: borrowing HDF5File, width expected: Int, heads: [Int]? = nil) throws {
         guard file.exists("info") else {
             throw foreign(file.path, "it has no group /info, so it was not written by this program")
         }
@@ -75,12 +79,19 @@ package enum StateFile {
         guard width == expected else {
             throw foreign(file.path, "its network has width \(width), the configuration says \(expected)")
         }
-        if let classes, file.hasAttribute("classes", of: "info") {
-            let found: Int = try file.attribute("classes", of: "info")
-            guard found == classes else {
-                throw foreign(file.path, "its network has \(found) classes, the cohort has \(classes)")
+        if let heads, file.hasAttribute("classes", of: "info") {
+            let found = try self.heads(of: file)
+            guard found == heads else {
+                func text(_ heads: [Int]) -> String { heads.map(String.init).joined(separator: " and ") }
+                throw foreign(file.path, "its network has \(text(found)) classes, the cohort has \(text(heads))")
             }
         }
+    }
+
+    /// The classes of the network that a center's file is of, head by head.
+    static func heads(of file: borrowing HDF5File) throws(HDF5Error) -> [Int] {
+        if case .integers(let heads) = try file.anyAttribute("classes", of: "info") { return heads }
+        return [try file.attribute("classes", of: "info")]
     }
 
     /// Writes the variables of a state that rest in one place.
@@ -99,7 +110,7 @@ package enum StateFile {
             let group = "optimizer/\(variable.name)"
             // The parts of a state take their steps together.
             if !file.exists(group + "/step") {
-                try file.write([Int64(optimizer.step)], shape: [1], to: group + "/step")
+                try file.write(optimizer.steps.map { Int64($0) }, shape: [optimizer.steps.count], to: group + "/step")
             }
             try write(optimizer.firstMoment, to: file, group: group + "/first_moment")
             try write(optimizer.secondMoment, to: file, group: group + "/second_moment")
@@ -120,8 +131,11 @@ package enum StateFile {
         for variable in state.variables where variable.hasOptimizer {
             let optimizer = state.optimizer(variable.name, part: variable.part)
             let group = "optimizer/\(variable.name)"
-            let step: [Int64] = try file.read(group + "/step")
-            optimizer.step = Int(step.first ?? 0)
+            var steps = [Int64](repeating: 0, count: optimizer.steps.count)
+            try steps.withUnsafeMutableBufferPointer { steps throws(HDF5Error) in
+                try file.read(into: steps, shape: [steps.count], from: group + "/step")
+            }
+            optimizer.steps = steps.map { Int($0) }
             try read(optimizer.firstMoment, from: file, group: group + "/first_moment")
             try read(optimizer.secondMoment, from: file, group: group + "/second_moment")
         }

@@ -15,13 +15,15 @@ extension Configuration {
         return settings
     }
 
-    /// The method for centers of so many classes.
-    /// - Parameter population: all centers; nil where nothing is exchanged, as when a center's state is read.
+    /// The method for a participant.
+    /// - Parameters:
+    ///   - heads: its numbers of classes, head by head.
+    ///   - population: all participants; nil where nothing is exchanged, as when a center's state is read.
     /// - Throws: a configuration error where settings contradict each other or do not suit the centers.
-    package func method(classes: Int, population: Population? = nil) throws(FederationError) -> any FederatedMethod {
+    package func method(heads: [Int], population: Population? = nil) throws(FederationError) -> any FederatedMethod {
         do {
             return try method.type.init(
-                trainingSettings, classes: classes,
+                trainingSettings, heads: heads,
                 population: population ?? Population(centers: 1, hasEqualClasses: true))
         } catch {
             throw FederationError(
@@ -30,18 +32,16 @@ extension Configuration {
         }
     }
 
-    /// The method of each center, by name. Centers of as many classes share one.
-    package func methods(of cohorts: [Cohort]) throws(FederationError) -> [String: any FederatedMethod] {
+    /// The method of each participant, by name. Participants of as many classes share one.
+    package func methods(of participants: [Participant]) throws(FederationError) -> [String: any FederatedMethod] {
         let population = Population(
-            centers: cohorts.count, hasEqualClasses: Set(cohorts.map(\.classes.count)).count <= 1)
-        var byClasses: [Int: any FederatedMethod] = [:]
+            centers: participants.count, hasEqualClasses: Set(participants.map(\.classes)).count <= 1)
+        var byHeads: [[Int]: any FederatedMethod] = [:]
         var methods: [String: any FederatedMethod] = [:]
-        for cohort in cohorts {
-            let classes = cohort.classes.count
-            if byClasses[classes] == nil {
-                byClasses[classes] = try method(classes: classes, population: population)
-            }
-            methods[cohort.center] = byClasses[classes]
+        for participant in participants {
+            let heads = participant.heads
+            if byHeads[heads] == nil { byHeads[heads] = try method(heads: heads, population: population) }
+            methods[participant.name] = byHeads[heads]
         }
         return methods
     }

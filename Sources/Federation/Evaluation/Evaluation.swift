@@ -1,6 +1,4 @@
 import CardiacMR
-import FederatedLearning
-import Tensors
 
 /// Segments held-out cases and compares them with their labels, voxel for voxel on the native grid.
 package struct Evaluation {
@@ -12,20 +10,19 @@ package struct Evaluation {
     /// The scores of a center's cases of a split. A case that cannot be used is left out, with a warning: it costs the
     /// others nothing.
     /// - Parameters:
-    ///   - method: segments with the state.
-    ///   - services: the way to what of the method runs elsewhere.
+    ///   - segmenter: the center's.
     ///   - measuring: whether distances and volumes are measured, too, which takes longer than segmenting.
     ///   - between: called after each case; whether to go on.
     /// - Throws: where the cohort has not as many classes as the network.
     package func score(
-        _ cohort: Cohort, split: Split, state: CenterState, method: any FederatedMethod, services: Services = .here,
-        measuring: Bool = false, between: () throws -> Bool = { true }
+        _ cohort: Cohort, split: Split, by segmenter: Segmenter, measuring: Bool = false,
+        between: () throws -> Bool = { true }
     ) throws -> CenterScore {
-        guard cohort.classes.count == state.classes else {
+        guard cohort.classes.count == segmenter.classes else {
             throw FederationError(
                 kind: .configuration, attempted: "evaluate", subject: "center \(cohort.center)",
                 reason: "its cohort in \(cohort.folder) has \(cohort.classes.count) classes, its network "
-                    + "\(state.classes)",
+                    + "\(segmenter.classes)",
                 remedy: "give the data that the run was trained on, or other data with the same classes")
         }
         var score = CenterScore(center: cohort.center, classes: Array(cohort.classes.dropFirst()), cases: [])
@@ -36,7 +33,7 @@ package struct Evaluation {
                 data.tell(["\(item.name) of center \(cohort.center) is left out: \(error)"])
                 continue
             }
-            let prediction = try Self.segment(sample, state: state, method: method, services: services)
+            let prediction = try segmenter.segment(sample)
             let counts = SegmentationCounts(
                 prediction: prediction.labels, truth: truth.labels, classes: cohort.classes.count)
             let measures =
@@ -51,13 +48,5 @@ package struct Evaluation {
             guard try between() else { break }
         }
         return score
-    }
-
-    /// The labels of a sample on its native grid.
-    package static func segment(
-        _ sample: Sample, state: CenterState, method: any FederatedMethod, services: Services = .here
-    ) throws -> LabelVolume {
-        let probabilities = try method.predict(sample.tensor, state, services)
-        return sample.geometry.restore(probabilities: probabilities.array, classes: state.classes)
     }
 }

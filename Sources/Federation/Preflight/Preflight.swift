@@ -23,23 +23,24 @@ package struct Preflight {
         configuration.access.apply()
         try ComputeThreads.configure(configuration.threads, rank)
         let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
-        let volumes = cohorts.map { $0.cases(in: .train).count }
+        let participants = Participant.all(cohorts, of: configuration.method)
+        let volumes = participants.map(\.volumes)
         let assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
         var facts = RankFacts(rank)
         let base = RankFacts.residentBytes
         let hosted = assignment.centers(of: rank.rank)
         facts.centers = hosted.count
         facts.volumes = hosted.reduce(0) { $0 + volumes[$1] }
-        let deepest = look(at: hosted.map { cohorts[$0] }, &facts)
+        let deepest = look(at: hosted.map { participants[$0] }, &facts)
         var trial: TrialStep?
-        if tryingStep, facts.problems.isEmpty, let (cohort, item) = deepest {
-            do { trial = try TrialStep(configuration, cohort, item) } catch {
+        if tryingStep, facts.problems.isEmpty, let deepest {
+            do { trial = try TrialStep(configuration, deepest) } catch {
                 facts.problems.append(FederationError(describing: error).description)
             }
         }
         facts.stepSeconds = trial?.seconds
         facts.stepVolume = trial?.extent ?? ""
-        let methods = try configuration.methods(of: cohorts)
+        let methods = try configuration.methods(of: participants)
         let need = MemoryEstimate(
             configuration, methods: Array(methods.values), ranks: rank.size, isRoot: rank.isRoot,
             centers: hosted.count,
@@ -53,7 +54,7 @@ package struct Preflight {
         let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
         return PreflightReport(
             ranks: all, libraryVersion: libraryVersion, configuration: configuration, volumes: volumes,
-            methods: cohorts.compactMap { methods[$0.center] }, probe: probe, folder: folder)
+            methods: participants.compactMap { methods[$0.name] }, probe: probe, folder: folder)
     }
 
     /// The configuration that the root resolves, on all ranks.
@@ -98,11 +99,18 @@ package struct Preflight {
         return configuration
     }
 
+    /// A training case.
+    struct TrainingCase {
+        let participant: Participant
+        let cohort: Cohort
+        let item: Case
+    }
+
     /// Reads all images and labels of some centers, as training does at its start. Returns the training case with most
     /// slices.
-    private func look(at cohorts: [Cohort], _ facts: inout RankFacts) -> (Cohort, Case)? {
-        var deepest: (depth: Int, Cohort, Case)?
-        for cohort in cohorts {
+    private func look(at participants: [Participant], _ facts: inout RankFacts) -> TrainingCase? {
+        var deepest: (depth: Int, found: TrainingCase)?
+        for (participant, cohort) in participants.flatMap({ one in one.cohorts.map { (one, $0) } }) {
             for split in Split.allCases {
                 for item in cohort.cases(in: split) {
                     do {
@@ -110,13 +118,15 @@ package struct Preflight {
                         facts.images += 2
                         facts.oddities += volumes.warnings
                         let depth = volumes.image.grid.size.z
-                        if split == .train, depth > deepest?.depth ?? 0 { deepest = (depth, cohort, item) }
+                        if split == .train, depth > deepest?.depth ?? 0 {
+                            deepest = (depth, TrainingCase(participant: participant, cohort: cohort, item: item))
+                        }
                     } catch {
                         facts.problems.append("center \(cohort.center): \(error)")
                     }
                 }
             }
         }
-        return deepest.map { ($0.1, $0.2) }
+        return deepest?.found
     }
 }

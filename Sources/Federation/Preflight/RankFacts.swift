@@ -85,14 +85,16 @@ struct TrialStep {
     let sampleBytes: Int
 
     /// Takes two steps, of which the second counts.
-    init(_ configuration: Configuration, _ cohort: Cohort, _ item: Case) throws {
+    init(_ configuration: Configuration, _ training: Preflight.TrainingCase) throws {
         let preprocessing = try Preprocessing(configuration.preprocessingSettings)
-        let sample = try preprocessing.sample(of: item, in: cohort)
-        let method = try configuration.method(classes: cohort.classes.count)
-        let state = method.state(of: cohort.center, seed: configuration.seed)
+        let (participant, cohort) = (training.participant, training.cohort)
+        let sample = try preprocessing.sample(of: training.item, in: cohort)
+        let method = try configuration.method(heads: participant.heads)
+        let state = method.state(of: participant.name, seed: configuration.seed)
         let server = method.serverState(seed: configuration.seed, keepsMemory: false)
         let context = TrainingContext(steps: 2, server: server, services: .here)
-        let volume = TrainingVolume(image: sample.tensor, labels: sample.labels ?? [])
+        let volume = TrainingVolume(
+            image: sample.tensor, labels: sample.labels ?? [], head: participant.head(of: cohort))
         TensorPool.shared.resetPeak()
         let before = TensorPool.shared.bytesInUse
         var seconds = 0.0

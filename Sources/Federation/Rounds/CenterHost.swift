@@ -19,10 +19,10 @@ final class CenterHost: Host {
         var result = HostedRound()
         let mine = plan.centers.filter { run.assignment.rankOf[$0] == run.rank.rank }
         // Who is in memory comes first: the others take its place later.
-        let isHere = mine.map { run.store.isResident(run.cohorts[$0].center) }
+        let isHere = mine.map { run.store.isResident(run.participants[$0].name) }
         let order = zip(mine, isHere).filter(\.1).map(\.0) + zip(mine, isHere).filter { !$0.1 }.map(\.0)
         for (index, center) in order.enumerated() {
-            let name = run.cohorts[center].center
+            let name = run.participants[center].name
             var part = before.centers[name] ?? RoundProgress.Center()
             let next = index + 1 < order.count ? order[index + 1] : nil
             if part.steps == run.steps(of: center) {
@@ -43,14 +43,17 @@ final class CenterHost: Host {
     func evaluate(_ split: Split) throws -> [CenterMeans] {
         var means: [CenterMeans] = []
         for center in run.assignment.centers(of: run.rank.rank) where !run.notice.isRaised {
-            let state = try run.store.state(of: run.cohorts[center].center)
-            let score = try Evaluation(run.data).score(
-                run.cohorts[center], split: split, state: state, method: run.method(center), services: services(center)
-            ) {
-                try run.betweenSteps()
-                return !run.notice.isRaised
+            let participant = run.participants[center]
+            let state = try run.store.state(of: participant.name)
+            for cohort in participant.cohorts where !run.notice.isRaised {
+                let segmenter = Segmenter(
+                    state, run.method(center), head: participant.head(of: cohort), services: services(center))
+                let score = try Evaluation(run.data).score(cohort, split: split, by: segmenter) {
+                    try run.betweenSteps()
+                    return !run.notice.isRaised
+                }
+                means.append(score.means)
             }
-            means.append(score.means)
         }
         if isRemote { try RootChannel.finish(run.rank) }
         return means
@@ -60,20 +63,20 @@ final class CenterHost: Host {
     private func train(
         _ center: Int, _ plan: RoundPlan, _ part: inout RoundProgress.Center, next: Int?, isCheckpointed: Bool
     ) throws -> CenterReport {
-        let (rank, store, cohort) = (run.rank, run.store, run.cohorts[center])
-        rank.communicator.context = "center \(cohort.center), round \(plan.round)"
-        let state = try rank.clock.measure(.checkpoint) { try store.state(of: cohort.center) }
+        let (rank, store, participant) = (run.rank, run.store, run.participants[center])
+        rank.communicator.context = "center \(participant.name), round \(plan.round)"
+        let state = try rank.clock.measure(.checkpoint) { try store.state(of: participant.name) }
         if state.steps == 0 { run.method(center).begin(state, run.aggregation.server) }
         store.begin(state)
         let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
         try rank.clock.measure(.compute) {
-            let samples = try run.data.trainingSamples(cohort)
+            let samples = try run.data.trainingSamples(participant)
             if let next {
-                store.prefetch(run.cohorts[next].center)
-                run.data.prefetch(run.cohorts[next])
+                store.prefetch(run.participants[next].name)
+                run.data.prefetch(run.participants[next])
             }
             run.notice.beginStep()
-            try LocalTraining(center: cohort.center, run.configuration, run.method(center)).run(
+            try LocalTraining(center: participant.name, run.configuration, run.method(center)).run(
                 round: plan.round, samples: samples, state: state, server: run.aggregation.server,
                 services: services(center), progress: &part
             ) { losses in

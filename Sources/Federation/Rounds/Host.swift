@@ -40,8 +40,9 @@ struct CenterReport: Codable {
 final class RunEnvironment {
     let rank: RankContext
     let configuration: Configuration
-    let cohorts: [Cohort]
-    /// Training volumes of each center.
+    /// Who trains: the centers, unless their data is pooled.
+    let participants: [Participant]
+    /// Training volumes of each.
     let volumes: [Int]
     let store: CenterStore
     let data: CenterData
@@ -52,13 +53,14 @@ final class RunEnvironment {
     var assignment: CenterAssignment
 
     init(
-        rank: RankContext, configuration: Configuration, cohorts: [Cohort], store: CenterStore, data: CenterData,
+        rank: RankContext, configuration: Configuration, participants: [Participant], store: CenterStore,
+        data: CenterData,
         aggregation: Aggregation, console: RunConsole, checkpoints: CheckpointWriter, notice: StopNotice
     ) {
         self.rank = rank
         self.configuration = configuration
-        self.cohorts = cohorts
-        volumes = cohorts.map { $0.cases(in: .train).count }
+        self.participants = participants
+        volumes = participants.map(\.volumes)
         self.store = store
         self.data = data
         self.aggregation = aggregation
@@ -72,10 +74,10 @@ final class RunEnvironment {
     func steps(of center: Int) -> Int { volumes[center] * configuration.localEpochs }
 
     /// What trains a center.
-    func method(_ center: Int) -> any FederatedMethod { store.method(of: cohorts[center].center) }
+    func method(_ center: Int) -> any FederatedMethod { store.method(of: participants[center].name) }
 
     /// The names of the centers that this rank computes for now.
-    var hosted: [String] { assignment.centers(of: rank.rank).map { cohorts[$0].center } }
+    var hosted: [String] { assignment.centers(of: rank.rank).map { participants[$0].name } }
 
     /// Moves checkpoints on, and sees whether the run is to stop: to be called between two steps, and while waiting.
     func keepUp() throws(MPIError) {

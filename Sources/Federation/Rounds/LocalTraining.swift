@@ -26,13 +26,13 @@ package struct LocalTraining: Sendable {
 
     /// Trains until the end of the center's part of the round, or until it is told to stop.
     /// - Parameters:
-    ///   - samples: the center's training volumes.
+    ///   - samples: the center's training volumes, each with the head of its classes.
     ///   - server: what the server has sent.
     ///   - services: the way to what of the method runs elsewhere.
     ///   - progress: what of the round is done; brought up to date after each step.
     ///   - stepped: called after each step with its losses; whether to go on.
     package func run(
-        round: Int, samples: [Sample], state: CenterState, server: ServerState, services: Services,
+        round: Int, samples: [(sample: Sample, head: Int)], state: CenterState, server: ServerState, services: Services,
         progress: inout RoundProgress.Center, stepped: ([Double]) throws -> Bool
     ) throws {
         let visits = visits(round: round, samples: samples.count)
@@ -41,19 +41,21 @@ package struct LocalTraining: Sendable {
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
             let visit = visits[progress.steps]
-            let sample = upcoming?.value() ?? volume(samples[visit.sample], round, visit)
+            let sample = upcoming?.value() ?? volume(samples[visit.sample].sample, round, visit)
             upcoming = nil
             if augmentation != nil, progress.steps + 1 < visits.count {
                 let next = visits[progress.steps + 1]
-                upcoming = Ahead { [self] in volume(samples[next.sample], round, next) }
+                upcoming = Ahead { [self] in volume(samples[next.sample].sample, round, next) }
             }
             let losses = try method.step(
-                TrainingVolume(image: sample.tensor, labels: sample.labels ?? []), state, context)
+                TrainingVolume(
+                    image: sample.tensor, labels: sample.labels ?? [], head: samples[visit.sample].head),
+                state, context)
             guard losses.allSatisfy(\.isFinite) else {
                 throw FederationError(
                     attempted: "train", subject: "center \(center)",
                     reason: "the loss of round \(round), epoch \(visit.epoch + 1), step \(visit.position + 1) "
-                        + "(subject \(samples[visit.sample].subject)) is not finite",
+                        + "(subject \(samples[visit.sample].sample.subject)) is not finite",
                     remedy: "lower learning_rate, or check that subject's image")
             }
             progress.steps += 1

@@ -11,7 +11,7 @@ final class ModuleHost: Host {
     init(_ run: RunEnvironment, _ modules: CenterStore, methods: [String: any FederatedMethod]) {
         self.run = run
         self.modules = modules
-        server = ModuleServer(run.rank, store: modules, centers: run.cohorts.map(\.center), methods: methods)
+        server = ModuleServer(run.rank, store: modules, centers: run.participants.map(\.name), methods: methods)
     }
 
     func train(
@@ -38,7 +38,7 @@ final class ModuleHost: Host {
     func contributeForOthers(_ plan: RoundPlan) throws {
         guard modules.parts.contains(where: run.aggregation.exchanges) else { return }
         for center in plan.centers {
-            try modules.withState(of: run.cohorts[center].center) { try run.add($0, center, plan) }
+            try modules.withState(of: run.participants[center].name) { try run.add($0, center, plan) }
         }
     }
 

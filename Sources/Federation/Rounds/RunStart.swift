@@ -135,18 +135,13 @@ package struct RunStart {
         }
         configuration.access.apply()
         let cohorts = try Cohort.loadAll(data: data)
-        if rank.size > cohorts.count + 1 {
-            let spare = rank.size - cohorts.count - 1
-            Messages.warn(
-                "\(spare) of \(rank.size) ranks \(spare == 1 ? "has" : "have") nothing to do, because \(data) has "
-                    + "\(cohorts.count) center\(cohorts.count == 1 ? "" : "s"): \(cohorts.count + 1) ranks are enough, a "
-                    + "server and one for each center")
-        }
+        let participants = Participant.all(cohorts, of: configuration.method)
+        tell(of: participants, in: data, configuration)
         do {
             _ = try Preprocessing(configuration.preprocessingSettings)
             _ = try Augmentation(configuration.augmentation.settings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
-        _ = try configuration.methods(of: cohorts)
+        _ = try configuration.methods(of: participants)
         if !decision.resumes {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)
@@ -155,6 +150,24 @@ package struct RunStart {
         }
         decision.configuration = configuration.yaml
         return (decision, cohorts)
+    }
+
+    /// Says what is unusual about who trains.
+    private func tell(of participants: [Participant], in data: String, _ configuration: Configuration) {
+        let (method, count) = (configuration.method.rawValue, participants.count)
+        if let pooled = participants.first, Participant.members(of: participants) != nil {
+            Messages.warn(
+                "\(method) pools the data: one rank reads the images of all \(pooled.cohorts.count) centers and trains "
+                    + "one network on them; nothing is federated")
+        }
+        guard rank.size > count + 1 else { return }
+        let spare = rank.size - count - 1
+        let why =
+            Participant.members(of: participants) != nil
+            ? "\(method) trains one network" : "\(data) has \(count) center\(count == 1 ? "" : "s")"
+        Messages.warn(
+            "\(spare) of \(rank.size) ranks \(spare == 1 ? "has" : "have") nothing to do, because \(why): "
+                + "\(count + 1) ranks are enough, a server and one for each \(count == 1 ? "network" : "center")")
     }
 
     private func resumed(
@@ -207,13 +220,14 @@ package struct RunStart {
                 reason: "config.yaml is not what it was then, and the run would not continue as it began",
                 remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
         }
-        for cohort in cohorts where manifest.trainedRounds[cohort.center] == nil {
+        let known = (manifest.members ?? manifest.trainedRounds).keys
+        for cohort in cohorts where !known.contains(cohort.center) {
             throw FederationError(
                 attempted: "resume from", subject: manifest.position.description,
                 reason: "the data has center \(cohort.center), which the checkpoint does not have",
                 remedy: "resume with the data that the run was started with")
         }
-        for center in manifest.trainedRounds.keys where !cohorts.contains(where: { $0.center == center }) {
+        for center in known where !cohorts.contains(where: { $0.center == center }) {
             throw FederationError(
                 attempted: "resume from", subject: manifest.position.description,
                 reason: "the checkpoint has center \(center), which the data does not have",

@@ -33,7 +33,7 @@ extension TrainingRun {
         try rank.communicate { ranks throws(MPIError) in try shared.aggregation.broadcast(ranks) }
         // All ranks are here, so the files of centers that move are written.
         for move in moves where move.to == rank.rank {
-            shared.store.adopt(cohorts[move.center].center, trainedRound: trainedRounds[move.center])
+            shared.store.adopt(participants[move.center].name, trainedRound: trainedRounds[move.center])
         }
         shared.aggregation.reset()
         // 3. Training, with its exchanges.
@@ -48,7 +48,7 @@ extension TrainingRun {
         // 6. What the ranks report of their centers.
         if let all = try rank.gather(hosted.reports) {
             let reports = all.reduce(into: [String: CenterReport]()) { $0.merge($1) { $1 } }
-            try shared.console.end(round: round, plan: plan, cohorts: cohorts, centers: reports)
+            try shared.console.end(round: round, plan: plan, names: participants.map(\.name), centers: reports)
             note(reports, plan)
         }
         return Ending(isComplete: true, stops: stops, progress: hosted.progress)
@@ -104,7 +104,7 @@ extension TrainingRun {
     /// Carries moves out as far as this rank gives centers up.
     private func release(_ moves: [CenterAssignment.Move]) throws {
         shared.assignment.apply(moves)
-        let leaving = moves.filter { $0.from == rank.rank }.map { cohorts[$0.center].center }
+        let leaving = moves.filter { $0.from == rank.rank }.map { participants[$0.center].name }
         guard !leaving.isEmpty else { return }
         try rank.clock.measure(.checkpoint) {
             try shared.store.release(leaving)
@@ -116,7 +116,7 @@ extension TrainingRun {
     private func note(_ reports: [String: CenterReport], _ plan: RoundPlan) {
         for center in plan.centers {
             // The newest measurement counts most: machines change during long runs.
-            guard let seconds = reports[cohorts[center].center]?.secondsPerStep else { continue }
+            guard let seconds = reports[participants[center].name]?.secondsPerStep else { continue }
             stepSeconds[center] = stepSeconds[center].map { 0.5 * $0 + 0.5 * seconds } ?? seconds
         }
     }

@@ -15,7 +15,7 @@ package final class TrainingRun {
     package let configuration: Configuration
     /// Where it is.
     package let folder: RunFolder
-    let cohorts: [Cohort]
+    let participants: [Participant]
     /// What all parts of the run on this rank share.
     let shared: RunEnvironment
     /// What this rank does between collectives.
@@ -50,15 +50,16 @@ package final class TrainingRun {
         self.rank = rank
         self.configuration = configuration
         self.folder = folder
-        self.cohorts = cohorts
-        trainedRounds = cohorts.map { checkpoint?.trainedRounds[$0.center] ?? 0 }
-        stepSeconds = cohorts.map { _ in nil }
+        let participants = Participant.all(cohorts, of: configuration.method)
+        self.participants = participants
+        trainedRounds = participants.map { checkpoint?.trainedRounds[$0.name] ?? 0 }
+        stepSeconds = participants.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
         centersMayMove = configuration.balance && options.scratch == nil
 
-        let methods = try configuration.methods(of: cohorts)
-        guard let first = cohorts.first, let method = methods[first.center] else {
+        let methods = try configuration.methods(of: participants)
+        guard let first = participants.first, let method = methods[first.name] else {
             preconditionFailure("a federation has centers")
         }
         let disk = DiskQueue(limit: MemoryEstimate.stagingLimit(Array(methods.values)))
@@ -76,13 +77,13 @@ package final class TrainingRun {
         stores = [store, modules].compactMap { $0 }
 
         let aggregation = Aggregation(
-            method, centers: cohorts.count, seed: configuration.seed, isRoot: rank.isRoot)
+            method, centers: participants.count, seed: configuration.seed, isRoot: rank.isRoot)
         if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
             try aggregation.read(
                 checkpoint: source, width: configuration.width, continues: checkpoint != nil)
         }
         let shared = RunEnvironment(
-            rank: rank, configuration: configuration, cohorts: cohorts, store: store,
+            rank: rank, configuration: configuration, participants: participants, store: store,
             data: try CenterData(configuration, capacity: capacity, warn: Messages.warn), aggregation: aggregation,
             console: try RunConsole(
                 isRoot: rank.isRoot, configuration: configuration, terms: method.terms, folder: folder,
@@ -90,6 +91,7 @@ package final class TrainingRun {
             checkpoints: CheckpointWriter(
                 rank, folder: folder, configuration: configuration, disk: disk, store: store, modules: modules,
                 aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
+                members: Participant.members(of: participants),
                 pinned: checkpoint?.position, lease: lease, dataFiles: dataFiles),
             notice: StopNotice(rank, options))
         self.shared = shared

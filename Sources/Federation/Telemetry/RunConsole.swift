@@ -58,7 +58,7 @@ final class RunConsole {
 
     /// Writes down the losses of a round's centers.
     func end(
-        round: Int, plan: RoundPlan, cohorts: [Cohort], centers reports: [String: CenterReport]
+        round: Int, plan: RoundPlan, names participants: [String], centers reports: [String: CenterReport]
     ) throws {
         guard let metrics, let progress else { return }
         let all = reports.mapValues(\.losses)
@@ -66,24 +66,24 @@ final class RunConsole {
         let names = terms.map(\.name)
         var means = [Double](repeating: 0, count: names.count)
         for (index, weight) in zip(plan.centers, plan.weights) {
-            guard let values = all[cohorts[index].center] else { continue }
+            guard let values = all[participants[index]] else { continue }
             var members: [String: MetricsValue] = ["weight": .number(weight)]
             for (term, value) in zip(names, values) { members[term] = .number(value) }
-            centers[cohorts[index].center] = .object(members)
+            centers[participants[index]] = .object(members)
             for (term, value) in values.enumerated() { means[term] += value / Double(plan.centers.count) }
         }
         try metrics.append(
             kind: "round", round: round,
             [
                 "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
-                "absent": .list(plan.absent.map { .text(cohorts[$0].center) }),
-                "late": .list(plan.late.map { .text(cohorts[$0].center) }),
+                "absent": .list(plan.absent.map { .text(participants[$0]) }),
+                "late": .list(plan.late.map { .text(participants[$0]) }),
                 "losses": .object(
                     Dictionary(uniqueKeysWithValues: zip(names, means.map(MetricsValue.number)))),
             ])
         var scalars = zip(names, means).map { (tag: "mean/\($0)", value: $1) }
         for (index, _) in zip(plan.centers, plan.weights) {
-            let center = cohorts[index].center
+            let center = participants[index]
             guard let values = all[center] else { continue }
             for (term, value) in zip(names, values) { scalars.append(("\(term)/\(center)", value)) }
         }

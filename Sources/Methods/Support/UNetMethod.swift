@@ -15,14 +15,14 @@ package struct UNetTraining: Sendable {
     /// Steps of the network.
     let step: SupervisedStep
     let settings: TrainingSettings
-    let classes: Int
+    let heads: [Int]
     let population: Population
 
-    /// The training of a center with so many classes.
-    init(_ settings: TrainingSettings, classes: Int, population: Population) {
-        step = SupervisedStep(UNet(width: settings.width, classes: classes), settings)
+    /// The training of a network with some heads.
+    init(_ settings: TrainingSettings, heads: [Int], population: Population) {
+        step = SupervisedStep(UNet(width: settings.width, heads: heads), settings)
         self.settings = settings
-        self.classes = classes
+        self.heads = heads
         self.population = population
     }
 
@@ -38,14 +38,28 @@ package struct UNetTraining: Sendable {
     }
 
     /// A network of a center, trained by the optimizer of the settings.
-    func variable(_ name: String = "network", start: Variable.Start = .seeded) -> Variable {
-        Variable(name, layout, start: start, hasOptimizer: settings.optimizer != .sgd)
+    /// - Parameter groups: what of it is trained together.
+    func variable(
+        _ name: String = "network", start: Variable.Start = .seeded, groups: [Selection]? = nil
+    ) -> Variable {
+        Variable(
+            name, layout, start: start, hasOptimizer: settings.optimizer != .sgd, groups: groups ?? headGroups)
     }
+
+    /// What is trained together: everything; of several heads each apart from the rest, which comes first.
+    private var headGroups: [Selection] {
+        guard heads.count > 1 else { return [Selection()] }
+        return [Selection(except: ["decoder.heads"])]
+            + heads.indices.map { Selection(below: ["decoder.heads.\($0)"]) }
+    }
+
+    /// The groups that a volume trains; nil: all.
+    func groups(of volume: TrainingVolume) -> [Int]? { heads.count > 1 ? [0, 1 + volume.head] : nil }
 }
 
 extension UNetMethod {
     package var width: Int { training.settings.width }
-    package var classes: Int { training.classes }
+    package var heads: [Int] { training.heads }
     package var networkParameters: Int { training.layout.count }
     package var terms: [LossTerm] { SupervisedStep.terms }
     package var variables: [Variable] { [training.variable()] }
@@ -53,11 +67,11 @@ extension UNetMethod {
     var segmenting: String { "network" }
 
     package func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
-        training.step.train("network", of: state, on: volume)
+        training.step.train("network", of: state, on: volume, groups: training.groups(of: volume))
     }
 
-    package func predict(_ image: Tensor, _ state: CenterState, _ services: Services) throws -> Tensor {
-        training.step.network.infer(image, state[segmenting])
+    package func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor {
+        training.step.network.infer(image, head: head, state[segmenting])
     }
 }
 

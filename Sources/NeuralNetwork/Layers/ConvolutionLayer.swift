@@ -65,6 +65,9 @@ package struct PointwiseLayer: Sendable {
         bias = layout.register(name + ".bias", [outputs], initialization: .uniform(fanIn: inputs))
     }
 
+    /// The place of its parameters.
+    package var range: Range<Int> { weight.offset..<bias.offset + kernel.outputs }
+
     /// (…, inputs) to (…, outputs).
     package func forward(_ input: Tensor, _ parameters: Parameters) -> Tensor {
         kernel.forward(input, weight: parameters[weight], bias: parameters[bias])

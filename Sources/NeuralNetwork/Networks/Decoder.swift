@@ -5,10 +5,11 @@ import Tensors
 package struct Decoder: Sendable {
     private let ups: [UpsamplingLayer]
     private let blocks: [ConvolutionBlock]
-    private let head: PointwiseLayer
+    private let heads: [PointwiseLayer]
 
-    /// Registers `decoder.stage1 … decoder.stage3` and `decoder.head`.
-    package init(width: Int, classes: Int, in layout: inout ParameterLayout) {
+    /// Registers `decoder.stage1 … decoder.stage3` and `decoder.head`; of several heads `decoder.heads.0 …`.
+    /// - Parameter heads: the classes of each last convolution.
+    package init(width: Int, heads: [Int], in layout: inout ParameterLayout) {
         var ups: [UpsamplingLayer] = []
         var blocks: [ConvolutionBlock] = []
         for stage in 1...3 {
@@ -24,7 +25,10 @@ package struct Decoder: Sendable {
         }
         self.ups = ups
         self.blocks = blocks
-        head = PointwiseLayer("decoder.head", inputs: 2 * width, outputs: classes, in: &layout)
+        self.heads = heads.enumerated().map { index, classes in
+            let name = heads.count == 1 ? "decoder.head" : "decoder.heads.\(index)"
+            return PointwiseLayer(name, inputs: 2 * width, outputs: classes, in: &layout)
+        }
     }
 
     /// Every 3 × 3 convolution, for an image of the extent of `shape`.
@@ -38,11 +42,12 @@ package struct Decoder: Sendable {
         fileprivate var inputs: [Tensor]
         fileprivate var blocks: [ConvolutionBlock.Saved]
         fileprivate let last: Tensor
+        fileprivate let head: Int
     }
 
-    /// Class probabilities (D, H, W, classes) from features (D, H/8, W/8, 32w) and the encoder's levels.
+    /// Class probabilities (D, H, W, classes) of a head, from features (D, H/8, W/8, 32w) and the encoder's levels.
     package func forward(
-        _ bottleneck: Tensor, levels: [Tensor], _ parameters: Parameters
+        _ bottleneck: Tensor, levels: [Tensor], head: Int = 0, _ parameters: Parameters
     ) -> (probabilities: Tensor, saved: Saved) {
         var features = bottleneck
         var inputs: [Tensor] = []
@@ -54,31 +59,34 @@ package struct Decoder: Sendable {
             features = output
             saved.append(state)
         }
-        let scores = head.forward(features, parameters)
+        let scores = heads[head].forward(features, parameters)
         SegmentationLoss.softmax(scores)
-        return (scores, Saved(inputs: inputs, blocks: saved, last: features))
+        return (scores, Saved(inputs: inputs, blocks: saved, last: features, head: head))
     }
 
     /// The same probabilities, keeping nothing.
-    package func infer(_ bottleneck: Tensor, levels: [Tensor], _ parameters: Parameters) -> Tensor {
+    package func infer(_ bottleneck: Tensor, levels: [Tensor], head: Int = 0, _ parameters: Parameters) -> Tensor {
         var features = bottleneck
         for stage in 0..<3 {
             features = blocks[stage].infer(
                 ups[stage].forward(features, skip: levels[2 - stage], parameters), parameters)
         }
-        let scores = head.forward(features, parameters)
+        let scores = heads[head].forward(features, parameters)
         SegmentationLoss.softmax(scores)
         return scores
     }
 
-    /// Writes the parameters' gradients, given the one by the scores before the softmax. What was kept for a stage is
-    /// given up as soon as its gradients are known.
+    /// Writes the parameters' gradients, given the one by the scores before the softmax; zeros for the other heads. What was
+    /// kept for a stage is given up as soon as its gradients are known.
     /// - Returns: the gradients by the features and by the encoder's first three levels.
     package func backward(
         _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Parameters,
         into gradients: Parameters
     ) -> (bottleneck: Tensor, skips: [Tensor]) {
-        var gradient = head.backward(saved.last, scores, parameters, into: gradients)
+        for (index, head) in heads.enumerated() where index != saved.head {
+            gradients[head.range].update(repeating: 0)
+        }
+        var gradient = heads[saved.head].backward(saved.last, scores, parameters, into: gradients)
         var skips: [Tensor] = []
         while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {
             let stage = saved.inputs.count

@@ -11,14 +11,16 @@ package struct UNet: Sendable {
     private let widening: PointwiseLayer
     private let decoder: Decoder
 
-    /// The network of base width `width` (a multiple of 4) for `classes` (2 or more) classes.
-    package init(width: Int, classes: Int) {
+    /// The network of base width `width` (a multiple of 4).
+    /// - Parameter heads: the classes (2 or more) of each last layer: of one, but where volumes of different classes share
+    ///   the network.
+    package init(width: Int, heads: [Int]) {
         precondition(width > 0 && width % 4 == 0, "the base width is a multiple of 4")
-        precondition(classes >= 2, "at least a background and a foreground class")
+        precondition(!heads.isEmpty && heads.allSatisfy { $0 >= 2 }, "at least a background and a foreground class")
         var layout = ParameterLayout()
         encoder = Encoder("encoder", width: width, in: &layout)
         widening = PointwiseLayer("bottleneck", inputs: 16 * width, outputs: 32 * width, in: &layout)
-        decoder = Decoder(width: width, classes: classes, in: &layout)
+        decoder = Decoder(width: width, heads: heads, in: &layout)
         self.layout = layout
     }
 
@@ -36,18 +38,20 @@ package struct UNet: Sendable {
         package var bottleneck: Tensor { encoder.bottleneck }
     }
 
-    /// Class probabilities of an image, keeping what the backward pass needs.
-    package func forward(_ image: Tensor, _ parameters: Parameters) -> (probabilities: Tensor, saved: Saved) {
+    /// Class probabilities of an image by a head, keeping what the backward pass needs.
+    package func forward(
+        _ image: Tensor, head: Int = 0, _ parameters: Parameters
+    ) -> (probabilities: Tensor, saved: Saved) {
         let encoded = encoder.forward(image, parameters)
         let (probabilities, saved) = decoder.forward(
-            widening.forward(encoded.bottleneck, parameters), levels: encoded.levels, parameters)
+            widening.forward(encoded.bottleneck, parameters), levels: encoded.levels, head: head, parameters)
         return (probabilities, Saved(encoder: encoded, decoder: saved))
     }
 
     /// The same probabilities, keeping nothing.
-    package func infer(_ image: Tensor, _ parameters: Parameters) -> Tensor {
+    package func infer(_ image: Tensor, head: Int = 0, _ parameters: Parameters) -> Tensor {
         let levels = encoder.infer(image, parameters)
-        return decoder.infer(widening.forward(levels[3], parameters), levels: levels, parameters)
+        return decoder.infer(widening.forward(levels[3], parameters), levels: levels, head: head, parameters)
     }
 
     /// The parameters' gradients, given the one by the scores before the softmax.

@@ -1,27 +1,40 @@
 import Tensors
 
-/// Adam's moments and step count for one flat array of parameters; they are kept across rounds and in checkpoints.
+/// Adam's moments and step counts for one flat array of parameters; they are kept across rounds and in checkpoints.
+///
+/// Groups of parameters that are not always trained together count their steps apart, as PyTorch's do.
 package final class Adam {
     /// Running mean of the gradients.
     package let firstMoment: Parameters
     /// Running mean of the squared gradients.
     package let secondMoment: Parameters
-    /// Steps taken.
-    package var step = 0
+    /// Steps taken, group by group.
+    package var steps: [Int]
+    private let groups: [[Range<Int>]]
 
     /// An optimizer that has not taken a step.
-    package init(_ layout: ParameterLayout) {
+    /// - Parameter groups: the places of each group's parameters; nil: all are one group.
+    package init(_ layout: ParameterLayout, groups: [[Range<Int>]]? = nil) {
         firstMoment = layout.zeros()
         secondMoment = layout.zeros()
+        self.groups = groups ?? [[0..<layout.count]]
+        steps = self.groups.map { _ in 0 }
     }
 
     /// Takes a step; with an `average`, that follows the parameters with the given momentum in the same pass.
+    /// - Parameter chosen: the groups that take it; nil: all. What is in none of them stays, moments included.
     package func update(
-        _ parameters: Parameters, gradients: Parameters, rate: Double, average: Parameters? = nil, momentum: Float = 0
+        _ parameters: Parameters, gradients: Parameters, rate: Double, groups chosen: [Int]? = nil,
+        average: Parameters? = nil, momentum: Float = 0
     ) {
-        step += 1
-        AdamUpdate(rate: rate, step: step).apply(
-            parameters.tensor, gradients: gradients.tensor, firstMoment: firstMoment.tensor,
-            secondMoment: secondMoment.tensor, average: average?.tensor, momentum: momentum)
+        for group in chosen ?? Array(groups.indices) {
+            steps[group] += 1
+            let update = AdamUpdate(rate: rate, step: steps[group])
+            for range in groups[group] {
+                update.apply(
+                    parameters.tensor, gradients: gradients.tensor, firstMoment: firstMoment.tensor,
+                    secondMoment: secondMoment.tensor, in: range, average: average?.tensor, momentum: momentum)
+            }
+        }
     }
 }

@@ -104,10 +104,14 @@ class Decoder(nn.Module):
         self.stage3 = Stage(4 * w, 4 * w, 2 * w, 2 * w)
         self.head = nn.Conv3d(2 * w, classes, 1)
 
-    def forward(self, x, levels):
+    def features(self, x, levels):
+        """What the head sees."""
         for stage, skip in ((self.stage1, levels[2]), (self.stage2, levels[1]), (self.stage3, levels[0])):
             x = stage(x, skip)
-        return torch.softmax(self.head(x), dim=1)
+        return x
+
+    def forward(self, x, levels):
+        return torch.softmax(self.head(self.features(x, levels)), dim=1)
 
 
 class Network(nn.Module):

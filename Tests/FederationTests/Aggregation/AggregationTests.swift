@@ -13,7 +13,7 @@ struct AggregationTests {
         settings.width = 4
         settings.own[FedCRLDMethod.parts] = parts
         return try FedCRLDMethod(
-            settings, classes: classes, population: Population(centers: 2, hasEqualClasses: hasEqualClasses))
+            settings, heads: [classes], population: Population(centers: 2, hasEqualClasses: hasEqualClasses))
     }
 
     private static func state(_ method: FedCRLDMethod, seed: UInt64) -> CenterState {

@@ -24,7 +24,7 @@ struct SampleCacheTests {
         configuration.preprocessing.spacing = spacing
         configuration.preprocessing.cache = cache
         let data = try CenterData(configuration, capacity: 1) { Issue.record("warning: \($0)") }
-        return try Cohort.loadAll(data: example.data).map { try data.trainingSamples($0) }
+        return try Cohort.loadAll(data: example.data).map { try data.trainingSamples(Participant($0)).map(\.sample) }
     }
 
     @Test("gives the very samples that preparing gives, and takes them from its files")
@@ -91,7 +91,7 @@ struct SampleCacheTests {
         let example = try Example()
         let data = try CenterData(Configuration(preset: .tiny), capacity: 1) { _ in }
         for cohort in try Cohort.loadAll(data: example.data) {
-            _ = try data.trainingSamples(cohort)
+            _ = try data.trainingSamples(Participant(cohort))
             #expect(data.resident == [cohort.center])
         }
     }

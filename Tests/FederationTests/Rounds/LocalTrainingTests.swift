@@ -11,7 +11,7 @@ struct LocalTrainingTests {
         configuration.seed = seed
         configuration.localEpochs = 3
         configuration.augmentation.enabled = true
-        return try LocalTraining(center: center, configuration, configuration.method(classes: 2))
+        return try LocalTraining(center: center, configuration, configuration.method(heads: [2]))
     }
 
     /// A volume in which every voxel tells where it is.
@@ -71,7 +71,7 @@ struct LocalTrainingTests {
     func plain() throws {
         var configuration = Configuration()
         configuration.augmentation.enabled = false
-        let training = try LocalTraining(center: "a", configuration, configuration.method(classes: 2))
+        let training = try LocalTraining(center: "a", configuration, configuration.method(heads: [2]))
         let visit = try #require(training.visits(round: 1, samples: 3).first)
         #expect(training.volume(Self.sample, 1, visit) == Self.sample)
     }

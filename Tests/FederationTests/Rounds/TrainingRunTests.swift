@@ -25,7 +25,7 @@ struct TrainingRunTests {
             holds(access.centers.count, equals: 2)
             for center in access.centers {
                 holds(Disk.names("\(run.banks)/\(center)") == ["round-000002.h5", "round-000003.h5"])
-                try holds(access.state(of: center).optimizer("network").step > 0)
+                try holds(access.state(of: center).optimizer("network").steps[0] > 0)
             }
             holds(access.configuration.rounds, equals: 3)
             holds(access.configuration.data, equals: example.data)
@@ -118,7 +118,7 @@ struct TrainingRunTests {
             for part in ExampleCenters.allParts {
                 holds(state["bank", part].array, equals: snapshot["bank", part].array)
                 holds(state["network", part].array, equals: state["bank", part].array)
-                for name in ["network", "bank"] { holds(state.optimizer(name, part: part).step, equals: 0) }
+                for name in ["network", "bank"] { holds(state.optimizer(name, part: part).steps, equals: [0]) }
                 holds(state.optimizer("network", part: part).firstMoment.values.allSatisfy { $0 == 0 })
             }
             try holds(StateContents(after.state(of: other)), equals: untouched)

@@ -20,7 +20,7 @@ enum ExampleCenters {
         settings.width = width
         settings.own[FedCRLDMethod.placement] = placement
         return try FedCRLDMethod(
-            settings, classes: 2 + (names.firstIndex(of: name) ?? 0),
+            settings, heads: [2 + (names.firstIndex(of: name) ?? 0)],
             population: Population(centers: names.count, hasEqualClasses: false))
     }
 

@@ -7,7 +7,7 @@ import Tensors
 /// All that a center's state holds, as bits.
 struct StateContents: Equatable {
     private var values: [String: Data] = [:]
-    private var steps: [String: Int] = [:]
+    private var steps: [String: [Int]] = [:]
     private var trainedRound: Int
 
     init(_ state: CenterState) {
@@ -19,7 +19,7 @@ struct StateContents: Equatable {
             let adam = state.optimizer(variable.name, part: variable.part)
             values[name + " first"] = Data(buffer: adam.firstMoment.values)
             values[name + " second"] = Data(buffer: adam.secondMoment.values)
-            steps[name] = adam.step
+            steps[name] = adam.steps
         }
     }
 
@@ -31,7 +31,7 @@ struct StateContents: Equatable {
                 let adam = state.optimizer(variable.name, part: variable.part)
                 arrays += [adam.firstMoment, adam.secondMoment]
                 // The parts of a center take their steps together.
-                adam.step = (variable.rest == .history ? 20 : 10) * round
+                adam.steps = [(variable.rest == .history ? 20 : 10) * round]
             }
             for (kind, array) in arrays.enumerated() {
                 // Unlike in every place, and cheap where nothing is optimized.

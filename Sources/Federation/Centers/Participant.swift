@@ -1,0 +1,56 @@
+import CardiacMR
+
+/// Whoever trains in a run: a center on its cohort or, where a method pools data, one participant on all cohorts.
+package struct Participant: Sendable {
+    /// The center's name; it names files, too.
+    package let name: String
+    /// Whose data it trains on.
+    package let cohorts: [Cohort]
+    /// The different lists of classes of its cohorts, background first: one for each head of its networks.
+    package let classes: [[String]]
+
+    /// The name of the one participant of a method that pools data.
+    package static let pooledName = "pooled"
+
+    /// A center.
+    package init(_ cohort: Cohort) {
+        name = cohort.center
+        cohorts = [cohort]
+        classes = [cohort.classes]
+    }
+
+    /// All centers as one.
+    package init(pooling cohorts: [Cohort]) {
+        name = Self.pooledName
+        self.cohorts = cohorts
+        // An order that does not depend on the centers' names.
+        classes = Set(cohorts.map(\.classes)).sorted {
+            ($0.count, $0.joined(separator: "\n")) < ($1.count, $1.joined(separator: "\n"))
+        }
+    }
+
+    /// The participants of a run.
+    package static func all(_ cohorts: [Cohort], of method: Configuration.Method) -> [Participant] {
+        method.type.about.poolsData ? [Participant(pooling: cohorts)] : cohorts.map { Participant($0) }
+    }
+
+    /// The head of each center whose data is pooled, as checkpoints list them; nil where every center is a participant.
+    package static func members(of participants: [Participant]) -> [String: Int]? {
+        guard let pooled = participants.first, participants.count == 1, pooled.name == pooledName else { return nil }
+        return Dictionary(uniqueKeysWithValues: pooled.cohorts.map { ($0.center, pooled.head(of: $0)) })
+    }
+
+    /// Training volumes.
+    package var volumes: Int { cohorts.reduce(0) { $0 + $1.cases(in: .train).count } }
+
+    /// Numbers of classes, head by head.
+    package var heads: [Int] { classes.map(\.count) }
+
+    /// The head of one of its cohorts.
+    package func head(of cohort: Cohort) -> Int {
+        guard let head = classes.firstIndex(of: cohort.classes) else {
+            preconditionFailure("\(cohort.center) is not one of the cohorts of \(name)")
+        }
+        return head
+    }
+}
