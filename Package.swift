@@ -109,6 +109,13 @@ let package = Package(
             name: "FedCRLDTests",
             dependencies: ["FedCRLD", "FederatedLearning", "HDF5", "NeuralNetwork", "Tensors", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "MethodsTests",
+            dependencies: [
+                "FedCRLD", "FederatedLearning", "Federation", "HDF5", "Methods", "NeuralNetwork", "Tensors",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
         .testTarget(name: "ReportsTests", dependencies: ["Federation", "Reports"], swiftSettings: strict),
         .testTarget(
             name: "FederationTests",

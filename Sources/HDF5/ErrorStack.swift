@@ -62,6 +62,15 @@ struct ErrorStack {
         messages.contains { $0.firstRange(of: words) != nil }
     }
 
+    /// The operating system's number, which the library quotes as `errno = …`.
+    var systemCode: Int32? {
+        for message in messages {
+            guard let start = message.firstRange(of: "errno = ")?.upperBound else { continue }
+            if let code = Int32(message[start...].prefix { $0.isNumber }), code != 0 { return code }
+        }
+        return nil
+    }
+
     /// The operating system's message, which the library quotes as `error message = '…'`.
     private var systemMessage: String? {
         for message in messages {

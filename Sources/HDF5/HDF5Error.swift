@@ -10,13 +10,16 @@ package struct HDF5Error: ExplainedError, Equatable {
     package let reason: String
     /// What the user can do about it.
     package let remedy: String
+    /// The operating system's number of what went wrong, where the library quotes it.
+    package let systemCode: Int32?
 
     /// An error whose description is a sentence of these parts.
-    package init(attempted: String, subject: String, reason: String, remedy: String) {
+    package init(attempted: String, subject: String, reason: String, remedy: String, systemCode: Int32? = nil) {
         self.attempted = attempted
         self.subject = subject
         self.reason = reason
         self.remedy = remedy
+        self.systemCode = systemCode
     }
 }
 
@@ -26,14 +29,15 @@ struct Attempt {
     let subject: String
 
     /// An error of our own judgement.
-    func failure(_ reason: String, remedy: String) -> HDF5Error {
-        HDF5Error(attempted: attempted, subject: subject, reason: reason, remedy: remedy)
+    /// - Parameter systemCode: the operating system's number, where it is at the bottom of it.
+    func failure(_ reason: String, remedy: String, systemCode: Int32? = nil) -> HDF5Error {
+        HDF5Error(attempted: attempted, subject: subject, reason: reason, remedy: remedy, systemCode: systemCode)
     }
 
     /// An error in the words of the library, whose error stack is read and cleared.
     func libraryFailure() -> HDF5Error {
-        let diagnosis = ErrorStack.take().diagnosis
-        return failure(diagnosis.reason, remedy: diagnosis.remedy)
+        let stack = ErrorStack.take()
+        return failure(stack.diagnosis.reason, remedy: stack.diagnosis.remedy, systemCode: stack.systemCode)
     }
 
     /// Passes the result of a library call on; a negative one, the library's mark of failure, is thrown as an error.

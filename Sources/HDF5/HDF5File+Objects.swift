@@ -9,9 +9,8 @@ extension HDF5File {
         LibraryFailure.note(attempt)
         let opened = H5Oopen(identifier, name, access.link)
         guard opened >= 0 else {
-            let diagnosis = ErrorStack.take().diagnosis
-            throw explainFailure(ObjectPath(name), attempt, access)
-                ?? attempt.failure(diagnosis.reason, remedy: diagnosis.remedy)
+            let failure = attempt.libraryFailure()
+            throw explainFailure(ObjectPath(name), attempt, access) ?? failure
         }
         return try Handle(opened, attempt)
     }
@@ -40,9 +39,11 @@ extension HDF5File {
             if H5Oexists_by_name(identifier, step, access.link) <= 0 {
                 _ = ErrorStack.take()
                 if let target = externalTarget(of: step) {
+                    let (reason, code) = explainTarget(target.file, access)
                     return attempt.failure(
-                        "\(step) links to \(target.object) in \(target.file): \(explainTarget(target.file, access))",
-                        remedy: "put \(target.file) where it belongs (relative to the folder of \(self.path))")
+                        "\(step) links to \(target.object) in \(target.file): \(reason)",
+                        remedy: "put \(target.file) where it belongs (relative to the folder of \(self.path))",
+                        systemCode: code)
                 }
                 return attempt.failure("\(step) is a link to nothing", remedy: "write the file anew")
             }
@@ -52,12 +53,15 @@ extension HDF5File {
     }
 
     /// Why the file of an external link does not serve; the library keeps that to itself, so it is tried here.
-    private func explainTarget(_ file: String, _ access: Library.Access) -> String {
+    private func explainTarget(_ file: String, _ access: Library.Access) -> (reason: String, systemCode: Int32?) {
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
         let target = H5Fopen(file.hasPrefix("/") ? file : folder + file, CHDF5_F_ACC_RDONLY(), access.file)
-        guard target >= 0 else { return ErrorStack.take().diagnosis.reason }
+        guard target >= 0 else {
+            let stack = ErrorStack.take()
+            return (stack.diagnosis.reason, stack.systemCode)
+        }
         _ = H5Fclose(target)
-        return "there is no such object in it"
+        return ("there is no such object in it", nil)
     }
 
     /// The file and the object that an external link names; nil for any other link.

@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     absence = f"python3 has no module {error.name}"
 
-# The bounds of the unit tests' goldens (Tests/FederationTests/GoldenCase.swift), in the first round and in later ones:
+# The bounds of the unit tests' goldens (Tests/MethodsTests/GoldenCase.swift), in the first round and in later ones:
 # how far a parameter may be off, relative to its norm, and a loss, relative to what the total is without further
 # weights.
 PARAMETER = (2e-4, 1e-2)

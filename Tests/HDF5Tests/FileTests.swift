@@ -16,7 +16,9 @@ struct FileTests {
     func distinctReasons() throws {
         try folder.write([], to: "empty.h5")
         try folder.write(Array("PK\u{3}\u{4} surely not".utf8), to: "foreign.h5")
-        #expect(failure { try open("missing.h5") }.reason == "no such file or directory")
+        let missing = failure { try open("missing.h5") }
+        #expect(missing.reason == "no such file or directory")
+        #expect(missing.systemCode == ENOENT)
         #expect(failure { try open("empty.h5") }.reason == "it is not an HDF5 file")
         #expect(failure { try open("foreign.h5") }.reason == "it is not an HDF5 file")
         #expect(failure { try HDF5File.open(at: "") }.reason.contains("empty"))

@@ -78,6 +78,7 @@ struct StructureTests {
         #expect(try file.children(of: "state") == ["bank"])
         let error = failure { try file.read("state/bank/encoder/weight", as: Float.self) }
         #expect(error.reason == "/state/bank links to /bank in ../banks/bank.h5: no such file or directory")
+        #expect(error.systemCode == ENOENT)
         #expect(failure { try file.datasets() }.reason.contains("../banks/bank.h5"))
     }
 

@@ -13,6 +13,11 @@ package struct PreprocessingSettings: Codable, Equatable, Sendable {
     /// Whether to subtract the mean and divide by the standard deviation.
     package var normalizes: Bool = true
 
+    /// What ``spacing`` may be, in mm.
+    package static let spacings = 0.1...20.0
+    /// What ``clipPercentile`` may be.
+    package static let clipPercentiles = 50.0...100.0
+
     /// Settings; nil switches a step off.
     package init(
         spacing: Double? = 1.25, height: Int? = 200, width: Int? = 200, depth: Int? = nil,
@@ -33,11 +38,11 @@ package struct PreprocessingSettings: Codable, Equatable, Sendable {
                 attempted: "preprocess with", subject: "\(name) = \(value)", reason: "it is out of range",
                 remedy: remedy)
         }
-        if let spacing, !(0.1...20).contains(spacing) { throw invalid("spacing", spacing, "choose 0.1 to 20 mm") }
+        if let spacing, !Self.spacings.contains(spacing) { throw invalid("spacing", spacing, "choose 0.1 to 20 mm") }
         for (name, size) in [("height", height), ("width", width), ("depth", depth)] {
             if let size, !(1...4096).contains(size) { throw invalid(name, size, "choose 1 to 4096") }
         }
-        if let clipPercentile, !(50...100).contains(clipPercentile) {
+        if let clipPercentile, !Self.clipPercentiles.contains(clipPercentile) {
             throw invalid("clipPercentile", clipPercentile, "choose 50 to 100")
         }
     }

@@ -1,8 +1,5 @@
 import FederatedLearning
 import Foundation
-import HDF5
-import NeuralNetwork
-import Tensors
 
 /// The states of the centers that a rank computes for. A bounded number of them is in memory, the others rest in files.
 ///
@@ -13,16 +10,15 @@ import Tensors
 package final class CenterStore {
     /// The parts of a center that this store holds.
     package let parts: [StatePart]
-    let folder: RunFolder
-    let working: String
-    let disk: DiskQueue
+    private let files: CenterFiles
+    private let disk: DiskQueue
     private let methods: [String: any FederatedMethod]
-    let seed: UInt64
+    private let seed: UInt64
     private let capacity: Int
     private var resident: [CenterState] = []
     /// Centers in memory that are not as their files are.
     private var changed: Set<String> = []
-    private var places: [String: RestingPlace] = [:]
+    private var places: [String: CenterFiles.Place] = [:]
     private var upcoming: (center: String, state: DiskQueue.Pending<CenterState>)?
 
     /// - Parameters:
@@ -36,14 +32,15 @@ package final class CenterStore {
         folder: RunFolder, working: String? = nil, methods: [String: any FederatedMethod], parts: [StatePart],
         seed: UInt64, capacity: Int, baseline: Manifest?, disk: DiskQueue
     ) {
-        self.folder = folder
-        self.working = working ?? folder.working
+        files = CenterFiles(folder, working: working, parts: parts, seed: seed)
         self.methods = methods
         self.parts = parts
         self.seed = seed
         self.capacity = capacity
         self.disk = disk
-        for center in methods.keys { places[center] = baseline.flatMap { place(of: center, in: $0) } }
+        for (center, method) in methods {
+            places[center] = baseline.flatMap { files.place(of: center, method, in: $0) }
+        }
     }
 
     // MARK: States
@@ -117,12 +114,11 @@ package final class CenterStore {
     /// - Parameter trainedRound: the round in which it was last trained.
     package func adopt(_ center: String, trainedRound: Int) {
         guard trainedRound > 0 else { return }
-        let path = workingFile(center)
+        let path = files.working(center)
         // Where it was not trained since the run began here, its state is in the checkpoint, which every rank can see.
         if places[center]?.trainedRound == trainedRound, !FileManager.default.fileExists(atPath: path) { return }
-        places[center] = RestingPlace(
-            path: path, trainedRound: trainedRound,
-            snapshot: RunFolder.bank(center: center, round: trainedRound, part: filePart), isMoved: true)
+        places[center] = CenterFiles.Place(
+            path: path, trainedRound: trainedRound, snapshot: files.snapshot(center, trainedRound), isMoved: true)
         // Another rank wrote it: what is known of an earlier file of this name is void.
         let fingerprints = fingerprints
         disk.submit { fingerprints.forget(path) }
@@ -132,14 +128,14 @@ package final class CenterStore {
     package func removeWorkingFiles() {
         disk.drain()
         for center in places.keys {
-            unlink(workingFile(center))
-            unlink(workingFile(center) + ".partial")
+            unlink(files.working(center))
+            unlink(files.working(center) + ".partial")
         }
-        rmdir(working)
+        rmdir(files.working)
     }
 
     /// Checksums of what was written here.
-    let fingerprints = Fingerprints()
+    private let fingerprints = Fingerprints()
 
     // MARK: Checkpoints
 
@@ -149,7 +145,7 @@ package final class CenterStore {
     /// next to nothing.
     package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
         for center in centers {
-            let name = Manifest.file(of: center, part: filePart)
+            let name = files.checkpointed(center)
             if changed.contains(center) || places[center]?.isShareable == false {
                 let state =
                     try resident.first { $0.center == center }
@@ -164,12 +160,11 @@ package final class CenterStore {
                 draft.note(trainedRound: 0, of: center)
                 continue
             }
-            let (fingerprints, run) = (fingerprints, folder.path)
-            let snapshots = parts.map { RunFolder.bank(center: center, round: place.trainedRound, part: $0) }
+            let (fingerprints, run) = (fingerprints, files.run.path)
+            let snapshots = files.snapshots(center, place.trainedRound)
             disk.submit {
                 try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
                 draft.note(try place.known[place.path] ?? fingerprints.of(place.path), of: draft.relative(name))
-                // The parts are in one file or in two, as they were held when the center was last trained.
                 for snapshot in snapshots where FileManager.default.fileExists(atPath: "\(run)/\(snapshot)") {
                     let path = "\(run)/\(snapshot)"
                     draft.note(try place.known[path] ?? fingerprints.of(path), of: snapshot)
@@ -181,7 +176,8 @@ package final class CenterStore {
 
     /// Writes a center in the middle of a round, its history included, into a checkpoint.
     private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
-        let file = try file(of: state, "\(draft.folder)/\(name)", withHistory: true)
+        let file = try files.state(
+            state, method(of: state.center), at: "\(draft.folder)/\(name)", withHistory: true)
         let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
             draft.note(try file.write(), of: draft.relative(name))
@@ -197,9 +193,9 @@ package final class CenterStore {
 
     /// Queues the writing of a state without its history.
     private func stage(_ state: CenterState) throws {
-        let path = workingFile(state.center)
-        let file = try file(of: state, path, withHistory: false)
-        let (working, fingerprints) = (working, fingerprints)
+        let path = files.working(state.center)
+        let file = try files.state(state, method(of: state.center), at: path)
+        let (working, fingerprints) = (files.working, fingerprints)
         disk.submit(staging: file.size) {
             try DurableFile.makeFolder(working)
             fingerprints.note(try file.write(), of: path)
@@ -207,20 +203,20 @@ package final class CenterStore {
         changed.remove(state.center)
         // Where it was not trained since it was read, its snapshot still is where it was.
         let old = places[state.center].flatMap { $0.trainedRound == state.trainedRound ? $0 : nil }
-        places[state.center] = RestingPlace(
+        places[state.center] = CenterFiles.Place(
             path: path, trainedRound: state.trainedRound,
-            snapshot: old?.snapshot ?? RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart),
+            snapshot: old?.snapshot ?? files.snapshot(state.center, state.trainedRound),
             known: old?.known.filter { $0.key != old?.path } ?? [:])
     }
 
     /// Queues the writing of a snapshot of the history.
     private func stageSnapshot(_ state: CenterState) throws {
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
-        let path = "\(folder.path)/\(RunFolder.bank(center: state.center, round: state.trainedRound, part: filePart))"
-        let file = try snapshot(of: state, path)
-        let folder = "\(folder.banks)/\(state.center)"
+        let path = "\(files.run.path)/\(files.snapshot(state.center, state.trainedRound))"
+        let file = try files.history(state, method(of: state.center), at: path)
+        let folder = "\(files.run.banks)/\(state.center)"
         let fingerprints = fingerprints
-        let previous = places[state.center].map { "\(self.folder.path)/\($0.snapshot)" }
+        let previous = places[state.center].map { "\(files.run.path)/\($0.snapshot)" }
         disk.submit(staging: file.size) {
             try DurableFile.makeFolder(folder)
             fingerprints.note(try file.write(), of: path)
@@ -230,42 +226,17 @@ package final class CenterStore {
 
     private func read(_ center: String) -> DiskQueue.Pending<CenterState> {
         let method = method(of: center)
-        let (parts, seed, place, folder) = (parts, seed, places[center], folder)
+        let (parts, seed, place, files) = (parts, seed, places[center], files)
         return disk.read {
             let state = method.state(of: center, parts: parts, seed: seed)
-            try place?.read(into: state, width: method.width, run: folder)
+            if let place { try files.read(place, into: state, method) }
             return state
         }
     }
-
-    private func place(of center: String, in baseline: Manifest) -> RestingPlace? {
-        let isUnderWay = baseline.isUnderWay(center)
-        guard isUnderWay || baseline.trainedRounds[center] ?? 0 > 0 else { return nil }
-        let all = method(of: center).parts
-        let isSplit = all.contains { $0 != .center && baseline.files[baseline.file(of: center, part: $0)] != nil }
-        // In files of another arrangement than this run's, a part would be missing or lead nowhere.
-        let fits = baseline.formatVersion >= 2 && isSplit == (parts.count < all.count)
-        let name = baseline.file(of: center, part: fits ? filePart : .center)
-        let round = baseline.trainedRounds[center] ?? 0
-        let banks = all.map { RunFolder.bank(center: center, round: round, part: $0) }
-        var known: [String: DurableFile.Fingerprint] = [:]
-        for file in [name] + banks { known["\(folder.path)/\(file)"] = baseline.files[file] }
-        return RestingPlace(
-            path: "\(folder.path)/\(name)", trainedRound: round,
-            // A snapshot is read through the center's own, which leads to the other part wherever that was written.
-            snapshot: isUnderWay ? name : banks[0], isShareable: fits && !isUnderWay, known: known)
-    }
-
-    /// The part whose files this store writes, the other one by links where it is elsewhere.
-    private var filePart: StatePart { parts.contains(.center) ? .center : parts[0] }
 
     /// The method of a center.
     func method(of center: String) -> any FederatedMethod {
         guard let method = methods[center] else { preconditionFailure("\(center) is not one of this store's") }
         return method
-    }
-
-    private func workingFile(_ center: String) -> String {
-        "\(working)/\(filePart.fileName(center))"
     }
 }

@@ -87,7 +87,7 @@ package struct CheckpointReader {
     private func agreedManifest(_ folder: String) throws -> (Manifest?, complaint: String) {
         let path = "\(folder)/\(Manifest.fileName)"
         var view = ManifestView()
-        do { view.text = [UInt8](try Manifest.read(folder: folder).encoded()) } catch {
+        do { view.manifest = try Manifest.read(folder: folder) } catch {
             view.complaint = "\(error)"
             // Missing and changed files tell something; what cannot be read does not.
             var status = stat()
@@ -96,9 +96,7 @@ package struct CheckpointReader {
                 ? FileManager.default.contents(atPath: path) == nil : ![ENOENT, ENOTDIR].contains(errno)
         }
         let views = try rank.shareAll(view)
-        if let sound = views.first(where: { !$0.text.isEmpty }) {
-            return (try Manifest.decode(Data(sound.text), path: path), "")
-        }
+        if let sound = views.lazy.compactMap(\.manifest).first { return (sound, "") }
         if let other = views.firstIndex(where: \.isUnreadable) {
             throw AgreedFailure(
                 onRoot: rank,
@@ -111,7 +109,7 @@ package struct CheckpointReader {
 
     /// What a rank sees of a manifest.
     private struct ManifestView: Codable {
-        var text: [UInt8] = []
+        var manifest: Manifest?
         var complaint = ""
         var isUnreadable = false
     }

@@ -142,7 +142,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     }
 
     /// The manifest of a text, which is checked.
-    static func decode(_ text: Data, path: String) throws(FederationError) -> Manifest {
+    private static func decode(_ text: Data, path: String) throws(FederationError) -> Manifest {
         func unusable(_ reason: String) -> FederationError {
             FederationError(
                 attempted: "read", subject: path, reason: reason, remedy: "use another checkpoint of the run")

@@ -1,6 +1,5 @@
 import FederatedLearning
 import Foundation
-import HDF5
 
 /// Puts a center back to an earlier round of its history.
 ///
@@ -42,18 +41,22 @@ package struct Rollback {
         let old = try run.state(of: center)
         let method = try run.method(of: old)
         let state = method.state(of: center, seed: run.configuration.seed)
-        let snapshot = try HDF5File.open(at: "\(run.folder.path)/\(RunFolder.bank(center: center, round: round))")
-        try StateFile.check(snapshot, width: method.width, heads: state.heads)
-        try StateFile.read(state, resting: .history, from: snapshot)
+        try files(method).readHistory(RunFolder.bank(center: center, round: round), into: state, method)
+        state.trainedRound = round
         for variable in state.variables where variable.rest == .history {
             guard case .copy(let original) = variable.start else { continue }
             state[original, variable.part].assign(state[variable.name, variable.part])
         }
-        return try replace(state, method, trainedRound: round)
+        return try replace(state, method)
+    }
+
+    /// The files of a center whole, whoever holds its parts while it trains.
+    private func files(_ method: any FederatedMethod) -> CenterFiles {
+        CenterFiles(run.folder, parts: method.parts, seed: run.configuration.seed)
     }
 
     private func replace(
-        _ state: CenterState, _ method: any FederatedMethod, trainedRound: Int
+        _ state: CenterState, _ method: any FederatedMethod
     ) throws -> RunPosition {
         var manifest = run.manifest
         let old = manifest.position
@@ -73,20 +76,12 @@ package struct Rollback {
             manifest.files[newPrefix + name] = fingerprint
         }
 
-        let file = try StagedFile("\(partial)/\(Manifest.file(of: state.center))") { file in
-            try StateFile.write(
-                .init(
-                    kind: "center", round: manifest.round, seed: run.configuration.seed, width: method.width,
-                    center: state.center, heads: state.heads), to: file)
-            try file.setAttribute("trained_round", of: "info", to: trainedRound)
-            try StateFile.write(state, resting: .checkpoint, to: file)
-            try StateFile.writeOptimizers(state, to: file)
-        }
-        manifest.trainedRounds[state.center] = trainedRound
+        let file = try files(method).state(state, method, at: "\(partial)/\(Manifest.file(of: state.center))")
+        manifest.trainedRounds[state.center] = state.trainedRound
         manifest.files[manifest.file(of: state.center)] = try file.write()
         for file in manifest.files.keys where file.hasPrefix("banks/\(state.center)/") { manifest.files[file] = nil }
         for part in method.parts {
-            let bank = RunFolder.bank(center: state.center, round: trainedRound, part: part)
+            let bank = RunFolder.bank(center: state.center, round: state.trainedRound, part: part)
             guard FileManager.default.fileExists(atPath: "\(run.folder.path)/\(bank)") else { continue }
             manifest.files[bank] = try DurableFile.fingerprint("\(run.folder.path)/\(bank)")
         }

@@ -3,12 +3,18 @@ import CardiacMR
 extension Configuration {
     /// From a stored volume to the network's input. Every step can be switched off.
     package struct Preprocessing: Sendable, Equatable {
+        /// How, but for the size, which is the network's input's.
+        package var settings = PreprocessingSettings()
         /// Pixel size in the plane that volumes are resampled to, in mm; 0: not resampled.
-        package var spacing = 1.25
+        package var spacing: Double {
+            get { settings.spacing ?? 0 }
+            set { settings.spacing = newValue > 0 ? newValue : nil }
+        }
         /// The percentile of a volume's intensities above which they are clipped; 100: not clipped.
-        package var clipPercentile = 99.5
-        /// Whether a volume's intensities are brought to mean 0 and standard deviation 1.
-        package var normalize = true
+        package var clipPercentile: Double {
+            get { settings.clipPercentile ?? 100 }
+            set { settings.clipPercentile = newValue < 100 ? newValue : nil }
+        }
         /// A folder where prepared training volumes are kept; nil: they are prepared anew by every process.
         package var cache: String?
 

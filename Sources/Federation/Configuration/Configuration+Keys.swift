@@ -89,13 +89,14 @@ extension Configuration {
 
     private static let dataKeys: [ConfigurationKey] = [
         .init(
-            "preprocessing.spacing", \.preprocessing.spacing, .number(0...20),
+            "preprocessing.spacing", \.preprocessing.spacing, .number(0...PreprocessingSettings.spacings.upperBound),
             "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),
         .init(
-            "preprocessing.clip_percentile", \.preprocessing.clipPercentile, .number(50...100),
+            "preprocessing.clip_percentile", \.preprocessing.clipPercentile,
+            .number(PreprocessingSettings.clipPercentiles),
             "Intensities above this percentile of the volume are clipped; 100: none."),
         .init(
-            "preprocessing.normalize", \.preprocessing.normalize, .truth,
+            "preprocessing.normalize", \.preprocessing.settings.normalizes, .truth,
             "Whether a volume's intensities are brought to mean 0 and standard deviation 1."),
         .init(
             "preprocessing.cache", \.preprocessing.cache, .path, onResume: .free,

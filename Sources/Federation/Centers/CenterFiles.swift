@@ -1,0 +1,184 @@
+import FederatedLearning
+import Files
+import Foundation
+import HDF5
+
+/// A center on disk: which files its state rests in, how they are laid out, how they are written and read.
+///
+/// What rests in checkpoints is in one file, first below `working`, then linked into the checkpoint's folder. What a method
+/// keeps as history is in a snapshot of the round in which the center was last trained; of a center in the middle of a round it is
+/// in the checkpoint's file. Where a part of the states is held by another rank, that one writes the same kinds of files,
+/// with the part's name, and the center's own refer to them by external links.
+struct CenterFiles: Sendable {
+    /// The run.
+    let run: RunFolder
+    /// The folder of states that are not in memory.
+    let working: String
+    /// The parts of a state that are written here.
+    let parts: [StatePart]
+    /// The run's.
+    let seed: UInt64
+
+    /// Files of a run's centers.
+    /// - Parameter working: the folder of states that are not in memory; nil: the run's own.
+    init(_ run: RunFolder, working: String? = nil, parts: [StatePart], seed: UInt64) {
+        self.run = run
+        self.working = working ?? run.working
+        self.parts = parts
+        self.seed = seed
+    }
+
+    // MARK: Names
+
+    /// The part that names the files which are written here.
+    private var part: StatePart { parts.contains(.center) ? .center : parts[0] }
+
+    /// Where a state goes that leaves the memory.
+    func working(_ center: String) -> String { "\(working)/\(part.fileName(center))" }
+
+    /// A center's file in a checkpoint's folder.
+    func checkpointed(_ center: String) -> String { Manifest.file(of: center, part: part) }
+
+    /// A snapshot of a center's history, relative to the run's folder.
+    func snapshot(_ center: String, _ round: Int) -> String {
+        RunFolder.bank(center: center, round: round, part: part)
+    }
+
+    /// The snapshots that may be there of what is held here: the parts are in one file or in two, as they were held when the
+    /// center was last trained.
+    func snapshots(_ center: String, _ round: Int) -> [String] {
+        parts.map { RunFolder.bank(center: center, round: round, part: $0) }
+    }
+
+    // MARK: Places
+
+    /// Where a center's state rests.
+    struct Place: Sendable {
+        /// The file of what rests in checkpoints.
+        var path: String
+        /// The round in which it was last trained.
+        var trainedRound: Int
+        /// The file of what rests in the history, relative to the run's folder.
+        var snapshot: String
+        /// Whether a checkpoint can hold the file as it is.
+        var isShareable = true
+        /// Whether another rank wrote it: network file systems show a file of another machine a little later.
+        var isMoved = false
+        /// Checksums that a manifest tells, by path.
+        var known: [String: DurableFile.Fingerprint] = [:]
+    }
+
+    /// Where a checkpoint has a center's state; nil where it is as the seed made it.
+    func place(of center: String, _ method: any FederatedMethod, in manifest: Manifest) -> Place? {
+        let isUnderWay = manifest.isUnderWay(center)
+        guard isUnderWay || manifest.trainedRounds[center] ?? 0 > 0 else { return nil }
+        let all = method.parts
+        let isSplit = all.contains { $0 != .center && manifest.files[manifest.file(of: center, part: $0)] != nil }
+        // In files of another arrangement than this run's, a part would be missing or lead nowhere.
+        let fits = manifest.formatVersion >= 2 && isSplit == (parts.count < all.count)
+        let name = manifest.file(of: center, part: fits ? part : .center)
+        let round = manifest.trainedRounds[center] ?? 0
+        let snapshots = all.map { RunFolder.bank(center: center, round: round, part: $0) }
+        var known: [String: DurableFile.Fingerprint] = [:]
+        for file in [name] + snapshots { known["\(run.path)/\(file)"] = manifest.files[file] }
+        return Place(
+            path: "\(run.path)/\(name)", trainedRound: round,
+            // A snapshot is read through the center's own, which leads to the other part wherever that was written.
+            snapshot: isUnderWay ? name : snapshots[0], isShareable: fits && !isUnderWay, known: known)
+    }
+
+    // MARK: Reading
+
+    /// Reads a state; again for some seconds where a file system has a passing moment, and where another rank wrote the
+    /// file and it is not there yet, or is of another round.
+    func read(_ place: Place, into state: CenterState, _ method: any FederatedMethod) throws {
+        for attempt in 1... {
+            do { return try readOnce(place, into: state, method) } catch {
+                // Of the kind that network file systems have and get over.
+                let mayPass = [EIO, ESTALE, ETIMEDOUT].contains((error as? HDF5Error)?.systemCode ?? 0)
+                guard place.isMoved || mayPass, attempt < 5 else { throw error }
+                sleep(UInt32(attempt))
+            }
+        }
+    }
+
+    private func readOnce(_ place: Place, into state: CenterState, _ method: any FederatedMethod) throws {
+        let file = try HDF5File.open(at: place.path)
+        try StateFile.check(file, width: method.width, heads: state.heads)
+        state.trainedRound = try file.attribute("trained_round", of: "info")
+        guard state.trainedRound == place.trainedRound else {
+            throw FederationError(
+                attempted: "read the state of", subject: "center \(state.center) from \(place.path)",
+                reason:
+                    "it is of round \(state.trainedRound), and the center was last trained in round \(place.trainedRound)",
+                remedy: "look at the file system that the ranks share, and resume from the last checkpoint")
+        }
+        state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
+        try StateFile.read(state, resting: .checkpoint, from: file)
+        try StateFile.readOptimizers(state, from: file)
+        try readHistory(place.snapshot, into: state, method)
+    }
+
+    /// Reads what of a state is history from a snapshot, whose name is relative to the run's folder.
+    func readHistory(_ snapshot: String, into state: CenterState, _ method: any FederatedMethod) throws {
+        guard state.variables.contains(where: { $0.rest == .history }) else { return }
+        let file = try HDF5File.open(at: "\(run.path)/\(snapshot)")
+        try StateFile.check(file, width: method.width, heads: state.heads)
+        try StateFile.read(state, resting: .history, from: file)
+    }
+
+    // MARK: Writing
+
+    /// What of a center rests in checkpoints and, in the middle of a round, its history; laid out in memory.
+    func state(
+        _ state: CenterState, _ method: any FederatedMethod, at path: String, withHistory: Bool = false
+    ) throws -> StagedFile {
+        try StagedFile(path) { file in
+            try describe(state, method, kind: "center", in: file)
+            if withHistory { try file.setAttribute("steps", of: "info", to: state.steps) }
+            try StateFile.write(state, resting: .checkpoint, to: file)
+            try StateFile.writeOptimizers(state, to: file)
+            if withHistory { try StateFile.write(state, resting: .history, to: file) }
+            guard let (part, variables) = elsewhere(method) else { return }
+            try link(
+                StateFile.groups(of: variables, resting: withHistory ? [.checkpoint, .history] : [.checkpoint]),
+                to: part.fileName(state.center), in: file)
+        }
+    }
+
+    /// A snapshot of the history, laid out in memory.
+    func history(_ state: CenterState, _ method: any FederatedMethod, at path: String) throws -> StagedFile {
+        try StagedFile(path) { file in
+            try describe(state, method, kind: "bank", in: file)
+            try StateFile.write(state, resting: .history, to: file)
+            guard let (part, variables) = elsewhere(method) else { return }
+            try link(
+                StateFile.groups(of: variables, resting: [.history]),
+                to: part.fileName(RunPosition(round: state.trainedRound).name), in: file)
+        }
+    }
+
+    /// What the root keeps of these centers: their own files refer to it.
+    private func elsewhere(_ method: any FederatedMethod) -> (part: StatePart, variables: [Variable])? {
+        guard let part = method.remotePart, !parts.contains(part) else { return nil }
+        return (part, method.variables.filter { $0.part == part })
+    }
+
+    private func link(
+        _ groups: [(group: String, module: String)], to other: String, in file: borrowing HDF5File
+    ) throws(HDF5Error) {
+        for (group, module) in groups {
+            try file.linkExternally("\(group)/\(module)", toFile: other, object: "/\(group)/\(module)")
+        }
+    }
+
+    private func describe(
+        _ state: CenterState, _ method: any FederatedMethod, kind: String, in file: borrowing HDF5File
+    ) throws(HDF5Error) {
+        try StateFile.write(
+            .init(
+                kind: kind, round: state.trainedRound, seed: seed, width: method.width, center: state.center,
+                heads: state.heads), to: file)
+        try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
+    }
+}
