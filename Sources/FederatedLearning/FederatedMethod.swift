@@ -48,6 +48,8 @@ package struct TrainingSettings: Sendable, Equatable {
     package var learningRate = 1e-4
     /// The centers' optimizer.
     package var optimizer = Optimizer.standard
+    /// Passes over a center's volumes in a round: a round's steps are as many times its volumes.
+    package var localEpochs = 1
     /// The weight of the Dice loss.
     package var diceWeight = 1.0
     /// The weight of the cross-entropy.

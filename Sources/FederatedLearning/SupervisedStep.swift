@@ -35,14 +35,26 @@ package struct SupervisedStep: Sendable {
     /// - Parameters:
     ///   - groups: which of the variable's groups are trained; nil: all.
     ///   - adjust: changes the gradient before the optimizer sees it.
+    ///   - bottleneck: as for ``gradients(_:_:bottleneck:)``.
     /// - Returns: the losses, in the order of ``terms``.
     package func train(
         _ variable: String, of state: CenterState, on volume: TrainingVolume, groups: [Int]? = nil,
-        adjust: (_ gradients: Parameters, _ parameters: Parameters) -> Void = { _, _ in }
+        adjust: (_ gradients: Parameters, _ parameters: Parameters) -> Void = { _, _ in },
+        bottleneck: (Tensor) -> Tensor? = { _ in nil }
     ) -> [Double] {
         let parameters = state[variable]
-        let (losses, gradients) = gradients(volume, parameters)
+        let (losses, gradients) = gradients(volume, parameters, bottleneck: bottleneck)
         adjust(gradients, parameters)
+        update(variable, of: state, by: gradients, groups: groups)
+        return losses
+    }
+
+    /// Takes an optimizer's step of a variable: Adam's, unless it has no optimizer, which means gradient descent.
+    /// - Parameter groups: which of the variable's groups are trained; nil: all.
+    package func update(
+        _ variable: String, of state: CenterState, by gradients: Parameters, groups: [Int]? = nil
+    ) {
+        let parameters = state[variable]
         if let optimizer = state.optimizerIfAny(variable) {
             optimizer.update(parameters, gradients: gradients, rate: settings.learningRate, groups: groups)
         } else {
@@ -52,6 +64,5 @@ package struct SupervisedStep: Sendable {
                     gradients.tensor, rate: Float(settings.learningRate), parameters.tensor, in: range)
             }
         }
-        return losses
     }
 }

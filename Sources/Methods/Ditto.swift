@@ -35,11 +35,6 @@ struct Ditto: UNetMethod {
     func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
         let server = context.server.content("network")
         let global = training.step.train("network", of: state, on: volume)
-        let distance = state["personal"].squaredDistance(to: server.values, in: server.ranges)
-        var losses = training.step.train("personal", of: state, on: volume) { gradients, parameters in
-            gradients.addPull(of: parameters, to: server.values, lambda, in: server.ranges)
-        }
-        losses[0] += lambda / 2 * distance
-        return losses + [distance / 2, global[0]]
+        return training.proximalStep("personal", of: state, on: volume, near: server, weight: lambda) + [global[0]]
     }
 }

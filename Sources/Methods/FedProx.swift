@@ -22,12 +22,6 @@ struct FedProx: UNetMethod {
     var terms: [LossTerm] { SupervisedStep.terms + [LossTerm("proximal")] }
 
     func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
-        let server = context.server.content("network")
-        let distance = state["network"].squaredDistance(to: server.values, in: server.ranges)
-        var losses = training.step.train("network", of: state, on: volume) { gradients, parameters in
-            gradients.addPull(of: parameters, to: server.values, mu, in: server.ranges)
-        }
-        losses[0] += mu / 2 * distance
-        return losses + [distance / 2]
+        training.proximalStep("network", of: state, on: volume, near: context.server.content("network"), weight: mu)
     }
 }

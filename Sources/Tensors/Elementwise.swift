@@ -10,6 +10,13 @@ package enum Elementwise {
         }
     }
 
+    /// `target *= factor`.
+    package static func scale(_ target: Tensor, by factor: Float) {
+        forEachBlock(target.count, .update) { range in
+            for index in range { target.base[index] *= factor }
+        }
+    }
+
     /// `target = values`.
     package static func copy(_ values: Tensor, to target: Tensor) {
         require(values.shape == target.shape, "copying \(values.shape) to \(target.shape)")
@@ -33,20 +40,48 @@ package enum Elementwise {
 
     /// Σ (left − right)², over some neighbouring values that both have; the same bits on any number of threads.
     package static func squaredDistance(_ left: Tensor, _ right: Tensor, in values: Range<Int>) -> Double {
-        let count = min(left.count, right.count)
+        sum(of: min(left.count, right.count), in: values) { index in
+            let difference = Double(left.base[index]) - Double(right.base[index])
+            return difference * difference
+        }
+    }
+
+    /// Σ factor · (left − right), over some neighbouring values that all three have; the same bits on any number of threads.
+    package static func innerProduct(
+        _ factor: Tensor, _ left: Tensor, minus right: Tensor, in values: Range<Int>
+    ) -> Double {
+        sum(of: min(factor.count, left.count, right.count), in: values) { index in
+            Double(factor.base[index]) * (Double(left.base[index]) - Double(right.base[index]))
+        }
+    }
+
+    /// The sum of a term over some values of tensors that have `count`: of each block, and of these in their order.
+    @inline(__always)
+    private static func sum(of count: Int, in values: Range<Int>, _ term: (Int) -> Double) -> Double {
         require(values.lowerBound >= 0 && values.upperBound <= count, "values \(values) of \(count)")
         let blocks = (values.count + block - 1) / block
         let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: max(1, blocks))
         defer { sums.deallocate() }
-        forEachBlock(values.count) { range in
-            var sum = 0.0
-            for index in range.lowerBound &+ values.lowerBound..<range.upperBound &+ values.lowerBound {
-                let difference = Double(left.base[index]) - Double(right.base[index])
-                sum += difference * difference
+        withoutActuallyEscaping(term) { term in
+            forEachBlock(values.count) { range in
+                var sum = 0.0
+                for index in range.lowerBound &+ values.lowerBound..<range.upperBound &+ values.lowerBound {
+                    sum += term(index)
+                }
+                sums[range.lowerBound / block] = sum
             }
-            sums[range.lowerBound / block] = sum
         }
         return sums.prefix(blocks).reduce(0, +)
+    }
+
+    /// `left · share + right · (1 − share)`, of two tensors of one shape.
+    package static func mixture(_ left: Tensor, _ right: Tensor, share: Float) -> Tensor {
+        require(left.shape == right.shape, "a mixture of \(left.shape) and \(right.shape)")
+        let result = Tensor(left.shape)
+        forEachBlock(left.count) { range in
+            for index in range { result.base[index] = share * left.base[index] + (1 - share) * right.base[index] }
+        }
+        return result
     }
 
     /// `target -= rate · gradient`: a step of stochastic gradient descent.

@@ -10,9 +10,12 @@ from lib.runs import (
     centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
-# One with a state of the server, one with two models, one with controls, one with heads that take steps of their own.
-STATEFUL = ["fedadam", "ditto", "scaffold", "centralized"]
+METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "apfl", "moon", "scaffold",
+           "fedadam", "fedyogi"]
+# The encoder learns in the epochs after the first.
+NEEDS = {"fedrep": ["local_epochs=2"]}
+# With a state of the server, two models, controls, a mixture, a model of the round before, parts that take steps of their own.
+STATEFUL = ["fedadam", "ditto", "scaffold", "apfl", "moon", "fedrep", "centralized"]
 # Absent and late centers, and weights that differ.
 FAULTS = ["dropout=0.3", "stragglers=0.3", "aggregation.weights=volumes"]
 
@@ -23,11 +26,16 @@ def data():
     return simulate(shared_folder())
 
 
+def chosen(method):
+    """The settings of a run by a method."""
+    return [f"method={method}", *NEEDS.get(method, [])]
+
+
 @fixture
 def reference(method, *values):
     """A run of one rank and one thread."""
     out = shared_folder() / "-".join(("reference", method, *values))
-    train(data(), out, f"method={method}", *values).succeeded()
+    train(data(), out, *chosen(method), *values).succeeded()
     return out
 
 
@@ -44,7 +52,7 @@ for method in METHODS:
         for ranks, threads, resident in ((2, 2, 1), (3, 1, 9), (7, 1, 1)):
             out = folder / str(ranks)
             values = [*FAULTS, f"threads={threads}", f"resident_centers={resident}"]
-            train(data(), out, f"method={method}", *values, ranks=ranks).succeeded()
+            train(data(), out, *chosen(method), *values, ranks=ranks).succeeded()
             expect_same_bits(out, whole)
             expect_equal(metrics(out), metrics(whole), f"metrics of {ranks} ranks")
             expect_sound(out)
@@ -60,7 +68,7 @@ for method in STATEFUL:
         values = ["local_epochs=4", "rounds=4"]
         whole = reference(method, *values)
         out = folder / "run"
-        with start(data(), out, f"method={method}", *values, "rounds=1000", ranks=3) as job:
+        with start(data(), out, *chosen(method), *values, "rounds=1000", ranks=3) as job:
             wait_until(lambda: len(metrics_of(out)) > 1, "a round's end")
             job.send(signal.SIGUSR1)
             job.wait().ended_with(75)
@@ -100,6 +108,8 @@ def _(folder):
         ("local", {"network", "optimizer/network"}, set()),
         ("fedavg", {"network", "optimizer/network"}, {"network"}),
         ("ditto", {"network", "personal", "optimizer/network", "optimizer/personal"}, {"network"}),
+        ("apfl", {"network", "personal", "mixture", "optimizer/network", "optimizer/personal"}, {"network"}),
+        ("moon", {"network", "last", "optimizer/network"}, {"network"}),
         ("scaffold", {"network", "control", "control_change"}, {"network", "control"}),
         ("fedadam", {"network", "optimizer/network"}, {
             "network", "optimizer/network"}),
@@ -136,6 +146,12 @@ def _(folder):
     expect("method: ditto" in (out / "config.yaml").read_text(), "config.yaml names the method")
     expect("ditto:\n" in (out / "config.yaml").read_text(), "config.yaml has the method's settings")
     expect("fedprox" not in (out / "config.yaml").read_text().replace("one of", "").split("method:")[1], "and no others'")
+
+
+@test("moon: an evaluation in between leaves the last round's model alone")
+def _(folder):
+    train(data(), folder / "run", "method=moon", "evaluate_every=1", *FAULTS).succeeded()
+    expect_same_bits(folder / "run", reference("moon", *FAULTS))
 
 
 @test("every method's run can be evaluated, predicted with, inspected, verified and reported")
@@ -203,6 +219,7 @@ def _(folder):
     refused("method=fedavg", "momentum=0.3", words=("momentum", "setting of the method fedcrld", "fedavg"))
     refused("method=scaffold", "optimizer=adam", words=("scaffold", "optimizer", "sgd"))
     refused("method=fedcrld", "optimizer=sgd", words=("fedcrld", "optimizer", "adam"))
+    refused("method=fedrep", words=("fedrep.head_epochs", "1 of 1 local epochs", "local_epochs to 2"))
     refused("method=fedprox", "fedprox.mu=-1", words=("fedprox.mu", "a number from 0"))
 
 

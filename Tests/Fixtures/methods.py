@@ -1,10 +1,10 @@
 """Writes methods-w8.h5: what each method computes, by PyTorch's automatic derivatives in float64.
 
-    python methods.py methods-w8.h5 [SALT]
+    python methods.py methods-w8.h5
 
 Two centers of 4 and 5 classes, with weights 1/3 and 2/3, train for two rounds of three steps, from numbers of `golden.py` below
-"SALT/centerK". The server starts with the parameters of center 0. The salt is one with which no rectifier or maximum is so
-near its kink that float32's rounding decides. Of every tensor the file has its norm and a product, and of every step the losses.
+"SALT/centerK". The server starts with the parameters of center 0. A salt is one with which no rectifier or maximum is so
+near its kink, and no gradient of Adam's first steps so near 0, that float32's rounding decides. Of every tensor the file has its norm and a product, and of every step the losses.
 """
 import copy
 import sys
@@ -19,10 +19,11 @@ from lib.reference_network import Decoder, Encoder  # found by golden
 from lib.reference_training import cross_entropy, dice
 
 WIDTH, CLASSES, SIZE, STEPS, ROUNDS, WEIGHTS = 8, [4, 5], [3, 20, 24], 3, 2, [1 / 3, 2 / 3]
-SALT = sys.argv[2] if len(sys.argv) > 2 else "1"
+SALT, OTHER_SALTS = "1", {"fedrep": "4"}
 RATE, SGD_RATE = 1e-3, 2e-2
 # Large, so that their effect is far above rounding.
 MU, LAMBDA, SERVER_RATE, TAU, BETAS, SCAFFOLD_RATE = 10.0, 5.0, 3e-3, 1e-3, (0.9, 0.99), 0.7
+HEAD_STEPS, ALPHA, ALPHA_RATE, MOON_MU, MOON_TEMPERATURE = 1, 0.4, 0.5, 2.0, 0.3
 
 
 class UNet(nn.Module):
@@ -194,6 +195,74 @@ class Ditto(Method):
         return {**super().variables(center), "personal": dict(self.personal[center].named_parameters())}
 
 
+class FedRep(FedPer):
+    """What is frozen has no gradient, and PyTorch's Adam lets it be."""
+
+    def steps(self, center):
+        losses = []
+        for step in range(STEPS):
+            for name, parameter in self.networks[center].named_parameters():
+                parameter.requires_grad_(name.startswith("encoder.") == (step >= HEAD_STEPS))
+            losses.append(self.step(center, *volume(center, step)))
+        return losses
+
+
+class APFL(Method):
+    def __init__(self):
+        super().__init__()
+        self.personal = [copy.deepcopy(network) for network in self.networks]
+        self.personal_optimizers = [self.optimizer(network) for network in self.personal]
+        self.alpha = [ALPHA, ALPHA]
+
+    def steps(self, center):
+        return [self.train(center, step == 0, *volume(center, step)) for step in range(STEPS)]
+
+    def train(self, center, is_first, image, labels):
+        alpha, network = self.alpha[center], self.personal[center]
+        shared = dict(self.networks[center].named_parameters())
+        mixed = {name: (alpha * v + (1 - alpha) * shared[name]).detach().requires_grad_()
+                 for name, v in network.named_parameters()}
+        p = torch.func.functional_call(network, mixed, (image,))
+        losses = dice(p, labels), cross_entropy(p, labels)
+        gradients = torch.autograd.grad(sum(losses), list(mixed.values()))
+        if is_first:
+            slope = sum((g * (v - shared[name])).sum() for g, (name, v) in zip(gradients, network.named_parameters())).item()
+            self.alpha[center] = min(1, max(0, alpha - ALPHA_RATE * slope))
+        whole = self.step(center, image, labels)
+        for gradient, parameter in zip(gradients, network.parameters()):
+            parameter.grad = alpha * gradient
+        self.personal_optimizers[center].step()
+        return [sum(losses).item(), losses[0].item(), losses[1].item(), alpha, whole[0]]
+
+    def variables(self, center):
+        return {**super().variables(center), "personal": dict(self.personal[center].named_parameters()),
+                "mixture": {"alpha": torch.tensor([self.alpha[center]], dtype=torch.float64)}}
+
+
+class Moon(Method):
+    def __init__(self):
+        super().__init__()
+        self.last = [copy.deepcopy(network.encoder) for network in self.networks]
+
+    def step(self, center, image, labels):
+        network = self.networks[center]
+        server = copy.deepcopy(network.encoder)
+        server.load_state_dict({name: self.server["encoder." + name] for name in server.state_dict()})
+        own, theirs, last = (encoder(image)[-1].mean(dim=(2, 3, 4)) for encoder in (network.encoder, server, self.last[center]))
+        near = torch.exp(nn.functional.cosine_similarity(own, theirs.detach()) / MOON_TEMPERATURE)
+        far = torch.exp(nn.functional.cosine_similarity(own, last.detach()) / MOON_TEMPERATURE)
+        contrastive = -torch.log(near / (near + far)).mean()
+        dice, entropy = supervised(network, image, labels)
+        return self.descend(network, self.optimizers[center], dice, entropy, MOON_MU * contrastive) + [contrastive.item()]
+
+    def finish(self, center):
+        self.last[center] = copy.deepcopy(self.networks[center].encoder)
+
+    def variables(self, center):
+        last = {"encoder." + name: p for name, p in self.last[center].named_parameters()}
+        return {**super().variables(center), "last": last}
+
+
 class Scaffold(Method):
     sgd = True
 
@@ -259,8 +328,9 @@ class FedYogi(FedAdam):
         return v - (1 - BETAS[1]) * change**2 * torch.sign(v - change**2)
 
 
-METHODS = {"local": Local, "centralized": Centralized, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN, "fedper": FedPer, "ditto": Ditto,
-           "scaffold": Scaffold, "fedadam": FedAdam, "fedyogi": FedYogi}
+METHODS = {"local": Local, "centralized": Centralized, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN,
+           "fedper": FedPer, "fedrep": FedRep, "ditto": Ditto, "apfl": APFL, "moon": Moon, "scaffold": Scaffold,
+           "fedadam": FedAdam, "fedyogi": FedYogi}
 
 
 def probe(group, variables):
@@ -274,15 +344,20 @@ def probe(group, variables):
 
 
 def main():
+    global SALT
+    usual = SALT
     torch.set_num_threads(1)
     with h5py.File(sys.argv[1], "w") as file:
         file.attrs.update(
             width=WIDTH, classes=CLASSES, size=SIZE, steps=STEPS, rounds=ROUNDS, weights=WEIGHTS, rate=RATE,
             sgd_rate=SGD_RATE, mu=MU, server_rate=SERVER_RATE, tau=TAU, beta1=BETAS[0], beta2=BETAS[1],
-            scaffold_rate=SCAFFOLD_RATE, salt=SALT)
+            scaffold_rate=SCAFFOLD_RATE, alpha=ALPHA, alpha_rate=ALPHA_RATE, moon_mu=MOON_MU,
+            moon_temperature=MOON_TEMPERATURE)
         file.attrs["lambda"] = LAMBDA
         for name, kind in METHODS.items():
+            SALT = OTHER_SALTS.get(name, usual)
             method = kind()
+            file.create_group(name).attrs["salt"] = SALT
             for number in range(ROUNDS):
                 for center in range(method.centers):
                     method.load(center)

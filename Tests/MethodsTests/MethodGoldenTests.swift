@@ -12,11 +12,14 @@ import Testing
 /// two centers of 4 and 5 classes with weights 1/3 and 2/3, two rounds of three steps.
 @Suite("Methods: golden values")
 struct MethodGoldenTests {
-    static let names = ["local", "fedavg", "fedprox", "fedbn", "fedper", "ditto", "scaffold", "fedadam", "fedyogi"]
+    static let names = [
+        "local", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "apfl", "moon", "scaffold", "fedadam",
+        "fedyogi",
+    ]
 
     @Test("losses, and all that centers and server have after each round", arguments: names)
     func rounds(_ name: String) throws {
-        let golden = try MethodGolden()
+        let golden = try MethodGolden(name)
         let file = try HDF5File.open(at: golden.path)
         let methods = try golden.classes.map { try golden.method(name, heads: [$0]) }
         let aggregation = Aggregation(methods[0], centers: 2, seed: 0, isRoot: true)
@@ -35,6 +38,7 @@ struct MethodGoldenTests {
                 let expected: [Double] = try file.read(group + "/losses")
                 for step in 0..<golden.steps {
                     let actual = try method.step(golden.volume(step, center: center), state, context)
+                    state.steps += 1
                     try #require(actual.count == method.terms.count && expected.count == golden.steps * actual.count)
                     for (term, value) in actual.enumerated() {
                         losses.note(
@@ -43,6 +47,7 @@ struct MethodGoldenTests {
                     }
                 }
                 method.finish(state, context)
+                state.steps = 0
                 for variable in method.variables where file.exists("\(group)/\(variable.name)") {
                     let floor = try golden.changeFloor(variable.name, file, group + "/network")
                     try parameters.compare(state[variable.name], file, "\(group)/\(variable.name)", floor: floor)
@@ -71,7 +76,7 @@ struct MethodGoldenTests {
 
     @Test("a network that is trained on pooled volumes, with a head for each number of classes")
     func pooled() throws {
-        let golden = try MethodGolden()
+        let golden = try MethodGolden("centralized")
         let file = try HDF5File.open(at: golden.path)
         let method = try golden.method("centralized", heads: golden.classes)
         let state = golden.state(method, center: 0)
@@ -121,7 +126,8 @@ private struct MethodGolden {
     let bounds = Arithmetic.fusesMultiplyAdd ? GoldenCase.Bounds.fixture : .anyFile
     private let numbers: [String: Double]
 
-    init() throws {
+    /// The part of a method.
+    init(_ name: String) throws {
         path =
             URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "Fixtures/methods-w8.h5").path
@@ -132,9 +138,12 @@ private struct MethodGolden {
         steps = try file.attribute("steps")
         rounds = try file.attribute("rounds")
         weights = try file.attribute("weights")
-        salt = try file.attribute("salt")
+        salt = try file.attribute("salt", of: name)
         var numbers: [String: Double] = [:]
-        for name in ["rate", "sgd_rate", "mu", "lambda", "server_rate", "tau", "beta1", "beta2", "scaffold_rate"] {
+        for name in [
+            "rate", "sgd_rate", "mu", "lambda", "server_rate", "tau", "beta1", "beta2", "scaffold_rate", "alpha",
+            "alpha_rate", "moon_mu", "moon_temperature",
+        ] {
             numbers[name] = try file.attribute(name)
         }
         self.numbers = numbers
@@ -167,6 +176,9 @@ private struct MethodGolden {
         let own: [String: [String]] = [
             "fedprox": [set("fedprox.mu", "mu")], "ditto": [set("ditto.lambda", "lambda")],
             "scaffold": [set("scaffold.server_rate", "scaffold_rate"), set("learning_rate", "sgd_rate")],
+            "fedrep": ["local_epochs=\(steps)"],
+            "apfl": [set("apfl.alpha", "alpha"), set("apfl.alpha_rate", "alpha_rate")],
+            "moon": [set("moon.mu", "moon_mu"), set("moon.temperature", "moon_temperature")],
             "fedadam": adaptive("fedadam"), "fedyogi": adaptive("fedyogi"),
         ]
         return try Configuration.resolve(
@@ -177,7 +189,8 @@ private struct MethodGolden {
     /// A center as it starts.
     func state(_ method: any FederatedMethod, center: Int) -> CenterState {
         let state = method.state(of: "center\(center)", seed: 0)
-        for variable in method.variables where variable.start != .zeros {
+        for variable in method.variables
+        where variable.start != .zeros && variable.layout.entries.contains(where: { $0.layer == .convolution }) {
             state[variable.name].assign(GoldenCase.parameters(variable.layout, "\(salt)/center\(center)"))
         }
         return state

@@ -17,6 +17,25 @@ struct ElementwiseTests {
         #expect(a.array == expected)
     }
 
+    @Test("products, distances and mixtures, also over several blocks and over a part", arguments: shapes)
+    func products(_ shape: Shape) {
+        let (a, b, c) = (Reference.tensor("a", shape), Reference.tensor("b", shape), Reference.tensor("c", shape))
+        func doubles(_ tensor: Tensor) -> [Double] { tensor.array.map(Double.init) }
+        let (x, y, z) = (doubles(a), doubles(b), doubles(c))
+        for part in [0..<a.count, a.count / 3..<a.count, 0..<0] {
+            let distance = part.reduce(0) { $0 + (x[$1] - y[$1]) * (x[$1] - y[$1]) }
+            let product = part.reduce(0) { $0 + z[$1] * (x[$1] - y[$1]) }
+            let size = part.reduce(0) { $0 + abs(z[$1] * (x[$1] - y[$1])) }
+            #expect(abs(Elementwise.squaredDistance(a, b, in: part) - distance) <= 1e-12 * distance)
+            #expect(abs(Elementwise.innerProduct(c, a, minus: b, in: part) - product) <= 1e-12 * size)
+        }
+        let mixture = Elementwise.mixture(a, b, share: 0.25)
+        #expect(mixture.array == zip(a.array, b.array).map { 0.25 * $0 + 0.75 * $1 })
+        let scaled = a.copy()
+        Elementwise.scale(scaled, by: -3)
+        #expect(scaled.array == a.array.map { -3 * $0 })
+    }
+
     @Test("concatenates channels, the left ones first, and halves them again")
     func channels() {
         let left = Reference.tensor("left", Shape(2, 3, 4, 8))

@@ -166,6 +166,8 @@ enum KernelBits {
             parameters, gradients: Reference.tensor("gradients", parameters.shape), firstMoment: m, secondMoment: v)
         record("adam", parameters.array + m.array + v.array)
         record("sum", Elementwise.sum(server, client).array)
+        record("mixture", Elementwise.mixture(server, client, share: 0.3).array)
+        record("product", halves(Elementwise.innerProduct(server, client, minus: server, in: 1..<server.count)))
     }
 
     /// All bits of a double.

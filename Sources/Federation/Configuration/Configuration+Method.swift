@@ -9,6 +9,7 @@ extension Configuration {
         settings.width = width
         settings.learningRate = learningRate
         settings.optimizer = optimizer
+        settings.localEpochs = localEpochs
         settings.diceWeight = loss.dice
         settings.crossEntropyWeight = loss.crossEntropy
         settings.own = methodSettings

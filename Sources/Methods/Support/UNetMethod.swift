@@ -53,6 +53,20 @@ package struct UNetTraining: Sendable {
             + heads.indices.map { Selection(below: ["decoder.heads.\($0)"]) }
     }
 
+    /// Trains a variable with a penalty of a weight times half its squared distance from what the server has sent.
+    /// - Returns: the losses, of which the first counts the penalty, and half the squared distance.
+    func proximalStep(
+        _ variable: String, of state: CenterState, on volume: TrainingVolume, near server: ServerState.Content,
+        weight: Double
+    ) -> [Double] {
+        let distance = state[variable].squaredDistance(to: server.values, in: server.ranges)
+        var losses = step.train(variable, of: state, on: volume) { gradients, parameters in
+            gradients.addPull(of: parameters, to: server.values, weight, in: server.ranges)
+        }
+        losses[0] += weight / 2 * distance
+        return losses + [distance / 2]
+    }
+
     /// The groups that a volume trains; nil: all.
     func groups(of volume: TrainingVolume) -> [Int]? { heads.count > 1 ? [0, 1 + volume.head] : nil }
 }

@@ -54,6 +54,12 @@ package struct UNet: Sendable {
         return decoder.infer(widening.forward(levels[3], parameters), levels: levels, head: head, parameters)
     }
 
+    /// The encoder's last output (D, H/8, W/8, 16w) for an image, keeping nothing.
+    /// - Parameter parameters: of this layout, or its beginning with the whole encoder.
+    package func bottleneck(_ image: Tensor, _ parameters: Parameters) -> Tensor {
+        encoder.infer(image, parameters)[3]
+    }
+
     /// The parameters' gradients, given the one by the scores before the softmax.
     /// - Parameter bottleneck: the gradient by the encoder's last output that a further loss has, if any.
     package func backward(

@@ -76,6 +76,11 @@ package struct ParameterLayout: Sendable {
         return layout
     }
 
+    /// The parameters from the first one to the last below a module, which are the layout's first.
+    package func prefix(of module: String) -> ParameterLayout {
+        prefix(upTo: entries.last { $0.name.hasPrefix(module + ".") }?.range.upperBound ?? 0)
+    }
+
     /// Appends a parameter.
     /// - Returns: where its values are.
     package mutating func register(

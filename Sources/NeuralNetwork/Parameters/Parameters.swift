@@ -29,6 +29,11 @@ package struct Parameters: Sendable {
     /// A copy with memory of its own.
     package func copy() -> Parameters { Parameters(layout, tensor.copy()) }
 
+    /// `self · share + other · (1 − share)`, with memory of its own.
+    package func mixed(with other: Parameters, share: Float) -> Parameters {
+        Parameters(layout, Elementwise.mixture(tensor, other.tensor, share: share))
+    }
+
     /// Takes another's values. Both have the same layout.
     package func assign(_ other: Parameters) {
         precondition(other.count == count, "\(other.count) values for \(count) parameters")
