@@ -6,8 +6,7 @@ package enum MethodRegistry {
     /// In the order of documentation.
     package static let all: [any FederatedMethod.Type] = [
         FedCRLDMethod.self, Local.self, Centralized.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self,
-        FedRep.self,
-        Ditto.self, APFL.self, Moon.self, Scaffold.self, FedAdam.self, FedYogi.self,
+        FedRep.self, Ditto.self, MRMTL.self, APFL.self, Moon.self, Scaffold.self, FedAdam.self, FedYogi.self,
     ]
 
     /// All methods as a Markdown table, for the documentation.

@@ -201,7 +201,7 @@ TABLE = {
     # Two volumes at two centers, six at the others.
     "aggregation.weights": seen("volumes", lambda out, _: weights(out) == [[0.125, 0.125, 0.375, 0.375]] * 2),
     "aggregation.parts": other_bits("[global_encoder, decoder.stage1]"),
-    "fedprox.mu": of_method("fedprox", 10), "ditto.lambda": of_method("ditto", 10),
+    "fedprox.mu": of_method("fedprox", 10), "ditto.lambda": of_method("ditto", 10), "mr-mtl.lambda": of_method("mr-mtl", 10),
     "fedrep.head_epochs": of_method("fedrep", 2, "local_epochs=3"),
     "apfl.alpha": of_method("apfl", 0.2), "apfl.alpha_rate": of_method("apfl", 1),
     "moon.mu": of_method("moon", 10), "moon.temperature": of_method("moon", 2),

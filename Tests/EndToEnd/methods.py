@@ -10,7 +10,7 @@ from lib.runs import (
     centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "apfl", "moon", "scaffold",
+METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "mr-mtl", "apfl", "moon", "scaffold",
            "fedadam", "fedyogi"]
 # The encoder learns in the epochs after the first.
 NEEDS = {"fedrep": ["local_epochs=2"]}

@@ -178,6 +178,11 @@ class FedProx(Method):
         return self.descend(network, self.optimizers[center], dice, entropy, MU * half) + [half.item()]
 
 
+class MRMTL(FedProx):
+    def load(self, center):
+        pass
+
+
 class Ditto(Method):
     def __init__(self):
         super().__init__()
@@ -329,7 +334,7 @@ class FedYogi(FedAdam):
 
 
 METHODS = {"local": Local, "centralized": Centralized, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN,
-           "fedper": FedPer, "fedrep": FedRep, "ditto": Ditto, "apfl": APFL, "moon": Moon, "scaffold": Scaffold,
+           "fedper": FedPer, "fedrep": FedRep, "ditto": Ditto, "mr-mtl": MRMTL, "apfl": APFL, "moon": Moon, "scaffold": Scaffold,
            "fedadam": FedAdam, "fedyogi": FedYogi}
 
 

@@ -13,7 +13,8 @@ import Testing
 @Suite("Methods: golden values")
 struct MethodGoldenTests {
     static let names = [
-        "local", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "apfl", "moon", "scaffold", "fedadam",
+        "local", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "mr-mtl", "apfl", "moon", "scaffold",
+        "fedadam",
         "fedyogi",
     ]
 
@@ -175,6 +176,7 @@ private struct MethodGolden {
         }
         let own: [String: [String]] = [
             "fedprox": [set("fedprox.mu", "mu")], "ditto": [set("ditto.lambda", "lambda")],
+            "mr-mtl": [set("mr-mtl.lambda", "mu")],
             "scaffold": [set("scaffold.server_rate", "scaffold_rate"), set("learning_rate", "sgd_rate")],
             "fedrep": ["local_epochs=\(steps)"],
             "apfl": [set("apfl.alpha", "alpha"), set("apfl.alpha_rate", "alpha_rate")],
