@@ -13,7 +13,8 @@ struct Evaluate: ParsableCommand {
             volumes, ejection fractions and myocardial mass against the truth's, with bias, Bland and Altman's limits and \
             correlation. --out writes every case as CSV and JSON, --json prints it.
 
-            Dice is 1 where both segmentations are empty ("absent") and 0 where one is ("missed"); neither has a distance. \
+            Where both segmentations are empty ("absent") Dice says nothing and is left out, or counts as 1 (--absent one); \
+            where one is ("missed") it is 0. Neither has a distance. \
             HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means. A case that \
             cannot be used is listed ("left_out") and costs the others nothing.
             """)
@@ -27,6 +28,9 @@ struct Evaluate: ParsableCommand {
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
+    @Option(
+        help: "Dice of a class that a case has neither in truth nor in the prediction; by default as the run has it.")
+    var absent: Configuration.AbsentClass?
     @Option(help: .init("Only this center; all by default.", valueName: "name"))
     var center: String?
     @Option(
@@ -41,12 +45,14 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let (scores, round): ([CenterScore], Int) = try RunAccess.reading(folder, round: checkpoint) { access in
-            (try self.scores(access), access.manifest.round)
+        let (scores, round, absent) = try RunAccess.reading(folder, round: checkpoint) { access in
+            (try self.scores(access), access.manifest.round, self.absent ?? access.configuration.evaluateAbsent)
         }
+        let summary = ScoreSummary(scores.map(\.means))
         let object: MetricsValue = [
             "round": .integer(round), "split": .text(split.rawValue),
-            "mean_dice": meanDice(scores.map(\.means)).map(MetricsValue.number) ?? .null,
+            "mean_dice": summary.mean.map(MetricsValue.number) ?? .null,
+            "summary": .object(summary.metrics), "absent": .text(absent.rawValue),
             "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.detailedMetrics) })),
         ]
         if let out { try EvaluationFiles.write(scores, json: object, to: out) }
@@ -65,6 +71,7 @@ struct Evaluate: ParsableCommand {
             Dice after round \(round), \(split.rawValue) split, on native grids
 
             \(TextTable.dice(scores.map(\.row)).rendered(style))
+            \(summary.text(centers: scores.count, split: split.rawValue, convention: absent))
             Per class, mean ± standard deviation over the cases
 
             \(TextTable.classSummaries(scores).rendered(style))
@@ -87,7 +94,9 @@ struct Evaluate: ParsableCommand {
                 reason: "the data has no such center", remedy: "choose one of \(access.centers.joined(separator: ", "))"
             )
         }
-        let evaluation = Evaluation(try CenterData(access.configuration, capacity: 1, warn: Messages.warn))
+        let evaluation = Evaluation(
+            try CenterData(access.configuration, capacity: 1, warn: Messages.warn),
+            absent: absent ?? access.configuration.evaluateAbsent)
         return try cohorts.map { cohort in
             try evaluation.score(
                 cohort, split: split, by: access.segmenter(of: cohort.center, cohorts: all), measuring: true)
@@ -96,3 +105,4 @@ struct Evaluate: ParsableCommand {
 }
 
 extension Split: ExpressibleByArgument {}
+extension Configuration.AbsentClass: ExpressibleByArgument {}

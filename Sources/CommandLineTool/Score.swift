@@ -60,7 +60,7 @@ struct Score: ParsableCommand {
                 "classes": .list(
                     rows.map {
                         [
-                            "label": .integer($0.label), "dice": .number($0.dice), "hd_mm": number($0.hausdorff),
+                            "label": .integer($0.label), "dice": number($0.dice), "hd_mm": number($0.hausdorff),
                             "hd95_mm": number($0.measures.hausdorff95),
                             "assd_mm": number($0.measures.averageSurfaceDistance),
                             "predicted_ml": .number($0.measures.predictedVolume),

@@ -5,10 +5,7 @@ import Federation
 extension RunReport {
     /// The best, the median and the worst case, as many of them as there are cases.
     static func extremes(_ score: CenterScore) -> [(kind: String, item: CenterScore.CaseScore)] {
-        func mean(_ item: CenterScore.CaseScore) -> Double {
-            item.dice.reduce(0, +) / Double(max(1, item.dice.count))
-        }
-        let sorted = score.cases.sorted { mean($0) > mean($1) }
+        let sorted = score.cases.filter { $0.mean != nil }.sorted { $0.mean ?? 0 > $1.mean ?? 0 }
         guard let best = sorted.first, let worst = sorted.last else { return [] }
         switch sorted.count {
         case 1: return [("only", best)]
@@ -26,9 +23,9 @@ extension RunReport {
         let image = try NIfTI.read(cohort.path(of: item.image), frame: item.frame ?? 0)
         let (sample, truth) = try data.sample(item, of: cohort)
         let prediction = try segmenter.segment(sample)
-        let mean = score.dice.reduce(0, +) / Double(max(1, score.dice.count))
         return Overlay(
-            caption: "\(kind): \(score.name), Dice \(Markup.number(mean, 2))", image: image, prediction: prediction,
+            caption: "\(kind): \(score.name), Dice \(Markup.number(score.mean, 2))", image: image,
+            prediction: prediction,
             truth: truth)
     }
 }

@@ -98,14 +98,14 @@ extension RunReport {
                                 String(summary.missed), String(summary.absent),
                             ]
                     ))
-                dice.append((name, score.cases.map { $0.dice[index] }))
+                dice.append((name, score.cases.compactMap { $0.dice[index] }))
                 hausdorff.append((name, score.cases.compactMap { $0.measures[index].hausdorff95 }))
                 surface.append((name, score.cases.compactMap { $0.measures[index].averageSurfaceDistance }))
             }
         }
         var text = """
-            <section><h2>Accuracy</h2><p>Dice is 1 where neither prediction nor truth has the class (absent) and 0 where one has it \
-            (missed); neither has a distance. HD95 is the larger of the two directed 95th percentiles of surface distances, ASSD the \
+            <section><h2>Accuracy</h2><p>Where neither prediction nor truth has the class (absent), Dice \(access.configuration.evaluateAbsent == .one ? "counts as 1" : "says nothing and is left out"); \
+            where one has it (missed) it is 0. Neither has a distance. HD95 is the larger of the two directed 95th percentiles of surface distances, ASSD the \
             mean of the two directed means.</p>\(table.html)
             """
         for (title, label, rows, x) in [

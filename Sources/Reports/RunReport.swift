@@ -29,7 +29,7 @@ package struct RunReport {
         method = access.configuration.method.type.about
         terms = try access.terms()
         let data = try CenterData(access.configuration, capacity: 1, warn: warn)
-        let evaluation = Evaluation(data)
+        let evaluation = Evaluation(data, absent: access.configuration.evaluateAbsent)
         var scores: [CenterScore] = []
         var overlays: [(String, [Overlay])] = []
         for cohort in cohorts {
@@ -48,7 +48,7 @@ package struct RunReport {
     /// The page, complete in itself: no other file and no network.
     package var html: String {
         let round = access.manifest.round
-        let mean = meanDice(scores.map(\.means))
+        let summary = ScoreSummary(scores.map(\.means))
         let cases = scores.reduce(0) { $0 + $1.cases.count }
         return """
             <!doctype html>
@@ -58,7 +58,8 @@ package struct RunReport {
             <header><h1>Federated training of \(scores.count) centers</h1>
             <p>\(Markup.escape(access.folder.path)), checkpoint of round \(round), \(Markup.escape(access.manifest.program)). \
             Measured on the \(split.rawValue) split, on the images' own grids.</p></header><main>
-            <ul class="facts"><li><b>\(Markup.number(mean, 3))</b><span>mean foreground Dice</span></li>
+            <ul class="facts"><li><b>\(Markup.number(summary.mean, 3))</b><span>mean foreground Dice</span></li>
+            <li><b>\(Markup.number(summary.worst?.dice, 3))</b><span>least of a center</span></li>
             <li><b>\(scores.count)</b><span>centers</span></li><li><b>\(cases)</b><span>cases</span></li>
             <li><b>\(history.lastRound)</b><span>rounds</span></li>
             <li><b>\(Markup.number(history.seconds / 60, 1))</b><span>minutes of rounds</span></li></ul>

@@ -1,5 +1,6 @@
 """Every key of the configuration has an effect in a run: one table over all keys, so that a new key without effect fails."""
 
+import gzip
 import json
 import os
 import re
@@ -180,6 +181,28 @@ def discreet(_):
         expect((label.name in said.err) == named, f"{said}")
 
 
+def absent(_):
+    """In two rounds the networks learn nothing but background: every class that a truth lacks is absent."""
+    other = copy(data(), shared_folder() / "lacking")
+    center = centers(other)[0]
+    item = next(item for item in cohort(other, center)["cases"] if item["subject"] in cohort(other, center)["splits"]["test"])
+    path = other / center / item["label"]
+    content = gzip.decompress(path.read_bytes())
+    # Labels are bytes behind a header of 352.
+    path.write_bytes(gzip.compress(content[:352] + content[352:].replace(b"\3", b"\0")))
+    dice = {}
+    for value in ("left_out", "one"):
+        out = shared_folder() / f"absent-{value}"
+        train(other, out, *BASE, f"evaluate_absent={value}").succeeded()
+        dice[value] = kinds(out, "evaluation")[-1]["centers"][center]
+    name = cohort(other, center)["classes"][3]
+    expect_equal(dice["one"]["absent"], dice["left_out"]["absent"], "what is absent")
+    expect(dice["one"]["absent"][name] > 0, f"the network has seen {name} where it is not: {dice}")
+    cases, missing = dice["one"]["cases"], dice["one"]["absent"][name]
+    rest = (dice["left_out"]["dice"][name] or 0) * (cases - missing)
+    expect(abs(dice["one"]["dice"][name] - (rest + missing) / cases) < 1e-12, f"{dice}")
+
+
 TABLE = {
     "preset": preset, "data": data_key, "method": method,
     "rounds": seen(3, lambda out, _: rounds(out) == [1, 2, 3]),
@@ -188,6 +211,7 @@ TABLE = {
     "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
     "seed": other_bits(2),
+    "evaluate_absent": absent,
     "evaluate_every": same_bits_but(1, lambda out, _: evaluated(out) == [1, 2] and evaluated(result()[0]) == [2]),
     "threads": threads, "resident_centers": resident, "balance": balance,
     "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),

@@ -26,12 +26,13 @@ package struct SegmentationCounts: Equatable, Sendable {
     /// Voxels of a class in the truth alone.
     package func falseNegatives(_ label: Int) -> Int { actual[label] - both[label] }
 
-    /// Dice's coefficient of a class: twice the overlap over the sum of both sizes; 1 where both are empty.
-    package func dice(_ label: Int) -> Double {
+    /// Dice's coefficient of a class: twice the overlap over the sum of both sizes; nil where both are empty, which says
+    /// nothing.
+    package func dice(_ label: Int) -> Double? {
         let sum = predicted[label] + actual[label]
-        return sum == 0 ? 1 : 2 * Double(both[label]) / Double(sum)
+        return sum == 0 ? nil : 2 * Double(both[label]) / Double(sum)
     }
 
     /// Dice's coefficients of the classes 1, 2, …: the background does not count.
-    package var foregroundDice: [Double] { (1..<both.count).map(dice) }
+    package var foregroundDice: [Double?] { (1..<both.count).map(dice) }
 }

@@ -52,6 +52,9 @@ extension Configuration {
             "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,
             "Dice of the test cases after every so many rounds; 0: only at the end."),
         .init(
+            "evaluate_absent", \.evaluateAbsent, .choice, onResume: .free,
+            "Dice of a class that a case has neither in truth nor in the prediction: left_out of all means, or one."),
+        .init(
             "threads", \.threads, .whole(0...4096), onResume: .free,
             "Compute threads of a rank; 0: the cores available to the rank. Results do not depend on it."),
         .init(

@@ -35,6 +35,8 @@ package struct Configuration: Sendable, Equatable {
     package var stragglers = 0.0
     /// Evaluation after every so many rounds; 0: only at the end.
     package var evaluateEvery = 10
+    /// How absent classes count.
+    package var evaluateAbsent = AbsentClass.leftOut
     /// Compute threads of a rank; 0: the cores that the rank may use.
     package var threads = 0
     /// The most centers whose state a rank holds in memory at a time.
@@ -128,6 +130,14 @@ extension Configuration {
 
         /// The paper's values.
         package init() {}
+    }
+
+    /// How a class counts in a mean Dice that a case has neither in truth nor in the prediction.
+    package enum AbsentClass: String, Sendable, CaseIterable {
+        /// Not at all: it says nothing.
+        case leftOut = "left_out"
+        /// As 1, as EMIDEC's rules have it.
+        case one
     }
 
     /// How much a center counts.

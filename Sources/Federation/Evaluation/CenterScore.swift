@@ -10,18 +10,24 @@ package struct CenterScore: Codable, Sendable {
         package var subject: String
         /// When in the cycle.
         package var phase: CardiacMR.Phase
-        /// Dice of each foreground class, in the center's order.
-        package var dice: [Double]
+        /// Dice of each foreground class, in the center's order; nil where it says nothing.
+        package var dice: [Double?]
+        /// Whether neither the truth nor the prediction has the class.
+        package var absent: [Bool]
         /// Distances and volumes of each foreground class; empty where only Dice was asked for.
         package var measures: [ClassMeasures]
 
         /// A case's scores.
         package init(
-            name: String, subject: String, phase: CardiacMR.Phase, dice: [Double], measures: [ClassMeasures]
+            name: String, subject: String, phase: CardiacMR.Phase, dice: [Double?], absent: [Bool],
+            measures: [ClassMeasures]
         ) {
             (self.name, self.subject, self.phase) = (name, subject, phase)
-            (self.dice, self.measures) = (dice, measures)
+            (self.dice, self.absent, self.measures) = (dice, absent, measures)
         }
+
+        /// Mean over the foreground classes that have a Dice; nil where none has.
+        package var mean: Double? { Distribution(dice.compactMap { $0 })?.mean }
     }
 
     /// The center.
@@ -41,16 +47,19 @@ package struct CenterScore: Codable, Sendable {
     /// What the server needs to know: no case is named, none told from another.
     package var means: CenterMeans {
         CenterMeans(
-            center: center, classes: classes, cases: cases.count, leftOut: leftOut.count, classMeans: classMeans)
+            center: center, classes: classes, cases: cases.count, leftOut: leftOut.count, classMeans: classMeans,
+            absent: classes.indices.map { index in cases.count { $0.absent[index] } })
     }
 
-    /// Mean Dice of each foreground class over the cases; empty without cases.
-    package var classMeans: [Double] {
-        guard !cases.isEmpty else { return [] }
-        return classes.indices.map { index in cases.reduce(0) { $0 + $1.dice[index] } / Double(cases.count) }
+    /// Mean Dice of each foreground class over the cases in which it has one; nil where there is none.
+    package var classMeans: [Double?] {
+        classes.indices.map { index in
+            let values = cases.compactMap { $0.dice[index] }
+            return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+        }
     }
 
-    /// Mean over the foreground classes; nil without cases.
+    /// Mean over the foreground classes that have one; nil where none has.
     package var mean: Double? { means.mean }
 
     /// The row of a table.
@@ -65,19 +74,22 @@ package struct CenterMeans: Codable, Sendable, Equatable {
     package var classes: [String]
     /// Number of cases that were scored, and of those that could not be used.
     package var cases, leftOut: Int
-    /// Mean Dice of each foreground class over the cases; empty without cases.
-    package var classMeans: [Double]
+    /// Mean Dice of each foreground class over the cases in which it has one; nil where there is none.
+    package var classMeans: [Double?]
+    /// Cases, class by class, in which neither truth nor prediction has it.
+    package var absent: [Int]
 
-    /// Mean over the foreground classes; nil without cases.
+    /// Mean over the foreground classes that have one; nil where none has.
     package var mean: Double? {
-        classMeans.isEmpty ? nil : classMeans.reduce(0, +) / Double(classMeans.count)
+        let values = classMeans.compactMap { $0 }
+        return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
 
     /// The row of a table.
     package var row: TextTable.CenterDice {
         TextTable.CenterDice(
             center: center, cases: cases,
-            classes: classes.indices.map { (classes[$0], classMeans.isEmpty ? nil : classMeans[$0]) })
+            classes: Array(zip(classes, classMeans).map { ($0, $1) }))
     }
 
     /// What `metrics.jsonl` says of the center.
@@ -87,9 +99,8 @@ package struct CenterMeans: Codable, Sendable, Equatable {
             "mean_dice": mean.map(MetricsValue.number) ?? .null,
             "dice": .object(
                 Dictionary(
-                    uniqueKeysWithValues: classes.indices.map {
-                        (classes[$0], classMeans.isEmpty ? MetricsValue.null : .number(classMeans[$0]))
-                    })),
+                    uniqueKeysWithValues: zip(classes, classMeans).map { ($0, $1.map(MetricsValue.number) ?? .null) })),
+            "absent": .object(Dictionary(uniqueKeysWithValues: zip(classes, absent.map { .integer($0) }))),
         ])
     }
 }
@@ -126,10 +137,4 @@ extension CenterScore {
             "class_summary": .list(classSummaries.map(\.metrics)), "function": .list(function),
         ]
     }
-}
-
-/// Mean foreground Dice over centers, each counting the same; nil where none has a case.
-package func meanDice(_ scores: [CenterMeans]) -> Double? {
-    let means = scores.compactMap(\.mean)
-    return means.isEmpty ? nil : means.reduce(0, +) / Double(means.count)
 }

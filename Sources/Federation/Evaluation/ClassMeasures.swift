@@ -66,13 +66,13 @@ package struct Distribution: Equatable, Sendable {
 package struct ClassSummary: Sendable {
     /// The class.
     package let name: String
-    /// Dice over all cases.
+    /// Dice over the cases that have one.
     package let dice: Distribution?
     /// Distances over the cases that have them, in mm.
     package let hausdorff95, averageSurfaceDistance: Distribution?
     /// Cases in which one of prediction and truth has the class and the other has not. They have no distance.
     package let missed: Int
-    /// Cases in which neither has the class. Their Dice is 1, and they have no distance.
+    /// Cases in which neither has the class. They have no distance, and a Dice of 1 or none.
     package let absent: Int
 
     var metrics: MetricsValue {
@@ -90,11 +90,11 @@ extension CenterScore {
         classes.indices.map { index in
             let measures = cases.compactMap { $0.measures.isEmpty ? nil : $0.measures[index] }
             return ClassSummary(
-                name: classes[index], dice: Distribution(cases.map { $0.dice[index] }),
+                name: classes[index], dice: Distribution(cases.compactMap { $0.dice[index] }),
                 hausdorff95: Distribution(measures.compactMap(\.hausdorff95)),
                 averageSurfaceDistance: Distribution(measures.compactMap(\.averageSurfaceDistance)),
                 missed: measures.count { $0.isMissed },
-                absent: measures.count { $0.predictedVolume == 0 && $0.trueVolume == 0 })
+                absent: cases.count { $0.absent[index] })
         }
     }
 }

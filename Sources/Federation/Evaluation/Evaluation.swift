@@ -3,9 +3,15 @@ import CardiacMR
 /// Segments held-out cases and compares them with their labels, voxel for voxel on the native grid.
 package struct Evaluation {
     private let data: CenterData
+    private let absent: Configuration.AbsentClass
 
-    /// - Parameter data: prepares the cases.
-    package init(_ data: CenterData) { self.data = data }
+    /// - Parameters:
+    ///   - data: prepares the cases.
+    ///   - absent: how a class counts that a case has neither in truth nor in the prediction.
+    package init(_ data: CenterData, absent: Configuration.AbsentClass) {
+        self.data = data
+        self.absent = absent
+    }
 
     /// The scores of a center's cases of a split. A case that cannot be used is left out, with a warning: it costs the
     /// others nothing.
@@ -43,8 +49,9 @@ package struct Evaluation {
                 } : []
             score.cases.append(
                 .init(
-                    name: item.name, subject: item.subject, phase: item.phase, dice: counts.foregroundDice,
-                    measures: measures))
+                    name: item.name, subject: item.subject, phase: item.phase,
+                    dice: counts.foregroundDice.map { $0 ?? (absent == .one ? 1 : nil) },
+                    absent: counts.foregroundDice.map { $0 == nil }, measures: measures))
             guard try between() else { break }
         }
         return score

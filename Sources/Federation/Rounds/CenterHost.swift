@@ -48,7 +48,9 @@ final class CenterHost: Host {
             for cohort in participant.cohorts where !run.notice.isRaised {
                 let segmenter = Segmenter(
                     state, run.method(center), head: participant.head(of: cohort), services: services(center))
-                let score = try Evaluation(run.data).score(cohort, split: split, by: segmenter) {
+                let score = try Evaluation(run.data, absent: run.configuration.evaluateAbsent).score(
+                    cohort, split: split, by: segmenter
+                ) {
                     try run.betweenSteps()
                     return !run.notice.isRaised
                 }

@@ -16,6 +16,7 @@ final class RunConsole {
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
 
     private let terms: [LossTerm]
+    private let convention: Configuration.AbsentClass
 
     /// - Parameters:
     ///   - terms: the losses that the method's steps tell.
@@ -26,6 +27,7 @@ final class RunConsole {
         isQuiet: Bool
     ) throws {
         self.terms = terms
+        convention = configuration.evaluateAbsent
         self.folder = folder
         self.isQuiet = isQuiet
         progress =
@@ -106,16 +108,17 @@ final class RunConsole {
     /// Writes down and, at the end, prints the scores that the root has.
     func evaluated(round: Int, scores: [CenterMeans]?, isLast: Bool) throws {
         guard let scores, let metrics, let progress else { return }
-        let mean = meanDice(scores)
+        let summary = ScoreSummary(scores)
+        let mean = summary.mean
         try metrics.append(
             kind: "evaluation", round: round,
-            [
-                "split": "test", "mean_dice": mean.map(MetricsValue.number) ?? .null,
+            summary.metrics.merging([
+                "split": "test",
                 "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.metrics) })),
-            ])
+            ]) { $1 })
         let means = scores.compactMap { score in score.mean.map { (tag: "test_dice/\(score.center)", value: $0) } }
         try events?.append(round: round, means + (mean.map { [("mean/test_dice", $0)] } ?? []))
-        let text = mean.map { String(format: "%.3f", $0) } ?? "unknown, no center has test cases"
+        let text = mean.map { String(format: "%.3f", $0) } ?? "unknown"
         guard !isQuiet else { return }
         guard isLast else {
             progress.note("round \(round): mean foreground test Dice \(text)")
@@ -125,7 +128,7 @@ final class RunConsole {
         let missing = scores.reduce(0) { $0 + $1.leftOut }
         show(
             "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.map(\.row)).rendered(style))"
-                + "\nmean foreground test Dice over \(scores.count) centers: \(text)\n"
+                + "\n" + summary.text(centers: scores.count, split: "test", convention: convention)
                 + (missing > 0 ? "\(missing) test cases could not be used; warnings above say why\n" : ""))
     }
 

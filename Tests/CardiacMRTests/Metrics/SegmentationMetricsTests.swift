@@ -8,9 +8,9 @@ struct SegmentationMetricsTests {
         "Dice's coefficient",
         arguments: [
             ([1, 1, 0, 0], [1, 1, 0, 0], 1), ([1, 1, 0, 0], [0, 1, 1, 0], 0.5), ([1, 1, 1, 0], [1, 0, 0, 0], 0.5),
-            ([0, 0, 0, 0], [0, 0, 0, 0], 1), ([1, 0, 0, 0], [0, 0, 0, 0], 0), ([0, 0, 0, 0], [0, 0, 2, 1], 0),
-        ] as [([UInt8], [UInt8], Double)])
-    func dice(_ prediction: [UInt8], _ truth: [UInt8], _ expected: Double) {
+            ([0, 0, 0, 0], [0, 0, 0, 0], nil), ([1, 0, 0, 0], [0, 0, 0, 0], 0), ([0, 0, 0, 0], [0, 0, 2, 1], 0),
+        ] as [([UInt8], [UInt8], Double?)])
+    func dice(_ prediction: [UInt8], _ truth: [UInt8], _ expected: Double?) {
         let counts = SegmentationCounts(prediction: prediction, truth: truth, classes: 3)
         #expect(counts.dice(1) == expected)
         #expect(counts.foregroundDice.count == 2)

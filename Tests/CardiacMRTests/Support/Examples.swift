@@ -29,6 +29,6 @@ enum Examples {
     }
 
     static func dice(_ a: [UInt8], _ b: [UInt8]) -> [Double] {
-        SegmentationCounts(prediction: a, truth: b, classes: 4).foregroundDice
+        SegmentationCounts(prediction: a, truth: b, classes: 4).foregroundDice.map { $0 ?? 1 }
     }
 }

@@ -27,6 +27,7 @@ struct FunctionQuantityTests {
         let (prediction, truth) = (volume(predicted), volume(actual))
         return .init(
             name: "\(subject)-\(phase.rawValue)", subject: subject, phase: phase, dice: [1, 1, 1],
+            absent: [false, false, false],
             measures: (1...3).map { ClassMeasures(UInt8($0), prediction: prediction, truth: truth) })
     }
 
