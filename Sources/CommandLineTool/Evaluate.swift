@@ -23,8 +23,8 @@ struct Evaluate: ParsableCommand {
     var folder: String
     @Option(help: "The cases of which split.")
     var split = Split.test
-    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
-    var checkpoint: Int?
+    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
+    var checkpoint = CheckpointChoice.latest
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
@@ -45,7 +45,7 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let (scores, round, absent) = try RunAccess.reading(folder, round: checkpoint) { access in
+        let (scores, round, absent) = try RunAccess.reading(folder, checkpoint) { access in
             (try self.scores(access), access.manifest.round, self.absent ?? access.configuration.evaluateAbsent)
         }
         let summary = ScoreSummary(scores.map(\.means))
@@ -106,3 +106,10 @@ struct Evaluate: ParsableCommand {
 
 extension Split: ExpressibleByArgument {}
 extension Configuration.AbsentClass: ExpressibleByArgument {}
+
+extension CheckpointChoice: ExpressibleByArgument {
+    /// From the option's text.
+    public init?(argument: String) { self.init(argument) }
+    /// As help shows it.
+    public var defaultValueDescription: String { "latest" }
+}

@@ -30,8 +30,8 @@ struct Predict: ParsableCommand {
     var output: String
     @Option(help: .init("The frame of a 4-D image, from 0; all by default.", valueName: "number"))
     var frame: Int?
-    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
-    var checkpoint: Int?
+    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
+    var checkpoint = CheckpointChoice.latest
     @Option(
         help: .init(
             """
@@ -58,7 +58,7 @@ struct Predict: ParsableCommand {
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let tasks = try isFolder(input) ? tasks(in: input) : [(input, output)]
-        let (access, segmenter) = try RunAccess.reading(folder, round: checkpoint) { access in
+        let (access, segmenter) = try RunAccess.reading(folder, checkpoint) { access in
             try Output.refuseInputs(
                 tasks.map(\.output) + (probabilities.map { [$0] } ?? []),
                 inputs: tasks.flatMap { ImageName.files(of: $0.image) } + access.files)

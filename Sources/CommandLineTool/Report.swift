@@ -21,8 +21,8 @@ struct Report: ParsableCommand {
     var out: String?
     @Option(help: "The cases of which split.")
     var split = Split.test
-    @Option(help: .init("The round of the checkpoint; the newest by default.", valueName: "round"))
-    var checkpoint: Int?
+    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
+    var checkpoint = CheckpointChoice.latest
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
@@ -31,7 +31,7 @@ struct Report: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let path = try RunAccess.reading(folder, round: checkpoint) { access in
+        let path = try RunAccess.reading(folder, checkpoint) { access in
             let cohorts = try access.cohorts(data: data)
             let path = out ?? "\(access.folder.path)/report.html"
             try Output.refuseInputs([path], inputs: access.files + cohorts.flatMap(\.files))

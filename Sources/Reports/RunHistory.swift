@@ -1,3 +1,4 @@
+import CardiacMR
 import Federation
 import Foundation
 
@@ -7,7 +8,7 @@ package struct RunHistory: Sendable {
     package struct Course: Sendable {
         /// The rounds that the center took part in, with its mean losses by term.
         package var rounds: [(round: Int, losses: [String: Double])] = []
-        /// The rounds in which it was evaluated, with its mean foreground Dice.
+        /// The rounds in which it was evaluated, with its mean foreground Dice on cases of ``RunHistory/split``.
         package var dice: [(round: Int, value: Double)] = []
     }
 
@@ -15,6 +16,8 @@ package struct RunHistory: Sendable {
     package private(set) var centers: [String: Course] = [:]
     /// Seconds per phase of every rank, in the order of `RunPhase`, then the total; empty where the run has not ended.
     package private(set) var phases: [[Double]] = []
+    /// The split of the courses' Dice: validation where the run evaluated such cases, else test.
+    package private(set) var split = Split.test
     /// The last round.
     package private(set) var lastRound = 0
     /// Wall seconds of all rounds.
@@ -27,6 +30,7 @@ package struct RunHistory: Sendable {
                 attempted: "read", subject: folder.metrics, reason: "there is no such file, or it may not be read",
                 remedy: "give the folder of a run (--out of `fedcrld train`)")
         }
+        var dice: [Split: [(center: String, round: Int, value: Double)]] = [:]
         for line in data.split(separator: UInt8(ascii: "\n")) {
             guard let object = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
                 let round = object["round"] as? Int, let kind = object["kind"] as? String
@@ -41,11 +45,16 @@ package struct RunHistory: Sendable {
             case "evaluation":
                 for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
                     guard let mean = values["mean_dice"] as? Double else { continue }
-                    centers[center, default: .init()].dice.append((round, mean))
+                    let split = (object["split"] as? String).flatMap(Split.init) ?? .test
+                    dice[split, default: []].append((center, round, mean))
                 }
             case "phases": phases = object["ranks"] as? [[Double]] ?? []
             default: break
             }
+        }
+        if dice[.validation] != nil { split = .validation }
+        for (center, round, value) in dice[split] ?? [] {
+            centers[center, default: .init()].dice.append((round, value))
         }
     }
 }

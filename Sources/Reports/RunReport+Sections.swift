@@ -38,7 +38,7 @@ extension RunReport {
         text += "</div>"
         let evaluated = centers.filter { !(history.centers[$0]?.dice.isEmpty ?? true) }
         guard !evaluated.isEmpty else { return text + "</section>\n" }
-        text += "<h3>Dice during training</h3><div class=\"panels\">"
+        text += "<h3>Dice during training, \(history.split.rawValue) cases</h3><div class=\"panels\">"
         for name in evaluated {
             let points = history.centers[name]?.dice.map { (Double($0.round), $0.value) } ?? []
             text += panel(

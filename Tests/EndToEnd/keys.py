@@ -181,6 +181,29 @@ def discreet(_):
         expect((label.name in said.err) == named, f"{said}")
 
 
+@fixture
+def validated():
+    """Two centers with validation cases."""
+    fedcrld("simulate", "--out", shared_folder() / "validated", "--subjects", 5, "--size", "3x32x32", "--centers", 2).succeeded()
+    return shared_folder() / "validated"
+
+
+def evaluate_split(_):
+    splits = {}
+    for value in ("validation", "test"):
+        out = shared_folder() / f"split-{value}"
+        train(validated(), out, *BASE, "evaluate_every=1", f"evaluate_split={value}").succeeded()
+        splits[value] = [(line["round"], line["split"]) for line in kinds(out, "evaluation")]
+    expect_equal(splits["validation"], [(1, "validation"), (2, "validation"), (2, "test")], "evaluations")
+    expect_equal(splits["test"], [(1, "test"), (2, "test")], "evaluations")
+
+
+def patience(_):
+    out = shared_folder() / "patience"
+    train(validated(), out, *BASE, "rounds=5", "evaluate_every=1", "learning_rate=1e-9", "patience=1").succeeded()
+    expect_equal(rounds(out), [1, 2], "rounds")
+
+
 def absent(_):
     """In two rounds the networks learn nothing but background: every class that a truth lacks is absent."""
     other = copy(data(), shared_folder() / "lacking")
@@ -211,7 +234,7 @@ TABLE = {
     "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
     "seed": other_bits(2),
-    "evaluate_absent": absent,
+    "evaluate_absent": absent, "evaluate_split": evaluate_split, "patience": patience,
     "evaluate_every": same_bits_but(1, lambda out, _: evaluated(out) == [1, 2] and evaluated(result()[0]) == [2]),
     "threads": threads, "resident_centers": resident, "balance": balance,
     "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),
@@ -283,7 +306,7 @@ os.umask(MASK)
 @test("the table below has every key that the program has")
 def _(folder):
     text = fedcrld("train", "--help").succeeded().out
-    keys = set(re.findall(r"^ *([a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?:: .*)?\n {6,}[A-Z]", text, re.MULTILINE))
+    keys = set(re.findall(r"^ *([a-z_][a-z0-9_-]*(?:\.[a-z0-9_]+)*)(?:: .*)?\n {6,}[A-Z]", text, re.MULTILINE))
     expect(len(keys) > 50, f"{keys}")
     expect_equal(keys ^ set(TABLE), set(), "keys without a check, and checks without a key")
 

@@ -1,7 +1,8 @@
 import Foundation
 
 /// Removes checkpoints and snapshots of histories that are not to be kept: the newest `keep` checkpoints stay, every
-/// `keep_every`-th, the last `history_depth` snapshots of each center, and whatever a kept checkpoint names.
+/// `keep_every`-th, the best on validation cases, the last `history_depth` snapshots of each center, and whatever a kept
+/// checkpoint names.
 package struct CheckpointRetention {
     private let folder: RunFolder
     private let configuration: Configuration
@@ -28,6 +29,7 @@ package struct CheckpointRetention {
         if policy.keepEvery > 0 { kept.formUnion(ends.filter { $0.round % policy.keepEvery == 0 }) }
         kept.insert(newest.position)
         if let pinned { kept.insert(pinned) }
+        if let best = newest.selection?.best { kept.insert(RunPosition(round: best.round)) }
         kept.formUnion(CheckpointHold.positions(folder))
         var needed: Set<String> = Set(newest.files.keys)
         for position in kept.sorted() where position != newest.position && positions.contains(position) {
@@ -82,6 +84,10 @@ package struct CheckpointRetention {
             try DurableFile.rename(folder.checkpoint(later), to: aside)
         }
         try DurableFile.write((position.name + "\n").utf8, to: folder.latest)
+        if let best = folder.best, best > position {
+            tidy(folder.bestName)
+            if let best = checkpoint.selection?.best { try folder.note(best: RunPosition(round: best.round)) }
+        }
         tidy(folder.working)
     }
 

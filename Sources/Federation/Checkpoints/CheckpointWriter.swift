@@ -28,6 +28,7 @@ package final class CheckpointWriter {
     private struct Underway {
         let draft: CheckpointDraft
         let position: RunPosition
+        let selection: ModelSelection?
         let start = monotonicSeconds()
         var isReported = false
         var publication: DiskQueue.Pending<Publication>?
@@ -56,6 +57,8 @@ package final class CheckpointWriter {
         /// What of older checkpoints could not be removed, which does no harm.
         package let problems: [String]
     }
+    /// What evaluations have found, which the next checkpoint tells.
+    package var selection: ModelSelection?
     /// On the root: called on the main thread for each checkpoint that has become complete.
     package var published: (Published) -> Void = { _ in }
 
@@ -106,7 +109,7 @@ package final class CheckpointWriter {
             try DurableFile.synchronize("\(draft.folder)/centers")
             draft.complete()
         }
-        underway = Underway(draft: draft, position: position)
+        underway = Underway(draft: draft, position: position, selection: selection)
     }
 
     /// Moves a checkpoint that is under way on, as far as it goes without waiting.
@@ -199,7 +202,8 @@ package final class CheckpointWriter {
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint,
             placement: placement,
-            trainedRounds: report.trainedRounds, members: members, progress: report.progress,
+            trainedRounds: report.trainedRounds, members: members, selection: current.selection,
+            progress: report.progress,
             files: report.files.merging(dataFiles) { $1 },
             build: .current)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
@@ -211,6 +215,7 @@ package final class CheckpointWriter {
             // Where a damaged checkpoint has the name, it gives way.
             try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)
             try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
+            if let best = manifest.selection?.best { try folder.note(best: RunPosition(round: best.round)) }
             let problems = CheckpointRetention(folder, configuration).prune(newest: manifest, pinned: pinned)
             return Publication(manifest: manifest, problems: problems)
         }

@@ -19,6 +19,8 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// The centers whose data is pooled, with the head of the pooled state that is each one's; nil where every center has a
     /// state of its own.
     package var members: [String: Int]?
+    /// What evaluations on validation cases have found; nil where there was none.
+    package var selection: ModelSelection?
     /// How far the centers are in the round after `round`; nil at a round's end.
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
@@ -30,15 +32,17 @@ package struct Manifest: Codable, Sendable, Equatable {
 
     /// The names that files have them by.
     private enum CodingKeys: String, CodingKey {
-        case formatVersion, program, round, configuration, placement, members, progress, files, build, checksum
+        case formatVersion, program, round, configuration, placement, members, selection, progress, files, build,
+            checksum
         case trainedRounds = "banks"
     }
 
     /// The contents of a checkpoint.
     package init(
         formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
-        placement: String, trainedRounds: [String: Int], members: [String: Int]? = nil, progress: RoundProgress? = nil,
-        files: [String: DurableFile.Fingerprint], build: BuildInformation? = nil
+        placement: String, trainedRounds: [String: Int], members: [String: Int]? = nil,
+        selection: ModelSelection? = nil, progress: RoundProgress? = nil, files: [String: DurableFile.Fingerprint],
+        build: BuildInformation? = nil
     ) {
         self.build = build
         self.formatVersion = formatVersion
@@ -48,6 +52,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         self.placement = placement
         self.trainedRounds = trainedRounds
         self.members = members
+        self.selection = selection
         self.progress = progress
         self.files = files
     }

@@ -21,18 +21,20 @@ package struct RunAccess {
     /// the one that is the newest then.
     /// - Parameter body: must not leave anything behind where it throws.
     package static func reading<Result>(
-        _ path: String, round: Int? = nil, inRound: Bool = false, _ body: (RunAccess) throws -> Result
+        _ path: String, _ choice: CheckpointChoice = .latest, inRound: Bool = false,
+        _ body: (RunAccess) throws -> Result
     ) throws -> Result {
         for attempt in 1... {
             var opened: RunAccess?
             do {
-                var access = try RunAccess(path, round: round, inRound: inRound)
+                var access = try RunAccess(path, choice, inRound: inRound)
                 access.hold = CheckpointHold(access.folder, access.manifest.position)
                 opened = access
                 return try body(access)
             } catch {
                 let wasRemoved = opened.map { !$0.isThere } ?? (error as? FederationError)?.isOfMissingManifest ?? false
-                guard round == nil, wasRemoved else { throw error }
+                if case .round = choice { throw error }
+                guard wasRemoved else { throw error }
                 guard attempt < 10 else {
                     throw FederationError(
                         attempted: "read the run", subject: path,
@@ -51,11 +53,25 @@ package struct RunAccess {
 
     /// Opens a run at a round's end, or at its newest complete checkpoint.
     /// - Parameter inRound: whether that may be one in the middle of a round.
-    package init(_ path: String, round: Int? = nil, inRound: Bool = false) throws(FederationError) {
+    package init(
+        _ path: String, _ choice: CheckpointChoice = .latest, inRound: Bool = false
+    ) throws(FederationError) {
         folder = RunFolder(path)
         configuration = try Self.configuration(of: folder)
         let positions = folder.positions.filter { inRound || $0.steps == 0 }
-        guard let chosen = round.map({ RunPosition(round: $0) }) ?? positions.first else {
+        let wanted: RunPosition?
+        switch choice {
+        case .latest: wanted = positions.first
+        case .round(let round): wanted = RunPosition(round: round)
+        case .best:
+            wanted = folder.best
+            guard wanted != nil else {
+                throw Self.unreadable(
+                    path, "no checkpoint of it was chosen as the best: nothing was evaluated on validation cases",
+                    "choose latest or a round, or train with evaluate_every above 0 on data with validation subjects")
+            }
+        }
+        guard let chosen = wanted else {
             throw Self.unreadable(
                 path,
                 inRound || folder.positions.isEmpty

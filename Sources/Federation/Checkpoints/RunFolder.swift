@@ -10,6 +10,7 @@ import Foundation
 ///     RUN/checkpoints/round-000012.step-000034/ the same in the middle of round 13, where a run was stopped
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete checkpoint
+///     RUN/checkpoints/best                      name of the one with the best validation Dice
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
 ///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
@@ -40,6 +41,19 @@ package struct RunFolder: Sendable, Equatable {
     package var checkpoints: String { path + "/checkpoints" }
     /// Names the newest complete checkpoint, for people and scripts. The program looks at the folders themselves.
     package var latest: String { checkpoints + "/latest" }
+    /// Names the checkpoint that was best on validation cases.
+    package var bestName: String { checkpoints + "/best" }
+    /// The position of that checkpoint; nil where none was chosen.
+    package var best: RunPosition? {
+        (try? String(contentsOfFile: bestName, encoding: .utf8)).flatMap {
+            RunPosition(named: $0.trimmingCharacters(in: .newlines))
+        }
+    }
+    /// Writes down which checkpoint is the best, once it is complete.
+    func note(best position: RunPosition) throws(FederationError) {
+        guard best != position, positions.contains(position) else { return }
+        try DurableFile.write((position.name + "\n").utf8, to: bestName)
+    }
     /// The folder of momentum banks.
     package var banks: String { path + "/banks" }
     /// The folder of what the centers' data was, which checkpoints name.

@@ -50,7 +50,14 @@ extension Configuration {
         .init("seed", \.seed, .whole(0...UInt64.max), "All that is random follows from it."),
         .init(
             "evaluate_every", \.evaluateEvery, .whole(0...1_000_000), onResume: .free,
-            "Dice of the test cases after every so many rounds; 0: only at the end."),
+            "Dice after every so many rounds, of the cases of evaluate_split; 0: only at the end, of the test cases."),
+        .init(
+            "evaluate_split", \.evaluateSplit, .choice, onResume: .free,
+            "Cases that are evaluated during a run: validation, by which the best checkpoint is chosen, or test, by which "
+                + "nothing is. Where no center has validation cases it is test."),
+        .init(
+            "patience", \.patience, .whole(0...1_000_000), onResume: .free,
+            "Rounds without a better validation Dice after which the run ends, at an evaluation; 0: it goes on."),
         .init(
             "evaluate_absent", \.evaluateAbsent, .choice, onResume: .free,
             "Dice of a class that a case has neither in truth nor in the prediction: left_out of all means, or one."),

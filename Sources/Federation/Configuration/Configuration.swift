@@ -1,3 +1,4 @@
+import CardiacMR
 import FederatedLearning
 import Files
 import Methods
@@ -35,6 +36,10 @@ package struct Configuration: Sendable, Equatable {
     package var stragglers = 0.0
     /// Evaluation after every so many rounds; 0: only at the end.
     package var evaluateEvery = 10
+    /// The cases that are evaluated then.
+    package var evaluateSplit = EvaluationSplit.validation
+    /// Rounds without a better validation Dice after which a run ends; 0: never.
+    package var patience = 0
     /// How absent classes count.
     package var evaluateAbsent = AbsentClass.leftOut
     /// Compute threads of a rank; 0: the cores that the rank may use.
@@ -130,6 +135,17 @@ extension Configuration {
 
         /// The paper's values.
         package init() {}
+    }
+
+    /// The cases that are evaluated while a run goes on.
+    package enum EvaluationSplit: String, Sendable, CaseIterable {
+        /// Those that choices are made by: of the best checkpoint, of settings.
+        case validation
+        /// Those that a result is measured by: nothing is chosen then.
+        case test
+
+        /// The cohorts' split.
+        package var split: Split { self == .validation ? .validation : .test }
     }
 
     /// How a class counts in a mean Dice that a case has neither in truth nor in the prediction.

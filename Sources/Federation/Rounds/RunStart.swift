@@ -137,6 +137,7 @@ package struct RunStart {
         let cohorts = try Cohort.loadAll(data: data)
         let participants = Participant.all(cohorts, of: configuration.method)
         tell(of: participants, in: data, configuration)
+        try check(configuration, cohorts, in: data)
         do {
             _ = try Preprocessing(configuration.preprocessingSettings)
             _ = try Augmentation(configuration.augmentation.settings)
@@ -150,6 +151,29 @@ package struct RunStart {
         }
         decision.configuration = configuration.yaml
         return (decision, cohorts)
+    }
+
+    /// Refuses a patience that nothing can be told by, and says where no checkpoint can be chosen.
+    private func check(_ configuration: Configuration, _ cohorts: [Cohort], in data: String) throws {
+        let hasValidation = cohorts.contains { !$0.cases(in: .validation).isEmpty }
+        if configuration.patience > 0 {
+            let why =
+                configuration.evaluateEvery == 0
+                ? "evaluate_every is 0"
+                : configuration.evaluateSplit == .test
+                    ? "evaluate_split is test" : hasValidation ? nil : "no center has validation cases in \(data)"
+            if let why {
+                throw Self.usage(
+                    "train with", "patience=\(configuration.patience)",
+                    "it is measured on validation cases, and \(why)",
+                    "set patience=0, or see that there are evaluations")
+            }
+        }
+        if !hasValidation, configuration.evaluateEvery > 0, configuration.evaluateSplit == .validation {
+            Messages.warn(
+                "no center has validation cases: what is shown during the run is test Dice, and no best checkpoint is "
+                    + "chosen")
+        }
     }
 
     /// Says what is unusual about who trains.

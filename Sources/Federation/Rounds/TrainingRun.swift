@@ -31,6 +31,10 @@ package final class TrainingRun {
     private let stores: [CenterStore]
     private let lease: RunLease?
     private let firstRound: Int
+    /// The cases that are evaluated during the run, and whether the best checkpoint is chosen by them.
+    private let split: Split
+    private let selects: Bool
+    private var selection: ModelSelection
     /// What was done of the first round before this process began.
     private let firstProgress: RoundProgress?
 
@@ -56,6 +60,10 @@ package final class TrainingRun {
         stepSeconds = participants.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
+        let hasValidation = cohorts.contains { !$0.cases(in: .validation).isEmpty }
+        split = hasValidation ? configuration.evaluateSplit.split : .test
+        selects = split == .validation && configuration.evaluateEvery > 0
+        selection = checkpoint?.selection ?? ModelSelection()
         centersMayMove = configuration.balance && options.scratch == nil
 
         let methods = try configuration.methods(of: participants)
@@ -135,8 +143,17 @@ package final class TrainingRun {
             for problem in checkpoint.problems { Messages.warn(problem) }
             do { try console.published(checkpoint) } catch { metricsFailure = error }
         }
+        shared.checkpoints.selection = checkpointed
         let last = configuration.rounds
-        for round in stride(from: firstRound, through: last, by: 1) {
+        var end = max(last, firstRound - 1)
+        // What was stopped between a round and its evaluation is evaluated first.
+        if firstProgress == nil, selects, firstRound > 1, isEvaluated(firstRound - 1),
+            selection.evaluated < firstRound - 1
+        {
+            guard try validate(after: firstRound - 1) != nil else { return try stop(after: firstRound - 1) }
+        }
+        if selection.isExhausted(patience: configuration.patience) { end = firstRound - 1 }
+        for round in stride(from: firstRound, through: end, by: 1) {
             rank.communicator.context = "round \(round)"
             let isCheckpointed = round % configuration.checkpoint.every == 0 || round == last
             let progress = round == firstRound ? firstProgress : nil
@@ -145,27 +162,67 @@ package final class TrainingRun {
             guard ending.isComplete else { return try stop(in: round, ending.progress) }
             let stops = ending.stops && round < last
             if stops { return try stop(after: round) }
-            if isCheckpointed {
+            var isBest = false
+            if isEvaluated(round) {
+                guard let isBetter = try validate(after: round) else { return try stop(after: round) }
+                isBest = isBetter
+            }
+            let isEnd = selection.isExhausted(patience: configuration.patience)
+            if isCheckpointed || isBest || isEnd {
                 try rank.clock.measure(.checkpoint) {
                     try shared.checkpoints.begin(RunPosition(round: round), centers: shared.hosted)
                 }
             }
-            if configuration.evaluateEvery > 0, round % configuration.evaluateEvery == 0, round != last {
-                let scores = try evaluate(.test)
-                if try isToStop() { return try stop(after: round) }
-                try shared.console.evaluated(round: round, scores: scores, isLast: false)
+            guard !isEnd else {
+                end = round
+                break
             }
+        }
+        if end < last {
+            shared.console.note(
+                "the run ends after round \(end) of \(last): \(configuration.patience) rounds have brought no better "
+                    + "validation Dice")
         }
         rank.communicator.context = "evaluation"
         let scores = try evaluate(.test)
         // All rounds are done: what is missing is done by a resumed run.
-        if try isToStop() { return try stop(after: max(last, firstRound - 1)) }
+        if try isToStop() { return try stop(after: end) }
         try rank.clock.measure(.checkpoint) { try shared.checkpoints.finish() }
-        try shared.console.evaluated(round: max(last, firstRound - 1), scores: scores, isLast: true)
-        try shared.console.finish(round: max(last, firstRound - 1), phases: phases())
+        try shared.console.evaluated(round: end, .test, scores: scores, best: selection.best, isLast: true)
+        try shared.console.finish(round: end, phases: phases())
         try removeWorkingFiles()
         return .finished
     }
+
+    /// Whether cases are evaluated after a round. By test cases nothing is chosen, and those of the last round are evaluated
+    /// in any case.
+    private func isEvaluated(_ round: Int) -> Bool {
+        let (every, isLast) = (configuration.evaluateEvery, round == configuration.rounds)
+        return every > 0 && (isLast ? selects : round % every == 0)
+    }
+
+    /// Evaluates the cases of the run's split; by those of validation the best round is chosen.
+    /// - Returns: whether the round is the best so far; nil where the run is to stop, and nothing is known.
+    private func validate(after round: Int) throws -> Bool? {
+        let scores = try evaluate(split)
+        if try isToStop() { return nil }
+        var isBest = false
+        if selects {
+            // The root alone has the scores.
+            selection.note(round: round, dice: scores.flatMap { ScoreSummary($0).mean })
+            selection = try rank.broadcast(selection)
+            isBest = selection.best?.round == round
+            shared.checkpoints.selection = checkpointed
+            // Its checkpoint is there where the run was stopped behind it.
+            if isBest, rank.isRoot { try folder.note(best: RunPosition(round: round)) }
+        }
+        try shared.console.evaluated(
+            round: round, split, scores: scores, best: isBest ? selection.best : nil, isLast: false)
+        return isBest
+    }
+
+    /// What checkpoints tell of it.
+    private var checkpointed: ModelSelection? { selection == ModelSelection() ? nil : selection }
 
     /// Ends between two rounds, with a checkpoint unless there is one.
     private func stop(after round: Int) throws -> Outcome {

@@ -106,30 +106,47 @@ final class RunConsole {
     }
 
     /// Writes down and, at the end, prints the scores that the root has.
-    func evaluated(round: Int, scores: [CenterMeans]?, isLast: Bool) throws {
+    /// - Parameter best: the best round on validation cases: during the run where it is this one, at the end in any case.
+    func evaluated(
+        round: Int, _ split: Split, scores: [CenterMeans]?, best: ModelSelection.Best?, isLast: Bool
+    ) throws {
         guard let scores, let metrics, let progress else { return }
         let summary = ScoreSummary(scores)
-        let mean = summary.mean
         try metrics.append(
             kind: "evaluation", round: round,
             summary.metrics.merging([
-                "split": "test",
+                "split": .text(split.rawValue),
                 "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.metrics) })),
             ]) { $1 })
-        let means = scores.compactMap { score in score.mean.map { (tag: "test_dice/\(score.center)", value: $0) } }
-        try events?.append(round: round, means + (mean.map { [("mean/test_dice", $0)] } ?? []))
-        let text = mean.map { String(format: "%.3f", $0) } ?? "unknown"
+        let means = scores.compactMap { score in
+            score.mean.map { (tag: "\(split.rawValue)_dice/\(score.center)", value: $0) }
+        }
+        try events?.append(
+            round: round, means + (summary.mean.map { [("mean/\(split.rawValue)_dice", $0)] } ?? []))
+        func number(_ value: Double?) -> String { value.map { String(format: "%.3f", $0) } ?? "unknown" }
         guard !isQuiet else { return }
         guard isLast else {
-            progress.note("round \(round): mean foreground test Dice \(text)")
+            progress.note(
+                "round \(round): mean foreground \(split.rawValue) Dice \(number(summary.mean))"
+                    + (best != nil ? ", the best so far" : ""))
             return
         }
         progress.finish()
         let missing = scores.reduce(0) { $0 + $1.leftOut }
-        show(
-            "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.map(\.row)).rendered(style))"
-                + "\n" + summary.text(centers: scores.count, split: "test", convention: convention)
-                + (missing > 0 ? "\(missing) test cases could not be used; warnings above say why\n" : ""))
+        var text =
+            "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.map(\.row)).rendered(style))\n"
+            + summary.text(centers: scores.count, split: split.rawValue, convention: convention)
+        if missing > 0 { text += "\(missing) test cases could not be used; warnings above say why\n" }
+        if let best {
+            text +=
+                "best validation Dice: \(number(best.dice)), after round \(best.round); `--checkpoint best` is that one\n"
+        }
+        show(text)
+    }
+
+    /// Tells something beside the progress.
+    func note(_ text: String) {
+        if !isQuiet { progress?.note(text) }
     }
 
     /// The run ends before its last round.

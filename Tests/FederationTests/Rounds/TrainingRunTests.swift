@@ -29,9 +29,9 @@ struct TrainingRunTests {
             }
             holds(access.configuration.rounds, equals: 3)
             holds(access.configuration.data, equals: example.data)
-            let older = try RunAccess(run.path, round: 2)
+            let older = try RunAccess(run.path, .round(2))
             holds(older.manifest.round, equals: 2)
-            let error = #expect(throws: FederationError.self) { try RunAccess(run.path, round: 1) }
+            let error = #expect(throws: FederationError.self) { try RunAccess(run.path, .round(1)) }
             holds(error?.remedy, equals: "choose one of 3, 2")
         }
     }
@@ -106,7 +106,7 @@ struct TrainingRunTests {
             let (center, other) = (before.centers[0], before.centers[1])
             let untouched = StateContents(try before.state(of: other))
             try holds(Rollback(run.path).rounds(of: center), equals: [3, 2, 1])
-            let snapshot = try RunAccess(run.path, round: 2).state(of: center)
+            let snapshot = try RunAccess(run.path, .round(2)).state(of: center)
 
             try holds(Rollback(run.path).apply(center: center, to: 2), equals: RunPosition(round: 3))
             let after = try RunAccess(run.path)
