@@ -13,7 +13,7 @@ struct Evaluate: ParsableCommand {
             volumes, ejection fractions and myocardial mass against the truth's, with bias, Bland and Altman's limits and \
             correlation. --out writes every case as CSV and JSON, --json prints it.
 
-            Where both segmentations are empty ("absent") Dice says nothing and is left out, or counts as 1 (--absent one); \
+            Where both segmentations are empty ("absent") Dice says nothing and is left out, or counts as 1 (--set evaluate_absent=one); \
             where one is ("missed") it is 0. Neither has a distance. \
             HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means. A case that \
             cannot be used is listed ("left_out") and costs the others nothing.
@@ -28,9 +28,6 @@ struct Evaluate: ParsableCommand {
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
-    @Option(
-        help: "Dice of a class that a case has neither in truth nor in the prediction; by default as the run has it.")
-    var absent: Configuration.AbsentClass?
     @Option(help: .init("Only this center; all by default.", valueName: "name"))
     var center: String?
     @Option(
@@ -38,6 +35,12 @@ struct Evaluate: ParsableCommand {
             "A folder to write cases.csv, function.csv and evaluation.json to; made where needed.",
             valueName: "folder"))
     var out: String?
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: .init(
+            "A setting over the run's, of those that change no training, such as prediction.mirrors=true. May be repeated.",
+            valueName: "key=value"))
+    var settings: [String] = []
     @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
     @Flag(help: "Print one JSON object, with every case.")
@@ -45,8 +48,8 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let (scores, round, absent) = try RunAccess.reading(folder, checkpoint) { access in
-            (try self.scores(access), access.manifest.round, self.absent ?? access.configuration.evaluateAbsent)
+        let (scores, round, absent) = try RunAccess.reading(folder, checkpoint, settings: settings) { access in
+            (try self.scores(access), access.manifest.round, access.configuration.evaluateAbsent)
         }
         let summary = ScoreSummary(scores.map(\.means))
         let object: MetricsValue = [
@@ -96,7 +99,7 @@ struct Evaluate: ParsableCommand {
         }
         let evaluation = Evaluation(
             try CenterData(access.configuration, capacity: 1, warn: Messages.warn),
-            absent: absent ?? access.configuration.evaluateAbsent)
+            absent: access.configuration.evaluateAbsent)
         return try cohorts.map { cohort in
             try evaluation.score(
                 cohort, split: split, by: access.segmenter(of: cohort.center, cohorts: all), measuring: true)
@@ -105,7 +108,6 @@ struct Evaluate: ParsableCommand {
 }
 
 extension Split: ExpressibleByArgument {}
-extension Configuration.AbsentClass: ExpressibleByArgument {}
 
 extension CheckpointChoice: ExpressibleByArgument {
     /// From the option's text.

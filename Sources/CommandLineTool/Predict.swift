@@ -39,6 +39,12 @@ struct Predict: ParsableCommand {
             (classes, D, H, W). Of one image or frame.
             """, valueName: "file"))
     var probabilities: String?
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: .init(
+            "A setting over the run's, of those that change no training, such as prediction.mirrors=true. May be repeated.",
+            valueName: "key=value"))
+    var settings: [String] = []
     @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
     var threads = 0
 
@@ -58,7 +64,7 @@ struct Predict: ParsableCommand {
     func run() throws {
         Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let tasks = try isFolder(input) ? tasks(in: input) : [(input, output)]
-        let (access, segmenter) = try RunAccess.reading(folder, checkpoint) { access in
+        let (access, segmenter) = try RunAccess.reading(folder, checkpoint, settings: settings) { access in
             try Output.refuseInputs(
                 tasks.map(\.output) + (probabilities.map { [$0] } ?? []),
                 inputs: tasks.flatMap { ImageName.files(of: $0.image) } + access.files)
@@ -66,7 +72,7 @@ struct Predict: ParsableCommand {
         }
         access.configuration.access.apply()
         if access.configuration.discreet, let cohorts = try? access.cohorts() { Messages.conceal(cohorts) }
-        let preprocessing = try Preprocessing(access.configuration.preprocessingSettings)
+        let preprocessing = try Preprocessing(access.configuration.preprocessing.settings)
         func segment(_ task: Task) throws {
             try self.segment(task.image, to: task.output, segmenter, preprocessing)
         }
@@ -134,7 +140,7 @@ struct Predict: ParsableCommand {
             }
             let predicted = try segmenter.probabilities(sample)
             if let probabilities { try write(predicted, sample, to: probabilities) }
-            return sample.geometry.restore(probabilities: predicted.array, classes: classes)
+            return segmenter.labels(predicted, of: sample)
         }
         guard header.frames > 1, frame == nil, probabilities == nil else {
             return try NIfTI.write(labels(NIfTI.read(image, frame: frame ?? 0)), geometry: header.geometry, to: output)

@@ -204,6 +204,21 @@ def patience(_):
     expect_equal(rounds(out), [1, 2], "rounds")
 
 
+def prediction(value):
+    """The parameters are the same, and the Dice is another."""
+    def check(key):
+        dice = {}
+        settings = [*BASE, "rounds=9", "learning_rate=1e-2", "evaluate_every=0"]
+        for name, values in (("usual", []), (key, [f"{key}={value}"])):
+            out = shared_folder() / f"prediction-{name}"
+            if not out.exists():
+                train(data(), out, *settings, *values).succeeded()
+            dice[name] = kinds(out, "evaluation")[-1]["centers"]
+        fedcrld("verify", "--compare", shared_folder() / "prediction-usual", shared_folder() / f"prediction-{key}").succeeded()
+        expect(dice["usual"] != dice[key], f"{key}={value} has no effect on {dice['usual']}")
+    return check
+
+
 def absent(_):
     """In two rounds the networks learn nothing but background: every class that a truth lacks is absent."""
     other = copy(data(), shared_folder() / "lacking")
@@ -235,6 +250,7 @@ TABLE = {
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
     "seed": other_bits(2),
     "evaluate_absent": absent, "evaluate_split": evaluate_split, "patience": patience,
+    "prediction.mirrors": prediction("true"), "prediction.largest_component": prediction("classes"),
     "evaluate_every": same_bits_but(1, lambda out, _: evaluated(out) == [1, 2] and evaluated(result()[0]) == [2]),
     "threads": threads, "resident_centers": resident, "balance": balance,
     "access": same_bits_but("umask", lambda out, _: stat.S_IMODE((out / "config.yaml").stat().st_mode) == 0o666 & ~MASK),

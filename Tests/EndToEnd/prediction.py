@@ -8,8 +8,10 @@ from lib.runs import centers, cohort, simulate, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
+    import h5py
     import nibabel
     import numpy
+    from scipy import ndimage
 
     absence = None
 except ImportError as error:
@@ -167,6 +169,79 @@ def _(folder):
     result = predict(scans, folder / "again").failed_with(1, "1 of 3 images")
     expect("b.nii.gz" in result.err, "the bad image is not named")
     expect_equal(sorted(path.name for path in (folder / "again").iterdir()), ["a.nii.gz", "c.nii"], "masks")
+
+
+def scan():
+    """A test image of the center."""
+    data, _, center = finished()
+    content = cohort(data, center)
+    case = next(case for case in content["cases"] if case["subject"] in content["splits"]["test"])
+    return data / center / case["image"]
+
+
+def labels(path):
+    return numpy.asarray(nibabel.load(path).dataobj)
+
+
+@test("the largest connected part of the foreground, or of each class, is what scipy finds")
+def _(folder):
+    # Noise over the heart, so that there are specks.
+    original = nibabel.load(scan())
+    voxels = numpy.asarray(original.dataobj).astype(numpy.float32)
+    noise = numpy.random.default_rng(3).normal(0, 0.6 * voxels.std(), voxels.shape)
+    image = folder / "noisy.nii"
+    nibabel.save(nibabel.Nifti1Image((voxels + noise).astype(numpy.float32), original.affine), image)
+    predict(image, folder / "all.nii.gz").succeeded()
+    whole = labels(folder / "all.nii.gz")
+    whole_connectivity = numpy.ones((3, 3, 3))
+
+    def largest(mask):
+        parts, count = ndimage.label(mask, whole_connectivity)
+        if not count:
+            return mask
+        sizes = ndimage.sum_labels(mask, parts, range(1, count + 1))
+        return parts == sizes.argmax() + 1
+
+    changed = 0
+    for which in ("foreground", "classes"):
+        predict(image, folder / f"{which}.nii.gz", "--set", f"prediction.largest_component={which}").succeeded()
+        wanted = numpy.zeros_like(whole)
+        for mask in [whole > 0] if which == "foreground" else [whole == label for label in numpy.unique(whole)[1:]]:
+            wanted = numpy.where(largest(mask), whole, wanted)
+        expect((labels(folder / f"{which}.nii.gz") == wanted).all(), f"{which}: other voxels than scipy's")
+        changed += (wanted != whole).sum()
+    expect(changed > 0, "there was nothing to remove, and nothing was tested")
+
+
+@test("with mirror images an image and its mirror image have mirrored probabilities, which are means of four")
+def _(folder):
+    def probabilities(name, columns, *options):
+        original = nibabel.load(scan())
+        voxels = numpy.asarray(original.dataobj)[:, ::-1 if columns else 1]
+        nibabel.save(nibabel.Nifti1Image(voxels, original.affine), folder / f"{name}.nii")
+        predict(folder / f"{name}.nii", folder / "out.nii.gz", "--probabilities", folder / f"{name}.h5", *options).succeeded()
+        with h5py.File(folder / f"{name}.h5") as file:
+            return file["probabilities"][()], file["image"][()]
+    on = ["--set", "prediction.mirrors=true"]
+    (plain, image), (mean, _), (other, turned) = probabilities("a", False), probabilities("b", False, *on), probabilities(
+        "c", True, *on)
+    axis = next(axis for axis in (1, 2) if numpy.abs(numpy.flip(turned, axis) - image).max() < 1e-4)
+    expect(numpy.abs(numpy.flip(other, axis + 1) - mean).max() < 1e-4, "the mirror image has other probabilities")
+    expect(numpy.abs(plain - mean).max() > 1e-3, "mirrors change nothing")
+    expect(numpy.abs(mean.sum(axis=0) - 1).max() < 1e-5, "they do not add up to 1")
+
+
+@test("evaluate takes such settings, and none that training depends on")
+def _(folder):
+    _, out, _ = finished()
+    def evaluate(*options):
+        return fedcrld("evaluate", "--run", out, "--json", *options)
+    plain = json.loads(evaluate().succeeded().out)
+    other = json.loads(evaluate("--set", "prediction.largest_component=foreground", "--set", "evaluate_absent=one").succeeded().out)
+    expect(other["mean_dice"] != plain["mean_dice"], "they change nothing")
+    expect_equal((plain["absent"], other["absent"]), ("left_out", "one"), "the convention")
+    evaluate("--set", "width=8").failed_with(2, "width 8", "started with width 4")
+    evaluate("--set", "prediction.mirror=true").failed_with(2, "prediction.mirror", "prediction.mirrors")
 
 
 main()

@@ -24,9 +24,9 @@ package final class CenterData {
     package init(
         _ configuration: Configuration, capacity: Int, warn: @escaping @Sendable (String) -> Void
     ) throws(CardiacMRError) {
-        preprocessing = try Preprocessing(configuration.preprocessingSettings)
+        preprocessing = try Preprocessing(configuration.preprocessing.settings)
         cache = configuration.preprocessing.cache.map {
-            SampleCache(folder: $0, settings: configuration.preprocessingSettings, warn: warn)
+            SampleCache(folder: $0, settings: configuration.preprocessing.settings, warn: warn)
         }
         self.capacity = capacity
         self.warn = warn

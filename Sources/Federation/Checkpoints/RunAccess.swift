@@ -7,8 +7,8 @@ import HDF5
 package struct RunAccess {
     /// Where the run is.
     package let folder: RunFolder
-    /// The configuration that it was last started with.
-    package let configuration: Configuration
+    /// The configuration that it was last started with, but for what the reader wants otherwise.
+    package private(set) var configuration: Configuration
     /// The checkpoint.
     package let manifest: Manifest
     /// Keeps it from being removed by a job that trains.
@@ -19,15 +19,20 @@ package struct RunAccess {
     /// A job that trains meanwhile removes checkpoints. The one that is read is held; where that cannot be done, and the one
     /// that was chosen by its being the newest is gone before `body` has read what it needs, `body` is called again with
     /// the one that is the newest then.
-    /// - Parameter body: must not leave anything behind where it throws.
+    /// - Parameters:
+    ///   - settings: `key=value` over the run's, of keys that a resumed run may change.
+    ///   - body: must not leave anything behind where it throws.
     package static func reading<Result>(
-        _ path: String, _ choice: CheckpointChoice = .latest, inRound: Bool = false,
+        _ path: String, _ choice: CheckpointChoice = .latest, settings: [String] = [], inRound: Bool = false,
         _ body: (RunAccess) throws -> Result
     ) throws -> Result {
         for attempt in 1... {
             var opened: RunAccess?
             do {
                 var access = try RunAccess(path, choice, inRound: inRound)
+                let changed = try access.configuration.applying(settings: settings)
+                _ = try changed.changes(resuming: access.configuration, attempted: "read the run with")
+                access.configuration = changed
                 access.hold = CheckpointHold(access.folder, access.manifest.position)
                 opened = access
                 return try body(access)
@@ -140,7 +145,7 @@ package struct RunAccess {
     package func segmenter(of center: String, cohorts: [Cohort]? = nil) throws -> Segmenter {
         let (participant, head) = try place(of: center)
         let state = try state(of: participant, cohorts: cohorts)
-        return Segmenter(state, try method(of: state), head: head)
+        return Segmenter(state, try method(of: state), head: head, configuration.prediction)
     }
 
     /// The state of a participant, whole.

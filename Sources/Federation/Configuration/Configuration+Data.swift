@@ -3,7 +3,7 @@ import CardiacMR
 extension Configuration {
     /// From a stored volume to the network's input. Every step can be switched off.
     package struct Preprocessing: Sendable, Equatable {
-        /// How, but for the size, which is the network's input's.
+        /// How, the size included, which is a key of its own.
         package var settings = PreprocessingSettings()
         /// Pixel size in the plane that volumes are resampled to, in mm; 0: not resampled.
         package var spacing: Double {

@@ -112,6 +112,14 @@ extension Configuration {
             "preprocessing.cache", \.preprocessing.cache, .path, onResume: .free,
             "A folder that keeps prepared training volumes, one HDF5 file per center; null: none. It holds images: keep it "
                 + "where these may be."),
+        .init(
+            "prediction.mirrors", \.prediction.mirrors, .truth, onResume: .free,
+            "Whether an image is segmented by the mean over itself and its mirror images in the plane: four times the work."
+        ),
+        .init(
+            "prediction.largest_component", \.prediction.largestComponent, .choice, onResume: .free,
+            "What is kept of a segmentation: all (none), the largest connected part of the foreground, or of each class."
+        ),
     ]
 
     private static let augmentationKeys: [ConfigurationKey] =

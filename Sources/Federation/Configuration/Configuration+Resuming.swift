@@ -17,14 +17,16 @@ extension Configuration {
     /// evaluated, how many centers are in memory, checkpoints, the data's path.
     /// - Parameter old: the configuration that the run was started with.
     /// - Throws: a configuration error that names the first other key that differs, and both values.
-    package func changes(resuming old: Configuration) throws(FederationError) -> [Change] {
+    package func changes(
+        resuming old: Configuration, attempted: String = "resume with"
+    ) throws(FederationError) -> [Change] {
         var changes: [Change] = []
         for key in Self.keys(of: old.method) {
             let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
             guard change.old != change.new else { continue }
             guard key.onResume == .free else {
                 throw FederationError(
-                    kind: .configuration, attempted: "resume with", subject: "\(key.name) \(change.new)",
+                    kind: .configuration, attempted: attempted, subject: "\(key.name) \(change.new)",
                     reason: "the run was started with \(key.name) \(change.old), and would not continue as it began",
                     remedy: "leave \(key.name) as it was, or start a new run from this one's checkpoint with --initial")
             }

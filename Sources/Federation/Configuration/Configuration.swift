@@ -40,6 +40,8 @@ package struct Configuration: Sendable, Equatable {
     package var evaluateSplit = EvaluationSplit.validation
     /// Rounds without a better validation Dice after which a run ends; 0: never.
     package var patience = 0
+    /// How images are segmented.
+    package var prediction = Prediction()
     /// How absent classes count.
     package var evaluateAbsent = AbsentClass.leftOut
     /// Compute threads of a rank; 0: the cores that the rank may use.
@@ -58,7 +60,16 @@ package struct Configuration: Sendable, Equatable {
     /// Channels of the first block, a multiple of 4: the networks' base width `w` in the paper.
     package var width = 32
     /// The size that volumes are cropped or padded to.
-    package var size = VolumeSize(height: 200, width: 200)
+    package var size: VolumeSize {
+        get {
+            let settings = preprocessing.settings
+            return VolumeSize(depth: settings.depth, height: settings.height ?? 200, width: settings.width ?? 200)
+        }
+        set {
+            (preprocessing.settings.depth, preprocessing.settings.height) = (newValue.depth, newValue.height)
+            preprocessing.settings.width = newValue.width
+        }
+    }
     /// Round ends that a center's history remembers.
     package var historyDepth = 5
     /// The weights of the loss's terms.
@@ -146,6 +157,17 @@ extension Configuration {
 
         /// The cohorts' split.
         package var split: Split { self == .validation ? .validation : .test }
+    }
+
+    /// From probabilities to a segmentation. Training does not depend on it.
+    package struct Prediction: Sendable, Equatable {
+        /// Whether probabilities are means over the image and its mirror images in the plane.
+        package var mirrors = false
+        /// What is kept of the segmentation.
+        package var largestComponent = LargestComponent.none
+
+        /// The defaults above.
+        package init() {}
     }
 
     /// How a class counts in a mean Dice that a case has neither in truth nor in the prediction.

@@ -8,14 +8,20 @@ package struct Segmenter {
     private let method: any FederatedMethod
     private let head: Int
     private let services: Services
+    private let settings: Configuration.Prediction
 
     /// A center's segmenter.
     /// - Parameters:
     ///   - state: of the center, or of what trains its data together with others'.
     ///   - head: the center's.
+    ///   - settings: from probabilities to labels.
     ///   - services: the way to what of the method runs elsewhere.
-    package init(_ state: CenterState, _ method: any FederatedMethod, head: Int = 0, services: Services = .here) {
+    package init(
+        _ state: CenterState, _ method: any FederatedMethod, head: Int = 0, _ settings: Configuration.Prediction,
+        services: Services = .here
+    ) {
         (self.state, self.method, self.head, self.services) = (state, method, head, services)
+        self.settings = settings
     }
 
     /// Classes that it tells apart, background included.
@@ -23,11 +29,44 @@ package struct Segmenter {
 
     /// Class probabilities (D, H, W, classes) of a sample.
     package func probabilities(_ sample: Sample) throws -> Tensor {
-        try method.predict(sample.tensor, head: head, state, services)
+        func predict(_ image: Tensor) throws -> Tensor { try method.predict(image, head: head, state, services) }
+        let image = sample.tensor
+        let sum = try predict(image)
+        guard settings.mirrors else { return sum }
+        for (rows, columns) in [(false, true), (true, false), (true, true)] {
+            let other = try predict(image.mirrored(rows: rows, columns: columns))
+            Elementwise.add(other.mirrored(rows: rows, columns: columns), to: sum)
+        }
+        Elementwise.scale(sum, by: 0.25)
+        return sum
+    }
+
+    /// The labels of a sample on its native grid, of class probabilities.
+    package func labels(_ probabilities: Tensor, of sample: Sample) -> LabelVolume {
+        sample.geometry.restore(probabilities: probabilities.array, classes: classes)
+            .keeping(settings.largestComponent)
     }
 
     /// The labels of a sample on its native grid.
-    package func segment(_ sample: Sample) throws -> LabelVolume {
-        sample.geometry.restore(probabilities: try probabilities(sample).array, classes: classes)
+    package func segment(_ sample: Sample) throws -> LabelVolume { labels(try probabilities(sample), of: sample) }
+}
+
+extension Tensor {
+    /// The same with its rows or columns in the opposite order.
+    fileprivate func mirrored(rows: Bool, columns: Bool) -> Tensor {
+        let result = Tensor(shape)
+        let channels = shape.channels
+        for slice in 0..<shape.depth {
+            for row in 0..<shape.height {
+                let source = (slice * shape.height + (rows ? shape.height - 1 - row : row)) * shape.width
+                let target = (slice * shape.height + row) * shape.width
+                for column in 0..<shape.width {
+                    (result.base + (target + column) * channels).update(
+                        from: base + (source + (columns ? shape.width - 1 - column : column)) * channels,
+                        count: channels)
+                }
+            }
+        }
+        return result
     }
 }

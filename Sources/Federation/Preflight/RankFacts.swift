@@ -86,7 +86,7 @@ struct TrialStep {
 
     /// Takes two steps, of which the second counts.
     init(_ configuration: Configuration, _ training: Preflight.TrainingCase) throws {
-        let preprocessing = try Preprocessing(configuration.preprocessingSettings)
+        let preprocessing = try Preprocessing(configuration.preprocessing.settings)
         let (participant, cohort) = (training.participant, training.cohort)
         let sample = try preprocessing.sample(of: training.item, in: cohort)
         let method = try configuration.method(heads: participant.heads)

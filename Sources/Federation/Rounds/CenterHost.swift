@@ -47,7 +47,8 @@ final class CenterHost: Host {
             let state = try run.store.state(of: participant.name)
             for cohort in participant.cohorts where !run.notice.isRaised {
                 let segmenter = Segmenter(
-                    state, run.method(center), head: participant.head(of: cohort), services: services(center))
+                    state, run.method(center), head: participant.head(of: cohort), run.configuration.prediction,
+                    services: services(center))
                 let score = try Evaluation(run.data, absent: run.configuration.evaluateAbsent).score(
                     cohort, split: split, by: segmenter
                 ) {

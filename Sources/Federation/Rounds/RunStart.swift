@@ -139,7 +139,7 @@ package struct RunStart {
         tell(of: participants, in: data, configuration)
         try check(configuration, cohorts, in: data)
         do {
-            _ = try Preprocessing(configuration.preprocessingSettings)
+            _ = try Preprocessing(configuration.preprocessing.settings)
             _ = try Augmentation(configuration.augmentation.settings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
         _ = try configuration.methods(of: participants)

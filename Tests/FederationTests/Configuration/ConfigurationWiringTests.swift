@@ -31,14 +31,14 @@ struct ConfigurationWiringTests {
         ]
 
     private static let others: [(key: String, value: String, place: @Sendable (Configuration) -> String)] = [
-        ("preprocessing.spacing", "1.5", { "\($0.preprocessingSettings.spacing ?? -1)" }),
-        ("preprocessing.clip_percentile", "97.5", { "\($0.preprocessingSettings.clipPercentile ?? -1)" }),
-        ("preprocessing.normalize", "false", { "\($0.preprocessingSettings.normalizes)" }),
+        ("preprocessing.spacing", "1.5", { "\($0.preprocessing.settings.spacing ?? -1)" }),
+        ("preprocessing.clip_percentile", "97.5", { "\($0.preprocessing.settings.clipPercentile ?? -1)" }),
+        ("preprocessing.normalize", "false", { "\($0.preprocessing.settings.normalizes)" }),
         (
             "size", "[7, 40, 48]",
             {
-                "[\($0.preprocessingSettings.depth ?? -1), \($0.preprocessingSettings.height ?? -1), "
-                    + "\($0.preprocessingSettings.width ?? -1)]"
+                "[\($0.preprocessing.settings.depth ?? -1), \($0.preprocessing.settings.height ?? -1), "
+                    + "\($0.preprocessing.settings.width ?? -1)]"
             }
         ),
         ("width", "12", { "\(Self.method($0).width)" }),
