@@ -14,7 +14,9 @@ struct Evaluate: ParsableCommand {
             correlation. --out writes every case as CSV and JSON, --json prints it.
 
             Where both segmentations are empty ("absent") Dice says nothing and is left out, or counts as 1 (--set evaluate_absent=one); \
-            where one is ("missed") it is 0. Neither has a distance. \
+            where one is ("missed") it is 0. Neither has a distance. ECE is the expected calibration error in 15 bins, Brier the \
+            squared distance of the probabilities, both over voxels that are foreground in truth or prediction, as the network \
+            sees them. \
             HD95 is the larger of the two directed 95th percentiles, ASSD the mean of the two directed means. A case that \
             cannot be used is listed ("left_out") and costs the others nothing.
             """)
@@ -78,6 +80,9 @@ struct Evaluate: ParsableCommand {
             Per class, mean ± standard deviation over the cases
 
             \(TextTable.classSummaries(scores).rendered(style))
+            Calibration of the foreground, mean ± standard deviation over the cases
+
+            \(TextTable.calibration(scores).rendered(style))
             Heart function, prediction − truth
 
             \(TextTable.function(scores).rendered(style))\(leftOut)

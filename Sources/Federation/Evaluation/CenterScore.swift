@@ -16,14 +16,17 @@ package struct CenterScore: Codable, Sendable {
         package var absent: [Bool]
         /// Distances and volumes of each foreground class; empty where only Dice was asked for.
         package var measures: [ClassMeasures]
+        /// How right the probabilities are, as the network sees the case; nil likewise, and where nothing is foreground.
+        package var calibration: Calibration?
 
         /// A case's scores.
         package init(
             name: String, subject: String, phase: CardiacMR.Phase, dice: [Double?], absent: [Bool],
-            measures: [ClassMeasures]
+            measures: [ClassMeasures], calibration: Calibration? = nil
         ) {
             (self.name, self.subject, self.phase) = (name, subject, phase)
             (self.dice, self.absent, self.measures) = (dice, absent, measures)
+            self.calibration = calibration
         }
 
         /// Mean over the foreground classes that have a Dice; nil where none has.
@@ -106,6 +109,14 @@ package struct CenterMeans: Codable, Sendable, Equatable {
 }
 
 extension CenterScore {
+    /// The expected calibration error over the cases that have one.
+    package var expectedCalibrationError: Distribution? {
+        Distribution(cases.compactMap { $0.calibration?.expectedError })
+    }
+
+    /// Brier's score over the cases that have one.
+    package var brier: Distribution? { Distribution(cases.compactMap { $0.calibration?.brier }) }
+
     /// ``CenterMeans/metrics`` with every case.
     package var detailedMetrics: MetricsValue {
         func list(_ values: [Double?]) -> MetricsValue { .list(values.map { $0.map(MetricsValue.number) ?? .null }) }
@@ -116,6 +127,8 @@ extension CenterScore {
                 "assd_mm": list(item.measures.map(\.averageSurfaceDistance)),
                 "predicted_ml": list(item.measures.map(\.predictedVolume)),
                 "true_ml": list(item.measures.map(\.trueVolume)),
+                "ece": item.calibration.map { .number($0.expectedError) } ?? .null,
+                "brier": item.calibration.map { .number($0.brier) } ?? .null,
             ]
         }
         let function = functionQuantities.map { quantity -> MetricsValue in
@@ -135,6 +148,7 @@ extension CenterScore {
             "classes": .list(classes.map { .text($0) }), "summary": means.metrics, "cases": .list(rows),
             "left_out": .object(leftOut.mapValues { .text($0) }),
             "class_summary": .list(classSummaries.map(\.metrics)), "function": .list(function),
+            "ece": expectedCalibrationError?.metrics ?? .null, "brier": brier?.metrics ?? .null,
         ]
     }
 }

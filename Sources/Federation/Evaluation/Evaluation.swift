@@ -39,7 +39,8 @@ package struct Evaluation {
                 data.tell(["\(item.name) of center \(cohort.center) is left out: \(error)"])
                 continue
             }
-            let prediction = try segmenter.segment(sample)
+            let probabilities = try segmenter.probabilities(sample)
+            let prediction = segmenter.labels(probabilities, of: sample)
             let counts = SegmentationCounts(
                 prediction: prediction.labels, truth: truth.labels, classes: cohort.classes.count)
             let measures =
@@ -51,7 +52,11 @@ package struct Evaluation {
                 .init(
                     name: item.name, subject: item.subject, phase: item.phase,
                     dice: counts.foregroundDice.map { $0 ?? (absent == .one ? 1 : nil) },
-                    absent: counts.foregroundDice.map { $0 == nil }, measures: measures))
+                    absent: counts.foregroundDice.map { $0 == nil }, measures: measures,
+                    calibration: measuring
+                        ? Calibration(
+                            probabilities: UnsafeBufferPointer(probabilities.values), classes: segmenter.classes,
+                            labels: sample.labels ?? []) : nil))
             guard try between() else { break }
         }
         return score

@@ -21,6 +21,20 @@ extension TextTable {
         return table
     }
 
+    /// Calibration per center, over the cases.
+    package static func calibration(_ scores: [CenterScore]) -> TextTable {
+        var table = TextTable(
+            columns: [
+                .init("center", .left), .init("cases"), .init("ECE"), .init("median"), .init("Brier"), .init("median"),
+            ])
+        for score in scores {
+            table.append(
+                [score.center, String(score.expectedCalibrationError?.count ?? 0)]
+                    + cells(score.expectedCalibrationError, digits: 3) + cells(score.brier, digits: 3))
+        }
+        return table
+    }
+
     /// Heart function per center: bias, Bland and Altman's limits (± 1.96 standard deviations), and correlation.
     package static func function(_ scores: [CenterScore]) -> TextTable {
         var table = TextTable(
