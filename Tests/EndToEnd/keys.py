@@ -208,7 +208,7 @@ def prediction(value):
     """The parameters are the same, and the Dice is another."""
     def check(key):
         dice = {}
-        settings = [*BASE, "rounds=9", "learning_rate=1e-2", "evaluate_every=0"]
+        settings = [*BASE, "rounds=4", "learning_rate=1e-2", "evaluate_every=0"]
         for name, values in (("usual", []), (key, [f"{key}={value}"])):
             out = shared_folder() / f"prediction-{name}"
             if not out.exists():

@@ -14,8 +14,8 @@ METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedr
            "fedadam", "fedyogi"]
 # The encoder learns in the epochs after the first.
 NEEDS = {"fedrep": ["local_epochs=2"]}
-# With a state of the server, two models, controls, a mixture, a model of the round before, parts that take steps of their own.
-STATEFUL = ["fedadam", "ditto", "scaffold", "apfl", "moon", "fedrep", "centralized"]
+# With a state of the server, two models, controls, a model of the round before, parts that take steps of their own.
+STATEFUL = ["fedadam", "ditto", "scaffold", "moon", "fedrep", "centralized"]
 # Absent and late centers, and weights that differ.
 FAULTS = ["dropout=0.3", "stragglers=0.3", "aggregation.weights=volumes"]
 
