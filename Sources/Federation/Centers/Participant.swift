@@ -9,6 +9,9 @@ package struct Participant: Sendable {
     /// The different lists of classes of its cohorts, background first: one for each head of its networks.
     package let classes: [[String]]
 
+    /// Whether it stands for all centers.
+    package let isPooled: Bool
+
     /// The name of the one participant of a method that pools data.
     package static let pooledName = "pooled"
 
@@ -16,6 +19,7 @@ package struct Participant: Sendable {
     package init(_ cohort: Cohort) {
         name = cohort.center
         cohorts = [cohort]
+        isPooled = false
         classes = [cohort.classes]
     }
 
@@ -23,6 +27,7 @@ package struct Participant: Sendable {
     package init(pooling cohorts: [Cohort]) {
         name = Self.pooledName
         self.cohorts = cohorts
+        isPooled = true
         // An order that does not depend on the centers' names.
         classes = Set(cohorts.map(\.classes)).sorted {
             ($0.count, $0.joined(separator: "\n")) < ($1.count, $1.joined(separator: "\n"))
@@ -36,7 +41,7 @@ package struct Participant: Sendable {
 
     /// The head of each center whose data is pooled, as checkpoints list them; nil where every center is a participant.
     package static func members(of participants: [Participant]) -> [String: Int]? {
-        guard let pooled = participants.first, participants.count == 1, pooled.name == pooledName else { return nil }
+        guard let pooled = participants.first(where: \.isPooled) else { return nil }
         return Dictionary(uniqueKeysWithValues: pooled.cohorts.map { ($0.center, pooled.head(of: $0)) })
     }
 

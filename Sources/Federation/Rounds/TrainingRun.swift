@@ -95,7 +95,7 @@ package final class TrainingRun {
             data: try CenterData(configuration, capacity: capacity, warn: Messages.warn), aggregation: aggregation,
             console: try RunConsole(
                 isRoot: rank.isRoot, configuration: configuration, terms: method.terms, folder: folder,
-                finished: firstRound - 1, isQuiet: options.isQuiet),
+                finished: firstRound - 1, validated: selects ? selection.evaluated : nil, isQuiet: options.isQuiet),
             checkpoints: CheckpointWriter(
                 rank, folder: folder, configuration: configuration, disk: disk, store: store, modules: modules,
                 aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
@@ -162,17 +162,7 @@ package final class TrainingRun {
             guard ending.isComplete else { return try stop(in: round, ending.progress) }
             let stops = ending.stops && round < last
             if stops { return try stop(after: round) }
-            var isBest = false
-            if isEvaluated(round) {
-                guard let isBetter = try validate(after: round) else { return try stop(after: round) }
-                isBest = isBetter
-            }
-            let isEnd = selection.isExhausted(patience: configuration.patience)
-            if isCheckpointed || isBest || isEnd {
-                try rank.clock.measure(.checkpoint) {
-                    try shared.checkpoints.begin(RunPosition(round: round), centers: shared.hosted)
-                }
-            }
+            guard let isEnd = try conclude(round, isCheckpointed: isCheckpointed) else { return try stop(after: round) }
             guard !isEnd else {
                 end = round
                 break
@@ -192,6 +182,23 @@ package final class TrainingRun {
         try shared.console.finish(round: end, phases: phases())
         try removeWorkingFiles()
         return .finished
+    }
+
+    /// Evaluates after a round where that is due, and begins a checkpoint, of the best round in any case.
+    /// - Returns: whether the run ends here, because its patience does; nil where it is to stop.
+    private func conclude(_ round: Int, isCheckpointed: Bool) throws -> Bool? {
+        var isBest = false
+        if isEvaluated(round) {
+            guard let isBetter = try validate(after: round) else { return nil }
+            isBest = isBetter
+        }
+        let isEnd = selection.isExhausted(patience: configuration.patience)
+        if isCheckpointed || isBest || isEnd {
+            try rank.clock.measure(.checkpoint) {
+                try shared.checkpoints.begin(RunPosition(round: round), centers: shared.hosted)
+            }
+        }
+        return isEnd
     }
 
     /// Whether cases are evaluated after a round. By test cases nothing is chosen, and those of the last round are evaluated

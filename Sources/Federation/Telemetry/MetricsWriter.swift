@@ -3,7 +3,8 @@ import Foundation
 /// Appends lines to a run's `metrics.jsonl`: one JSON object for each round and each evaluation.
 ///
 /// Each line is one write, so that a crash leaves at most the last one incomplete. When a run is resumed from a
-/// checkpoint, the lines of the rounds after it are dropped: those rounds are about to be run again.
+/// checkpoint, the lines of the rounds after it are dropped: those rounds are about to be run again. So are those of
+/// validations that the checkpoint does not know of.
 package final class MetricsWriter {
     /// The file's path.
     package let path: String
@@ -20,12 +21,13 @@ package final class MetricsWriter {
     /// - Parameters:
     ///   - path: the file.
     ///   - round: the round of the checkpoint that the run continues from; 0 for a run that begins.
-    package init(path: String, resumingAfter round: Int) throws(FederationError) {
+    ///   - validated: the last round whose validation that checkpoint knows; nil where nothing is chosen by validations.
+    package init(path: String, resumingAfter round: Int, validated: Int? = nil) throws(FederationError) {
         self.path = path
         let url = URL(fileURLWithPath: path)
         do {
             let old = FileManager.default.fileExists(atPath: path) ? try Data(contentsOf: url) : Data()
-            let lines = Self.sort(old, upTo: round)
+            let lines = Self.sort(old, upTo: round, validated: validated ?? round)
             (droppedLines, damagedLines) = (lines.later, lines.damaged)
             if lines.kept != old || !FileManager.default.fileExists(atPath: path) {
                 try Self.replace(path, by: lines.kept)
@@ -59,7 +61,9 @@ package final class MetricsWriter {
     }
 
     /// The lines to keep, and how many others there are.
-    private static func sort(_ data: Data, upTo round: Int) -> (kept: Data, later: Int, damaged: Int) {
+    private static func sort(
+        _ data: Data, upTo round: Int, validated: Int
+    ) -> (kept: Data, later: Int, damaged: Int) {
         var kept = Data()
         var later = 0
         var damaged = 0
@@ -69,7 +73,8 @@ package final class MetricsWriter {
                 damaged += 1
                 continue
             }
-            guard lineRound <= round else {
+            let isValidation = object?["split"] as? String == Configuration.EvaluationSplit.validation.rawValue
+            guard lineRound <= (isValidation ? min(round, validated) : round) else {
                 later += 1
                 continue
             }

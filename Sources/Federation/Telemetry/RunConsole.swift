@@ -21,9 +21,11 @@ final class RunConsole {
     /// - Parameters:
     ///   - terms: the losses that the method's steps tell.
     ///   - finished: rounds that were done before this process began.
+    ///   - validated: the last of them whose validation counts; nil where nothing is chosen by validations.
     ///   - isQuiet: whether only files are written.
     init(
         isRoot: Bool, configuration: Configuration, terms: [LossTerm], folder: RunFolder, finished: Int,
+        validated: Int?,
         isQuiet: Bool
     ) throws {
         self.terms = terms
@@ -35,7 +37,7 @@ final class RunConsole {
             ? ProgressReporter(
                 rounds: configuration.rounds, finished: finished,
                 style: isQuiet ? .none : Terminal.progressStyle()) : nil
-        metrics = isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished) : nil
+        metrics = isRoot ? try MetricsWriter(path: folder.metrics, resumingAfter: finished, validated: validated) : nil
         events =
             isRoot ? try EventWriter(folder: folder.tensorBoard, resumingAfter: finished) : nil
     }

@@ -56,6 +56,21 @@ final class TelemetryMetricsTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["metrics.jsonl"])
     }
 
+    @Test("a validation that the checkpoint does not know of is dropped: it is made again")
+    func validations() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "metrics-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let writer = try MetricsWriter(path: path, resumingAfter: 0)
+        for (round, split) in [(1, "validation"), (2, "validation"), (2, "test")] {
+            try writer.append(kind: "round", round: round, [:])
+            try writer.append(kind: "evaluation", round: round, ["split": .text(split)])
+        }
+        #expect(try MetricsWriter(path: path, resumingAfter: 2).droppedLines == 0)
+        #expect(try MetricsWriter(path: path, resumingAfter: 2, validated: 2).droppedLines == 0)
+        #expect(try MetricsWriter(path: path, resumingAfter: 2, validated: 1).droppedLines == 1)
+        #expect(try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count == 5)
+    }
+
     @Test("a line that a crash cut short is dropped, a whole last line without its end is kept")
     func cutShort() throws {
         try write(rounds: 1...2)
