@@ -147,7 +147,7 @@ def threads(_):
         out = shared_folder() / f"threads-{value}"
         with start(data(), out, *BASE, f"threads={value}", "rounds=1000") as job:
             wait_until(lambda: out.joinpath("metrics.jsonl").exists() and kinds(out, "round"), "a round's end")
-            counts.append(min(named_threads(job.process.pid) for _ in range(40)))
+            counts.append(min(named_threads(job.process.pid) for _ in range(150)))
     expect_equal(counts[1] - counts[0], 2, "threads more with threads=3 than with 1")
 
 
