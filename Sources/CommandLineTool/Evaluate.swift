@@ -25,8 +25,7 @@ struct Evaluate: ParsableCommand {
     var folder: String
     @Option(help: "The cases of which split.")
     var split = Split.test
-    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
-    var checkpoint = CheckpointChoice.latest
+    @OptionGroup var reading: ReadingOptions
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
@@ -37,20 +36,11 @@ struct Evaluate: ParsableCommand {
             "A folder to write cases.csv, function.csv and evaluation.json to; made where needed.",
             valueName: "folder"))
     var out: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: .init(
-            "A setting over the run's, of those that change no training, such as prediction.mirrors=true. May be repeated.",
-            valueName: "key=value"))
-    var settings: [String] = []
-    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
-    var threads = 0
     @Flag(help: "Print one JSON object, with every case.")
     var json = false
 
     func run() throws {
-        Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let (scores, round, absent) = try RunAccess.reading(folder, checkpoint, settings: settings) { access in
+        let (scores, round, absent) = try reading.read(folder) { access in
             (try self.scores(access), access.manifest.round, access.configuration.evaluateAbsent)
         }
         let summary = ScoreSummary(scores.map(\.means))
@@ -113,10 +103,3 @@ struct Evaluate: ParsableCommand {
 }
 
 extension Split: ExpressibleByArgument {}
-
-extension CheckpointChoice: ExpressibleByArgument {
-    /// From the option's text.
-    public init?(argument: String) { self.init(argument) }
-    /// As help shows it.
-    public var defaultValueDescription: String { "latest" }
-}

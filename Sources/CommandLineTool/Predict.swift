@@ -30,8 +30,7 @@ struct Predict: ParsableCommand {
     var output: String
     @Option(help: .init("The frame of a 4-D image, from 0; all by default.", valueName: "number"))
     var frame: Int?
-    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
-    var checkpoint = CheckpointChoice.latest
+    @OptionGroup var reading: ReadingOptions
     @Option(
         help: .init(
             """
@@ -39,14 +38,6 @@ struct Predict: ParsableCommand {
             (classes, D, H, W). Of one image or frame.
             """, valueName: "file"))
     var probabilities: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: .init(
-            "A setting over the run's, of those that change no training, such as prediction.mirrors=true. May be repeated.",
-            valueName: "key=value"))
-    var settings: [String] = []
-    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
-    var threads = 0
 
     func validate() throws {
         guard isFolder(input) || ImageName.isWritable(output) else {
@@ -62,9 +53,8 @@ struct Predict: ParsableCommand {
     private typealias Task = (image: String, output: String)
 
     func run() throws {
-        Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
         let tasks = try isFolder(input) ? tasks(in: input) : [(input, output)]
-        let (access, segmenter) = try RunAccess.reading(folder, checkpoint, settings: settings) { access in
+        let (access, segmenter) = try reading.read(folder) { access in
             try Output.refuseInputs(
                 tasks.map(\.output) + (probabilities.map { [$0] } ?? []),
                 inputs: tasks.flatMap { ImageName.files(of: $0.image) } + access.files)

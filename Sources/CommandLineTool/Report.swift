@@ -21,23 +21,13 @@ struct Report: ParsableCommand {
     var out: String?
     @Option(help: "The cases of which split.")
     var split = Split.test
-    @Option(help: .init("The checkpoint: latest, best (on validation cases), or a round.", valueName: "which"))
-    var checkpoint = CheckpointChoice.latest
+    @OptionGroup var reading: ReadingOptions
     @Option(
         help: .init("The folder of cohorts; by default the one that the run was trained on.", valueName: "folder"))
     var data: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: .init(
-            "A setting over the run's, of those that change no training, such as prediction.mirrors=true. May be repeated.",
-            valueName: "key=value"))
-    var settings: [String] = []
-    @Option(help: .init("Compute threads; 0: the cores available.", valueName: "number"))
-    var threads = 0
 
     func run() throws {
-        Parallel.configure(threads: threads > 0 ? threads : ComputeThreads.available)
-        let path = try RunAccess.reading(folder, checkpoint, settings: settings) { access in
+        let path = try reading.read(folder) { access in
             let cohorts = try access.cohorts(data: data)
             let path = out ?? "\(access.folder.path)/report.html"
             try Output.refuseInputs([path], inputs: access.files + cohorts.flatMap(\.files))

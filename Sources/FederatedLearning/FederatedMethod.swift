@@ -125,7 +125,8 @@ package struct TrainingContext {
 
 /// How centers learn together: one file with what is special about it; everything else follows from what it declares.
 ///
-/// A value trains the centers of one number of classes, or, where it pools data, of all. It has no state: that is in ``CenterState`` and ``ServerState``.
+/// A value trains the centers of one number of classes, or, where it pools data, of all. It has no state: that is in
+/// ``CenterState`` and ``ServerState``.
 package protocol FederatedMethod: Sendable {
     /// Name, source and settings.
     static var about: MethodDescription { get }

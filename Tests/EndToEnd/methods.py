@@ -179,6 +179,8 @@ def _(folder):
     expect_equal(file["info"]["classes"], [4, 5], "classes of the heads")
     heads = {name: file["datasets"][f"network/decoder/heads/{name}/weight"]["shape"][0] for name in "01"}
     expect_equal(heads, {"0": 4, "1": 5}, "channels of the heads")
+    for path in (out, checkpoint(out, 3)):
+        expect(", ".join(centers(own)) in fedcrld("inspect", path).succeeded().out, f"inspect {path} does not name the centers")
     # A head takes a step for each volume of its classes: five centers of two volumes each, and one.
     line = next(line for line in metrics(out) if line["kind"] == "round")
     expect_equal(list(line["centers"]), ["pooled"], "who has trained")

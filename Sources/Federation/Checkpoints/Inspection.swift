@@ -37,6 +37,9 @@ package struct Inspection {
                 text += "\(error.description)\n"
             }
         }
+        if let newest = run.positions.first, let manifest = try? Manifest.read(folder: run.checkpoint(newest)) {
+            text += "centers: \(manifest.centers.joined(separator: ", "))\n"
+        }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: run.banks)) ?? []
         for center in names.sorted() {
             let snapshots = (try? FileManager.default.contentsOfDirectory(atPath: "\(run.banks)/\(center)")) ?? []
@@ -55,6 +58,7 @@ package struct Inspection {
         text +=
             "checkpoint of \(manifest.position.description), written by \(manifest.program), CRL at the \(manifest.placement), "
         text += "configuration \(manifest.configuration)\n"
+        if manifest.members != nil { text += "  trained together: \(manifest.centers.joined(separator: ", "))\n" }
         for (center, round) in manifest.trainedRounds.sorted(by: { $0.key < $1.key }) {
             let steps = manifest.isUnderWay(center) ? manifest.progress?.centers[center]?.steps : nil
             text +=

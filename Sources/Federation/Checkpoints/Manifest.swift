@@ -57,6 +57,9 @@ package struct Manifest: Codable, Sendable, Equatable {
         self.files = files
     }
 
+    /// The names of all centers, in order, whether each has a state of its own or their data is pooled.
+    package var centers: [String] { (members ?? trainedRounds).keys.sorted() }
+
     /// The point of the run that it holds.
     package var position: RunPosition { RunPosition(round: round, steps: progress?.steps ?? 0) }
 

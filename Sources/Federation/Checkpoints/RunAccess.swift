@@ -119,7 +119,7 @@ package struct RunAccess {
     }
 
     /// The centers of the checkpoint, by name.
-    package var centers: [String] { (manifest.members ?? manifest.trainedRounds).keys.sorted() }
+    package var centers: [String] { manifest.centers }
 
     /// The centers that have a file in the checkpoint, by name: one stands for all where their data is pooled.
     package var participants: [String] { manifest.trainedRounds.keys.sorted() }

@@ -1,6 +1,15 @@
 import CardiacMR
 
 extension Configuration {
+    /// The cases of some cohorts that are evaluated during a run, and whether the best checkpoint is chosen by them.
+    func evaluation(of cohorts: [Cohort]) -> (split: Split, selects: Bool) {
+        let split: Split = Self.hasValidation(cohorts) ? evaluateSplit.split : .test
+        return (split, split == .validation && evaluateEvery > 0)
+    }
+
+    /// Whether a center has validation cases.
+    static func hasValidation(_ cohorts: [Cohort]) -> Bool { cohorts.contains { !$0.cases(in: .validation).isEmpty } }
+
     /// From a stored volume to the network's input. Every step can be switched off.
     package struct Preprocessing: Sendable, Equatable {
         /// How, the size included, which is a key of its own.

@@ -22,11 +22,10 @@ package struct CenterScore: Codable, Sendable {
         /// A case's scores.
         package init(
             name: String, subject: String, phase: CardiacMR.Phase, dice: [Double?], absent: [Bool],
-            measures: [ClassMeasures], calibration: Calibration? = nil
+            measures: [ClassMeasures]
         ) {
             (self.name, self.subject, self.phase) = (name, subject, phase)
             (self.dice, self.absent, self.measures) = (dice, absent, measures)
-            self.calibration = calibration
         }
 
         /// Mean over the foreground classes that have a Dice; nil where none has.
@@ -56,10 +55,7 @@ package struct CenterScore: Codable, Sendable {
 
     /// Mean Dice of each foreground class over the cases in which it has one; nil where there is none.
     package var classMeans: [Double?] {
-        classes.indices.map { index in
-            let values = cases.compactMap { $0.dice[index] }
-            return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
-        }
+        classes.indices.map { index in Distribution(cases.compactMap { $0.dice[index] })?.mean }
     }
 
     /// Mean over the foreground classes that have one; nil where none has.
@@ -83,10 +79,7 @@ package struct CenterMeans: Codable, Sendable, Equatable {
     package var absent: [Int]
 
     /// Mean over the foreground classes that have one; nil where none has.
-    package var mean: Double? {
-        let values = classMeans.compactMap { $0 }
-        return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
-    }
+    package var mean: Double? { Distribution(classMeans.compactMap { $0 })?.mean }
 
     /// The row of a table.
     package var row: TextTable.CenterDice {

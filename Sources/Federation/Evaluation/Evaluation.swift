@@ -43,20 +43,19 @@ package struct Evaluation {
             let prediction = segmenter.labels(probabilities, of: sample)
             let counts = SegmentationCounts(
                 prediction: prediction.labels, truth: truth.labels, classes: cohort.classes.count)
-            let measures =
-                measuring
-                ? (1..<cohort.classes.count).map {
+            let dice = counts.foregroundDice
+            var result = CenterScore.CaseScore(
+                name: item.name, subject: item.subject, phase: item.phase,
+                dice: dice.map { $0 ?? (absent == .one ? 1 : nil) }, absent: dice.map { $0 == nil }, measures: [])
+            if measuring {
+                result.measures = (1..<cohort.classes.count).map {
                     ClassMeasures(UInt8($0), prediction: prediction, truth: truth)
-                } : []
-            score.cases.append(
-                .init(
-                    name: item.name, subject: item.subject, phase: item.phase,
-                    dice: counts.foregroundDice.map { $0 ?? (absent == .one ? 1 : nil) },
-                    absent: counts.foregroundDice.map { $0 == nil }, measures: measures,
-                    calibration: measuring
-                        ? Calibration(
-                            probabilities: UnsafeBufferPointer(probabilities.values), classes: segmenter.classes,
-                            labels: sample.labels ?? []) : nil))
+                }
+                result.calibration = Calibration(
+                    probabilities: UnsafeBufferPointer(probabilities.values), classes: segmenter.classes,
+                    labels: sample.labels ?? [])
+            }
+            score.cases.append(result)
             guard try between() else { break }
         }
         return score

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The mean scores of all centers in a few numbers. Each center counts the same, and those without a case do not.
-package struct ScoreSummary: Sendable, Equatable {
+package struct ScoreSummary: Sendable {
     /// Mean foreground Dice over the centers; nil where none has a case.
     package let mean: Double?
     /// The center with the least Dice, and that.
@@ -19,11 +19,6 @@ package struct ScoreSummary: Sendable, Equatable {
         spread = distribution?.deviation
         worst = known.min { ($0.dice, $0.center) < ($1.dice, $1.center) }
         absent = scores.reduce(0) { $0 + $1.absent.reduce(0, +) }
-    }
-
-    package static func == (one: ScoreSummary, other: ScoreSummary) -> Bool {
-        one.mean == other.mean && one.spread == other.spread && one.absent == other.absent
-            && one.worst?.center == other.worst?.center && one.worst?.dice == other.worst?.dice
     }
 
     /// What metrics and reports tell: `mean_dice`, `worst_center`, `worst_dice`, `spread`.

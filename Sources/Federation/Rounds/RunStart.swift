@@ -155,7 +155,7 @@ package struct RunStart {
 
     /// Refuses a patience that nothing can be told by, and says where no checkpoint can be chosen.
     private func check(_ configuration: Configuration, _ cohorts: [Cohort], in data: String) throws {
-        let hasValidation = cohorts.contains { !$0.cases(in: .validation).isEmpty }
+        let hasValidation = Configuration.hasValidation(cohorts)
         if configuration.patience > 0 {
             let why =
                 configuration.evaluateEvery == 0
@@ -244,7 +244,7 @@ package struct RunStart {
                 reason: "config.yaml is not what it was then, and the run would not continue as it began",
                 remedy: "put the file back as it was, or start a new run from this one's checkpoint with --initial")
         }
-        let known = (manifest.members ?? manifest.trainedRounds).keys
+        let known = manifest.centers
         for cohort in cohorts where !known.contains(cohort.center) {
             throw FederationError(
                 attempted: "resume from", subject: manifest.position.description,

@@ -60,9 +60,7 @@ package final class TrainingRun {
         stepSeconds = participants.map { _ in nil }
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
-        let hasValidation = cohorts.contains { !$0.cases(in: .validation).isEmpty }
-        split = hasValidation ? configuration.evaluateSplit.split : .test
-        selects = split == .validation && configuration.evaluateEvery > 0
+        (split, selects) = configuration.evaluation(of: cohorts)
         selection = checkpoint?.selection ?? ModelSelection()
         centersMayMove = configuration.balance && options.scratch == nil
 
@@ -150,7 +148,9 @@ package final class TrainingRun {
         if firstProgress == nil, selects, firstRound > 1, isEvaluated(firstRound - 1),
             selection.evaluated < firstRound - 1
         {
-            guard try validate(after: firstRound - 1) != nil else { return try stop(after: firstRound - 1) }
+            guard let isBest = try validate(after: firstRound - 1) else { return try stop(after: firstRound - 1) }
+            // Its checkpoint is there already.
+            if isBest, rank.isRoot { try folder.note(best: RunPosition(round: firstRound - 1)) }
         }
         if selection.isExhausted(patience: configuration.patience) { end = firstRound - 1 }
         for round in stride(from: firstRound, through: end, by: 1) {
@@ -220,8 +220,6 @@ package final class TrainingRun {
             selection = try rank.broadcast(selection)
             isBest = selection.best?.round == round
             shared.checkpoints.selection = checkpointed
-            // Its checkpoint is there where the run was stopped behind it.
-            if isBest, rank.isRoot { try folder.note(best: RunPosition(round: round)) }
         }
         try shared.console.evaluated(
             round: round, split, scores: scores, best: isBest ? selection.best : nil, isLast: false)
