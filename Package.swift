@@ -83,10 +83,15 @@ let package = Package(
         .target(
             name: "Reports", dependencies: ["CardiacMR", "CPNG", "Errors", "FederatedLearning", "Federation", "Files"],
             swiftSettings: strict),
+        .target(
+            name: "Comparisons",
+            dependencies: ["CardiacMR", "FederatedLearning", "Federation", "Files", "Reports", "Tensors"],
+            swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CardiacMR", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods", "MPI",
+                "CardiacMR", "Comparisons", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods",
+                "MPI",
                 "NeuralNetwork", "Reports", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
@@ -115,6 +120,9 @@ let package = Package(
                 "FedCRLD", "FederatedLearning", "Federation", "HDF5", "Methods", "NeuralNetwork", "Tensors",
                 "TestSupport",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ComparisonsTests", dependencies: ["Comparisons", "FederatedLearning", "Federation", "Methods"],
             swiftSettings: strict),
         .testTarget(name: "ReportsTests", dependencies: ["Federation", "Reports"], swiftSettings: strict),
         .testTarget(

@@ -27,7 +27,9 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, Import.self, Check.self, Train.self, MethodsCommand.self, Evaluate.self, Predict.self,
+            Simulate.self, PartitionCommand.self, Import.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
+            Compare.self,
+            Evaluate.self, Predict.self,
             Score.self, Report.self, Inspect.self, Verify.self, Rollback.self, Bench.self,
         ])
 

@@ -60,7 +60,7 @@ package struct ClientStep {
 
         let loss = SegmentationLoss(
             dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy),
-            distillation: hasBank ? Float(weights.distillation) : 0)
+            distillation: hasBank ? Float(weights.distillation) : 0, classes: weights.diceClasses)
         let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
         let gradients = Parameters(undefined: network.layout)
         let decoded = network.decoder.backward(
@@ -102,8 +102,9 @@ package struct ClientStep {
         let relocalized = try relocalization.relocalizeTeacher(
             Bottlenecks(server: server.bottleneck, client: client.bottleneck))
         let (probabilities, saved) = network.decoder.forward(relocalized, levels: client.levels, model.teacher)
-        let terms = SegmentationLoss(dice: 1, crossEntropy: 1, distillation: 0)
-            .evaluate(probabilities, labels: labels, teacher: nil)
+        let loss = SegmentationLoss(
+            dice: 1, crossEntropy: 1, distillation: 0, classes: settings.weights.diceClasses)
+        let terms = loss.evaluate(probabilities, labels: labels, teacher: nil)
         losses.bank = terms.dice + terms.crossEntropy
         let gradients = Parameters(undefined: network.layout)
         let decoded = network.decoder.backward(
@@ -117,13 +118,15 @@ package struct ClientStep {
 }
 
 extension ClientNetwork {
-    /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1), by the network's parameters.
+    /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1), by the network's parameters, or by the bank's.
     package func predict(
-        _ image: Tensor, model: MomentumBank, relocalization: some RelocalizationService
+        _ image: Tensor, model: MomentumBank, byBank: Bool = false, relocalization: some RelocalizationService
     ) throws -> Tensor {
-        let server = globalEncoder.infer(image, model.student)[3]
-        let levels = localEncoder.infer(image, model.student)
-        let relocalized = try relocalization.infer(Bottlenecks(server: server, client: levels[3]))
-        return decoder.infer(relocalized, levels: levels, model.student)
+        let parameters = byBank ? model.teacher : model.student
+        let server = globalEncoder.infer(image, parameters)[3]
+        let levels = localEncoder.infer(image, parameters)
+        let bottlenecks = Bottlenecks(server: server, client: levels[3])
+        let relocalized = try byBank ? relocalization.inferTeacher(bottlenecks) : relocalization.infer(bottlenecks)
+        return decoder.infer(relocalized, levels: levels, parameters)
     }
 }

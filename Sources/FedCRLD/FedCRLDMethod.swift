@@ -13,14 +13,28 @@ package struct FedCRLDMethod: FederatedMethod {
         case client
     }
 
+    /// What segments an image.
+    package enum Segmenting: String, SettingValue, CaseIterable {
+        /// The center's network.
+        case network
+        /// Its momentum bank.
+        case bank
+        /// Both: their probabilities' mean.
+        case both
+    }
+
     /// `momentum`.
     package static let momentum = Setting(
-        "momentum", 0.5, .number(0...1),
+        "momentum", 0.5, .number(0...1), search: .among(["0.5", "0.9", "0.99"]),
         "The weight m of the old bank: bank = m * bank + (1 - m) * client, after every step.")
     /// `md.enabled`.
     package static let distills = Setting(
         "md.enabled", true, .truth,
         "Whether there is a momentum bank; false, an ablation: the network learns from labels and contrast alone.")
+    /// `md.segments`.
+    package static let segments = Setting(
+        "md.segments", Segmenting.network, mayChangeOnResume: true,
+        "What segments images: the network, its momentum bank, or the mean of both. Training does not depend on it.")
     /// `crl.enabled`.
     package static let relocalizes = Setting(
         "crl.enabled", true, .truth,
@@ -32,18 +46,19 @@ package struct FedCRLDMethod: FederatedMethod {
             + "Results do not depend on it.")
     /// `crl.attention_scale`.
     package static let attentionScale = Setting(
-        "crl.attention_scale", AttentionScale.none,
+        "crl.attention_scale", AttentionScale.none, search: .among(["none", "sqrt_d"]),
         "Scaling of the attention's scores: none, as the authors', or sqrt_d: divided by the root of the depth.")
     /// `loss.distillation`.
     package static let distillation = Setting(
-        "loss.distillation", 0.2, .number(0...1000), "Weight of the cross-entropy with the bank's probabilities.")
+        "loss.distillation", 0.2, .number(0...1000), search: .logarithmic(0.02...1),
+        "Weight of the cross-entropy with the bank's probabilities.")
     /// `loss.correlation`.
     package static let correlation = Setting(
-        "loss.correlation", 1.0, .number(0...1000),
+        "loss.correlation", 1.0, .number(0...1000), search: .logarithmic(0.01...1),
         "Weight of the squared distance of both bottlenecks to the bank's.")
     /// `loss.contrast`.
     package static let contrast = Setting(
-        "loss.contrast", 1.0, .number(0...1000),
+        "loss.contrast", 1.0, .number(0...1000), search: .logarithmic(0.01...1),
         "Weight of the divergence of the server's bottleneck from the client's.")
     /// `aggregation.parts`.
     package static let parts = Setting(
@@ -59,8 +74,21 @@ package struct FedCRLDMethod: FederatedMethod {
             + "Segmentation, MICCAI 2022",
         formula: "dice + cross-entropy + distillation + correlation + contrast; bank = m * bank + (1 - m) * client",
         settings: [
-            momentum.key, distills.key, relocalizes.key, placement.key, attentionScale.key, distillation.key,
+            momentum.key, distills.key, segments.key, relocalizes.key, placement.key, attentionScale.key,
+            distillation.key,
             correlation.key, contrast.key, parts.key,
+        ],
+        ablations: [
+            ("no-crl", ["crl.enabled=false"]), ("no-md", ["md.enabled=false"]),
+            ("no-contrast", ["loss.contrast=0"]), ("no-correlation", ["loss.correlation=0"]),
+            ("no-federation", ["aggregation.parts=[]"]),
+            (
+                "all-federated",
+                [
+                    "aggregation.parts=[global_encoder, local_encoder, relocalization, decoder.stage1, decoder.stage2, "
+                        + "decoder.stage3]"
+                ]
+            ),
         ])
 
     /// The part of a state that may live on the root.
@@ -70,6 +98,7 @@ package struct FedCRLDMethod: FederatedMethod {
     /// What a step depends on.
     package let settings: StepSettings
     private let isRemote: Bool
+    private let segmenting: Segmenting
     package let exchanges: [Exchange]
 
     package init(
@@ -88,13 +117,20 @@ package struct FedCRLDMethod: FederatedMethod {
             learningRate: settings.learningRate, momentum: own[Self.distills] ? own[Self.momentum] : nil)
         step.weights.dice = settings.diceWeight
         step.weights.crossEntropy = settings.crossEntropyWeight
+        step.weights.diceClasses = settings.diceClasses
         step.weights.distillation = own[Self.distillation]
         step.weights.correlation = own[Self.correlation]
         step.weights.contrast = own[Self.contrast]
         self.settings = step
         isRemote = own[Self.placement] == .root
+        segmenting = own[Self.segments]
         let selection = Selection(below: own[Self.parts])
         exchanges = [Exchange("network", selection)]
+        guard own[Self.distills] || segmenting == .network else {
+            throw MethodError(
+                Self.segments.key.name, "without momentum distillation there is no bank that could segment",
+                remedy: "set md.segments=network")
+        }
         try check(own[Self.parts], population)
     }
 
@@ -147,8 +183,15 @@ package struct FedCRLDMethod: FederatedMethod {
     }
 
     package func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor {
-        try network.predict(
-            image, model: MomentumBank(state), relocalization: relocalization(of: state, services))
+        let (model, relocalization) = (MomentumBank(state), relocalization(of: state, services))
+        func predict(byBank: Bool) throws -> Tensor {
+            try network.predict(image, model: model, byBank: byBank, relocalization: relocalization)
+        }
+        guard segmenting == .both else { return try predict(byBank: segmenting == .bank) }
+        let sum = try predict(byBank: false)
+        Elementwise.add(try predict(byBank: true), to: sum)
+        Elementwise.scale(sum, by: 0.5)
+        return sum
     }
 
     private func relocalization(of state: CenterState, _ services: Services) -> any RelocalizationService {

@@ -12,6 +12,7 @@ package struct MomentumBank {
     /// The student's optimizer.
     package let studentOptimizer: Adam
     private let bank: (parameters: Parameters, optimizer: Adam)?
+    private let rateFactor: Double
 
     /// The bank's parameters, where there is a bank.
     package var teacher: Parameters { existing.parameters }
@@ -27,6 +28,7 @@ package struct MomentumBank {
     package init(_ state: CenterState, part: StatePart = .center) {
         student = state[Self.studentName, part]
         studentOptimizer = state.optimizer(Self.studentName, part: part)
+        rateFactor = state.rateFactor
         bank =
             state.holds(Self.teacherName, of: part)
             ? (state[Self.teacherName, part], state.optimizer(Self.teacherName, part: part)) : nil
@@ -47,12 +49,12 @@ package struct MomentumBank {
     /// Adam's step on the student, then, where there is a bank, teacher ← m · teacher + (1 − m) · student.
     package func updateStudent(_ gradients: Parameters, _ settings: StepSettings) {
         studentOptimizer.update(
-            student, gradients: gradients, rate: settings.learningRate, average: bank?.parameters,
+            student, gradients: gradients, rate: settings.learningRate * rateFactor, average: bank?.parameters,
             momentum: Float(settings.momentum ?? 0))
     }
 
     /// Adam's step on the teacher, from its own (self-training) loss.
     package func updateTeacher(_ gradients: Parameters, _ settings: StepSettings) {
-        teacherOptimizer.update(teacher, gradients: gradients, rate: settings.learningRate)
+        teacherOptimizer.update(teacher, gradients: gradients, rate: settings.learningRate * rateFactor)
     }
 }

@@ -16,6 +16,8 @@ package protocol RelocalizationService: AnyObject {
     func backwardTeacher(_ gradient: Tensor) throws -> Bottlenecks
     /// Relocalizes with the student's module for a prediction.
     func infer(_ bottlenecks: Bottlenecks) throws -> Tensor
+    /// Relocalizes with the teacher's module for a prediction.
+    func inferTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor
 }
 
 /// Contrastive re-localization of one center in this process.
@@ -62,6 +64,11 @@ package final class LocalRelocalization: RelocalizationService {
     /// See ``RelocalizationService``.
     package func infer(_ bottlenecks: Bottlenecks) -> Tensor {
         module.forward(server: bottlenecks.server, client: bottlenecks.client, parameters.student).output
+    }
+
+    /// See ``RelocalizationService``.
+    package func inferTeacher(_ bottlenecks: Bottlenecks) -> Tensor {
+        module.forward(server: bottlenecks.server, client: bottlenecks.client, parameters.teacher).output
     }
 
     private func forward(_ bottlenecks: Bottlenecks, _ values: Parameters) -> Tensor {

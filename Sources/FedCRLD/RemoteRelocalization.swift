@@ -6,14 +6,15 @@ import Tensors
 /// relocalized features are two of them.
 enum RelocalizationOperation: Int, CaseIterable {
     case relocalize = 1
-    case backwardStudent, relocalizeTeacher, backwardTeacher, infer, relocalizeStudent
+    case backwardStudent, relocalizeTeacher, backwardTeacher, infer, relocalizeStudent, inferTeacher
 
     /// - Parameter hasBank: whether the bank's training follows the student's in a step.
     func description(hasBank: Bool) -> RemoteOperation {
         let endsStep = self == (hasBank ? .backwardTeacher : .backwardStudent)
         let count = self == .relocalize ? 4 : 2
         return RemoteOperation(
-            sent: count, received: count, endsUse: endsStep || self == .infer, endsStep: endsStep)
+            sent: count, received: count, endsUse: endsStep || self == .infer || self == .inferTeacher,
+            endsStep: endsStep)
     }
 }
 
@@ -53,6 +54,9 @@ package final class RemoteRelocalization: RelocalizationService {
 
     /// See ``RelocalizationService``.
     package func infer(_ bottlenecks: Bottlenecks) throws -> Tensor { try forward(.infer, bottlenecks) }
+
+    /// See ``RelocalizationService``.
+    package func inferTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor { try forward(.inferTeacher, bottlenecks) }
 
     private func forward(_ operation: RelocalizationOperation, _ bottlenecks: Bottlenecks) throws -> Tensor {
         shape = bottlenecks.server.shape
@@ -103,6 +107,7 @@ extension LocalRelocalization: RemoteModule {
             return [gradients.server, gradients.client]
         case .relocalizeStudent: return [relocalizeStudent(bottlenecks(0))]
         case .infer: return [infer(bottlenecks(0))]
+        case .inferTeacher: return [inferTeacher(bottlenecks(0))]
         case nil: preconditionFailure("there is no operation \(operation)")
         }
     }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// What a client step depends on beside its volume and its model.
 package struct StepSettings: Sendable, Equatable {
     /// Weights of the loss terms (`method.md`, "Loss of one step").
@@ -12,6 +14,8 @@ package struct StepSettings: Sendable, Equatable {
         package var correlation = 1.0
         /// The contrastive difference metric.
         package var contrast = 1.0
+        /// The classes that the Dice losses, the bank's too, are the mean over.
+        package var diceClasses = DiceClasses()
 
         /// The method's weights.
         package init() {}

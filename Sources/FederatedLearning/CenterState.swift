@@ -15,6 +15,8 @@ package final class CenterState {
     package var trainedRound = 0
     /// Steps of the round after it that are done, while the center is in the middle of it.
     package var steps = 0
+    /// The schedule's factor of the learning rate in the step at hand (``RateSchedule``); set by who runs the step.
+    package var rateFactor = 1.0
 
     private struct Key: Hashable {
         let name: String

@@ -13,12 +13,17 @@ package struct MethodDescription: Sendable {
     package let formula: String
     /// Its own settings.
     package let settings: [SettingKey]
+    /// Learning rates that are worth trying.
+    package let rates: ClosedRange<Double>
+    /// The method without some part of it, by name: the settings that switch it off, as `key=value`.
+    package let ablations: [(name: String, settings: [String])]
     /// Whether all centers' data is trained on in one place, as one center's: nothing is federated then.
     package let poolsData: Bool
 
     /// A description.
     package init(
         _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = [],
+        rates: ClosedRange<Double> = 3e-4...1e-2, ablations: [(name: String, settings: [String])] = [],
         poolsData: Bool = false
     ) {
         self.name = name
@@ -26,6 +31,8 @@ package struct MethodDescription: Sendable {
         self.reference = reference
         self.formula = formula
         self.settings = settings
+        self.rates = rates
+        self.ablations = ablations
         self.poolsData = poolsData
     }
 }
@@ -54,6 +61,8 @@ package struct TrainingSettings: Sendable, Equatable {
     package var diceWeight = 1.0
     /// The weight of the cross-entropy.
     package var crossEntropyWeight = 1.0
+    /// The classes that the Dice loss is the mean over.
+    package var diceClasses = DiceClasses()
     /// What the method itself declares.
     package var own = Settings()
 
@@ -110,14 +119,18 @@ package struct TrainingVolume: Sendable {
 package struct TrainingContext {
     /// Steps that the center makes in the round.
     package let steps: Int
+    /// The sum of these steps' factors of the learning rate: their number, where the rate is constant.
+    package let rateSum: Double
     /// What the server has sent.
     package let server: ServerState
     /// The method's module, where it runs elsewhere.
     package let services: Services
 
     /// A round of so many steps.
-    package init(steps: Int, server: ServerState, services: Services) {
+    /// - Parameter rateSum: see ``rateSum``; nil: the rate is constant.
+    package init(steps: Int, rateSum: Double? = nil, server: ServerState, services: Services) {
         self.steps = steps
+        self.rateSum = rateSum ?? Double(steps)
         self.server = server
         self.services = services
     }

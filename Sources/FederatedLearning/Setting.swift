@@ -11,23 +11,27 @@ package struct Setting<Value: SettingValue>: Sendable {
     ///   - name: the dotted name: `"fedprox.mu"`.
     ///   - standard: its value unless it is set.
     ///   - domain: what is accepted.
+    ///   - search: the values that are worth trying; nil: it is not searched for.
     ///   - mayChangeOnResume: whether results do not depend on it.
     package init(
-        _ name: String, _ standard: Value, _ domain: SettingDomain, mayChangeOnResume: Bool = false,
-        _ documentation: String
+        _ name: String, _ standard: Value, _ domain: SettingDomain, search: SearchRange? = nil,
+        mayChangeOnResume: Bool = false, _ documentation: String
     ) {
         key = SettingKey(
-            name: name, standard: standard.stored, domain: domain, mayChangeOnResume: mayChangeOnResume,
-            documentation: documentation)
+            name: name, standard: standard.stored, domain: domain, search: search,
+            mayChangeOnResume: mayChangeOnResume, documentation: documentation)
     }
 }
 
 extension Setting where Value: CaseIterable & RawRepresentable<String> {
     /// A choice among the names of an enumeration.
-    package init(_ name: String, _ standard: Value, mayChangeOnResume: Bool = false, _ documentation: String) {
+    package init(
+        _ name: String, _ standard: Value, search: SearchRange? = nil, mayChangeOnResume: Bool = false,
+        _ documentation: String
+    ) {
         self.init(
-            name, standard, .choice(Value.allCases.map(\.rawValue)), mayChangeOnResume: mayChangeOnResume,
-            documentation)
+            name, standard, .choice(Value.allCases.map(\.rawValue)), search: search,
+            mayChangeOnResume: mayChangeOnResume, documentation)
     }
 }
 
@@ -39,10 +43,22 @@ package struct SettingKey: Sendable {
     package let standard: StoredSetting
     /// What is accepted.
     package let domain: SettingDomain
+    /// The values that are worth trying; nil: it is not searched for.
+    package let search: SearchRange?
     /// Whether a run may be resumed with another value.
     package let mayChangeOnResume: Bool
     /// What it means: a sentence or two.
     package let documentation: String
+}
+
+/// The values of a setting that a search tries.
+package enum SearchRange: Sendable, Equatable {
+    /// Numbers whose logarithm is evenly distributed.
+    case logarithmic(ClosedRange<Double>)
+    /// Numbers, evenly distributed.
+    case even(ClosedRange<Double>)
+    /// Some values, as they are written in YAML.
+    case among([String])
 }
 
 /// What a setting accepts.

@@ -23,7 +23,8 @@ package struct SupervisedStep: Sendable {
     ) -> (losses: [Double], gradients: Parameters) {
         let (probabilities, saved) = network.forward(volume.image, head: volume.head, parameters)
         let loss = SegmentationLoss(
-            dice: Float(settings.diceWeight), crossEntropy: Float(settings.crossEntropyWeight), distillation: 0)
+            dice: Float(settings.diceWeight), crossEntropy: Float(settings.crossEntropyWeight), distillation: 0,
+            classes: settings.diceClasses)
         let terms = loss.evaluate(probabilities, labels: volume.labels, teacher: nil)
         let further = bottleneck(saved.bottleneck)
         let gradients = network.backward(probabilities, saved, parameters, bottleneck: further)
@@ -55,13 +56,13 @@ package struct SupervisedStep: Sendable {
         _ variable: String, of state: CenterState, by gradients: Parameters, groups: [Int]? = nil
     ) {
         let parameters = state[variable]
+        let rate = settings.learningRate * state.rateFactor
         if let optimizer = state.optimizerIfAny(variable) {
-            optimizer.update(parameters, gradients: gradients, rate: settings.learningRate, groups: groups)
+            optimizer.update(parameters, gradients: gradients, rate: rate, groups: groups)
         } else {
             let ranges = state.variable(variable).groupRanges
             for range in (groups ?? Array(ranges.indices)).flatMap({ ranges[$0] }) {
-                Elementwise.descend(
-                    gradients.tensor, rate: Float(settings.learningRate), parameters.tensor, in: range)
+                Elementwise.descend(gradients.tensor, rate: Float(rate), parameters.tensor, in: range)
             }
         }
     }

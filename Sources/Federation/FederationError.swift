@@ -8,6 +8,8 @@ package struct FederationError: ExplainedError, Equatable {
         case failure
         /// The configuration or the command line is wrong; nothing was started. Exit status 2.
         case configuration
+        /// A training has gone astray: a loss is not finite, or parameters are too large to be summed. Exit status 1.
+        case divergence
     }
 
     /// Whose move it is.
@@ -43,7 +45,7 @@ package struct FederationError: ExplainedError, Equatable {
     /// The exit status of a program that ends with this error.
     package var exitStatus: Int32 {
         switch kind {
-        case .failure: 1
+        case .failure, .divergence: 1
         case .configuration: 2
         }
     }

@@ -7,7 +7,8 @@ import Tensors
 /// It is the parameters that are mixed, as in the paper, not the outputs.
 struct APFL: UNetMethod {
     static let share = Setting(
-        "apfl.alpha", 0.5, .number(0...1), "The share α of a center's own model that it starts with.")
+        "apfl.alpha", 0.5, .number(0...1), search: .even(0.1...0.9),
+        "The share α of a center's own model that it starts with.")
     static let rate = Setting(
         "apfl.alpha_rate", 0.01, .number(0...10), "The rate at which α follows its gradient, once a round; 0: it stays."
     )

@@ -3,7 +3,7 @@ import FederatedLearning
 /// Two models: one is averaged, the other is the center's own and is drawn to what the server sent.
 struct Ditto: UNetMethod {
     static let lambda = Setting(
-        "ditto.lambda", 0.1, .number(0...1000),
+        "ditto.lambda", 0.1, .number(0...1000), search: .logarithmic(1e-3...1),
         "Weight λ of half the squared distance of a center's own parameters from the server's.")
 
     static let about = MethodDescription(

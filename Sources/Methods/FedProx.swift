@@ -3,7 +3,8 @@ import FederatedLearning
 /// Federated averaging whose centers are held near the server's parameters.
 struct FedProx: UNetMethod {
     static let mu = Setting(
-        "fedprox.mu", 0.01, .number(0...1000), "Weight μ of half the squared distance from the server's parameters.")
+        "fedprox.mu", 0.01, .number(0...1000), search: .logarithmic(1e-4...1),
+        "Weight μ of half the squared distance from the server's parameters.")
 
     static let about = MethodDescription(
         "fedprox", summary: "As fedavg, with a penalty for the distance from what the server sent.",

@@ -3,7 +3,8 @@ import FederatedLearning
 /// Every center trains a model of its own, which is held near the mean of all.
 struct MRMTL: UNetMethod {
     static let lambda = Setting(
-        "mr-mtl.lambda", 0.1, .number(0...1000), "Weight λ of half the squared distance from the mean of all models.")
+        "mr-mtl.lambda", 0.1, .number(0...1000), search: .logarithmic(1e-3...1),
+        "Weight λ of half the squared distance from the mean of all models.")
 
     static let about = MethodDescription(
         "mr-mtl", summary: "Each center keeps its own model, which is drawn to the mean of all (mean-regularized).",

@@ -7,9 +7,11 @@ import Tensors
 /// The representation is the mean of the encoder's last output over all positions, a vector of 16w numbers; the paper's
 /// projection head has no counterpart here.
 struct Moon: UNetMethod {
-    static let weight = Setting("moon.mu", 1.0, .number(0...1000), "Weight μ of the contrastive loss.")
+    static let weight = Setting(
+        "moon.mu", 1.0, .number(0...1000), search: .logarithmic(0.03...10), "Weight μ of the contrastive loss.")
     static let temperature = Setting(
-        "moon.temperature", 0.5, .numberAbove(0...100), "Temperature τ, which the similarities are divided by.")
+        "moon.temperature", 0.5, .numberAbove(0...100), search: .logarithmic(0.1...1),
+        "Temperature τ, which the similarities are divided by.")
 
     static let about = MethodDescription(
         "moon",

@@ -8,7 +8,8 @@ import NeuralNetwork
 /// plain stochastic gradient descent, which the correction is derived for.
 struct Scaffold: UNetMethod {
     static let serverRate = Setting(
-        "scaffold.server_rate", 1.0, .numberAbove(0...10), "The server's rate: how much of the average change it takes."
+        "scaffold.server_rate", 1.0, .numberAbove(0...10), search: .logarithmic(0.3...1.5),
+        "The server's rate: how much of the average change it takes."
     )
 
     static let about = MethodDescription(
@@ -17,7 +18,7 @@ struct Scaffold: UNetMethod {
             "Karimireddy, Kale, Mohri, Reddi, Stich, Suresh: SCAFFOLD: Stochastic Controlled Averaging for Federated "
             + "Learning, ICML 2020, arXiv:1910.06378",
         formula: "θ_k ← θ_k − η (∇f + c − c_k); c_k⁺ = c_k − c + (θ_server − θ_k) / (K η); "
-            + "c ← c + 1/N Σ (c_k⁺ − c_k)", settings: [serverRate.key])
+            + "c ← c + 1/N Σ (c_k⁺ − c_k)", settings: [serverRate.key], rates: 1e-2...1)
 
     let training: UNetTraining
     private let serverRate: Double
@@ -66,7 +67,7 @@ struct Scaffold: UNetMethod {
     }
 
     func finish(_ state: CenterState, _ context: TrainingContext) {
-        let rate = Float(1 / (Double(context.steps) * training.settings.learningRate))
+        let rate = Float(1 / (context.rateSum * training.settings.learningRate))
         let server = context.server.content(Self.network)
         let mean = context.server[Self.control]
         let (control, change) = (state[Self.control], state[Self.controlChange])

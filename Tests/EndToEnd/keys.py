@@ -241,10 +241,37 @@ def absent(_):
     expect(abs(dice["one"]["dice"][name] - (rest + missing) / cases) < 1e-12, f"{dice}")
 
 
+def leave_out(key):
+    out = shared_folder() / "left-out"
+    train(data(), out, *BASE, f"{key}=[{centers(data())[1]}]").succeeded()
+    found = {name for line in kinds(out, "round") for name in line["centers"]}
+    expect_equal(sorted(found), [name for name in centers(data()) if name != centers(data())[1]], "centers of a round")
+    train(data(), shared_folder() / "nobody", *BASE, f"{key}=[nobody]").failed_with(2, "nobody", "choose among")
+
+
+def folds(_):
+    """Each subject is tested on in one fold, and trains in others."""
+    names = {split: [] for split in ("train", "validation", "test")}
+    for fold in (1, 2, 3, 4, 5):
+        out = shared_folder() / f"fold-{fold}"
+        if not out.exists():
+            train(validated(), out, *BASE, "rounds=1", "cohorts.folds=5", f"cohorts.fold={fold}").succeeded()
+        for center in centers(validated()):
+            record = json.loads(next((out / "data").glob(f"{center}-*.json")).read_text())
+            for case, split in record["splits"].items():
+                names[split].append((center, case))
+    expect_equal(len(names["test"]), len(set(names["test"])), "cases that are tested on, and different ones")
+    expect_equal(set(names["test"]), set(names["train"]), "cases that are tested on, and trained on elsewhere")
+    expect_equal(len(names["train"]), 3 * len(names["test"]), "cases to train on")
+    train(validated(), shared_folder() / "two", *BASE, "cohorts.folds=2").failed_with(2, "three folds")
+    train(validated(), shared_folder() / "six", *BASE, "cohorts.folds=6").failed_with(2, "6 parts")
+
+
 TABLE = {
     "preset": preset, "data": data_key, "method": method,
     "rounds": seen(3, lambda out, _: rounds(out) == [1, 2, 3]),
     "local_epochs": other_bits(2), "learning_rate": other_bits("2e-3"), "optimizer": of_method("fedavg", "sgd"),
+    "schedule": other_bits("cosine"), "warmup_rounds": other_bits(1),
     "participation": seen(0.5, lambda out, _: weights(out) == [[0.5, 0.5]] * 2),
     "dropout": seen(0.7, lambda out, _: any(line["absent"] for line in kinds(out, "round"))),
     "stragglers": seen(0.7, lambda out, _: any(line["late"] for line in kinds(out, "round"))),
@@ -257,9 +284,10 @@ TABLE = {
     "discreet": discreet,
     "width": other_bits(8), "size": each(other_bits("[2, 32, 24]"), other_bits("[3, 24, 32]")), "momentum": other_bits(0.9),
     "history_depth": None,
-    "md.enabled": other_bits("false"), "crl.enabled": other_bits("false"),
+    "md.enabled": other_bits("false"), "md.segments": prediction("bank"), "crl.enabled": other_bits("false"),
     "crl.placement": same_bits_but("client", placement_of), "crl.attention_scale": other_bits("sqrt_d"),
-    "loss.dice": other_bits(2), "loss.cross_entropy": other_bits(2), "loss.distillation": other_bits(2),
+    "loss.dice": other_bits(2), "loss.dice_background": other_bits("false"), "loss.dice_absent": other_bits("false"),
+    "loss.cross_entropy": other_bits(2), "loss.distillation": other_bits(2),
     "loss.correlation": other_bits(2), "loss.contrast": other_bits(2),
     # Two volumes at two centers, six at the others.
     "aggregation.weights": seen("volumes", lambda out, _: weights(out) == [[0.125, 0.125, 0.375, 0.375]] * 2),
@@ -273,6 +301,7 @@ TABLE = {
     "fedadam.beta2": of_method("fedadam", 0.5), "fedadam.tau": of_method("fedadam", 0.1),
     "fedyogi.server_rate": of_method("fedyogi", 0.001), "fedyogi.beta1": of_method("fedyogi", 0.5),
     "fedyogi.beta2": of_method("fedyogi", 0.5), "fedyogi.tau": of_method("fedyogi", 0.1),
+    "cohorts.leave_out": leave_out, "cohorts.folds": folds, "cohorts.fold": folds,
     "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
     "preprocessing.normalize": other_bits("false"),
     "preprocessing.cache": None,

@@ -1,8 +1,9 @@
 """The result of a run has the same bits however it is spread over ranks, threads and memory."""
 
+import signal
 
-from lib.program import fedcrld, run
-from lib.runs import centers, expect_same_bits, expect_sound, metrics, simulate, train, training
+from lib.program import Job, fedcrld, run, wait_until
+from lib.runs import centers, expect_same_bits, expect_sound, metrics, resume, simulate, train, training
 from lib.suite import expect, fixture, main, shared_folder, test
 
 
@@ -97,6 +98,22 @@ def _(folder):
         total = sum(center["weight"] for center in line["centers"].values())
         expect(abs(total - 1) < 1e-12, f"weights of round {line['round']} add up to {total}")
     expect(any(line["late"] for line in lines), "nobody was late")
+
+
+for ranks, placement in [(1, "root"), (3, "root"), (3, "client")]:
+
+    @test(f"same bits under a schedule of the rate, stopped in the middle of a round: {ranks} ranks, CRL at the {placement}")
+    def _(folder, ranks=ranks, placement=placement):
+        values = ["rounds=4", "schedule=polynomial", "warmup_rounds=2", "local_epochs=2"]
+        out = folder / "run"
+        values_here = [*values, f"crl.placement={placement}", "resident_centers=1"]
+        with Job(*training(data(), out, *values_here, ranks=ranks)) as job:
+            wait_until(lambda: (out / "metrics.jsonl").exists() and metrics(out), "the first round")
+            job.send(signal.SIGUSR1)
+            job.wait().ended_with(75)
+        resume(out, "rounds=5").failed_with(2, "rounds 5", "rounds 4")
+        resume(out, ranks=ranks).succeeded()
+        expect_like_reference(out, *values)
 
 
 @test("same bits with states on the node's own disk, which holds nothing afterwards")

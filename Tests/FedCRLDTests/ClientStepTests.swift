@@ -233,4 +233,9 @@ private final class Recorder: RelocalizationService {
         try record("infer")
         return service.infer(bottlenecks)
     }
+
+    func inferTeacher(_ bottlenecks: Bottlenecks) throws -> Tensor {
+        try record("inferTeacher")
+        return service.inferTeacher(bottlenecks)
+    }
 }

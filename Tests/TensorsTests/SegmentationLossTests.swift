@@ -7,15 +7,27 @@ struct SegmentationLossTests {
         let shape: Shape
         var hasTeacher = true
         var weights: [Float] = [1, 1, 0.2]
+        var background = true
+        var absent = true
+        var isEmpty = false
 
-        var testDescription: String { "\(shape), weights \(weights)\(hasTeacher ? ", teacher" : "")" }
+        var testDescription: String {
+            "\(shape), weights \(weights)\(hasTeacher ? ", teacher" : "")\(background ? "" : ", no background")"
+                + "\(absent ? "" : ", none absent")\(isEmpty ? ", nothing there" : "")"
+        }
+        var classes: DiceClasses {
+            var classes = DiceClasses()
+            (classes.background, classes.absent) = (background, absent)
+            return classes
+        }
 
         var loss: SegmentationLoss {
-            SegmentationLoss(dice: weights[0], crossEntropy: weights[1], distillation: weights[2])
+            SegmentationLoss(dice: weights[0], crossEntropy: weights[1], distillation: weights[2], classes: classes)
         }
         var scores: [Float] { Reference.values("scores", shape.count).map { 3 * $0 } }
         /// Every class but the last of more than two occurs.
         var labels: [UInt8] {
+            guard !isEmpty else { return [UInt8](repeating: 0, count: shape.positions) }
             let occurring = max(2, shape.channels - 1)
             return Reference.values("labels", shape.positions).map { UInt8(Int(($0 + 1) * 8) % occurring) }
         }
@@ -26,7 +38,7 @@ struct SegmentationLossTests {
             return tensor
         }
         var reference: SegmentationReference {
-            .init(classes: shape.channels, labels: labels, teacher: teacher.map(Reference.doubles))
+            .init(classes: shape.channels, labels: labels, teacher: teacher.map(Reference.doubles), counted: classes)
         }
 
         func total(_ scores: [Double]) -> Double {
@@ -41,6 +53,9 @@ struct SegmentationLossTests {
         Case(shape: Shape(2, 3, 5, 3), hasTeacher: false), Case(shape: Shape(1, 1, 1, 2)),
         Case(shape: Shape(2, 3, 5, 4), weights: [1, 0, 0]), Case(shape: Shape(2, 3, 5, 4), weights: [0, 1, 0]),
         Case(shape: Shape(2, 3, 5, 4), weights: [0, 0, 1]), Case(shape: Shape(2, 3, 5, 4), weights: [0, 0, 0]),
+        Case(shape: Shape(2, 3, 5, 4), background: false), Case(shape: Shape(2, 3, 5, 4), absent: false),
+        Case(shape: Shape(2, 3, 3, 6), background: false, absent: false),
+        Case(shape: Shape(2, 3, 5, 4), background: false, absent: false, isEmpty: true),
     ]
 
     @Test("its gradient is that of the definition, by differences in float64", arguments: cases)

@@ -1,10 +1,12 @@
 import Foundation
+import Tensors
 
 /// The losses of a segmentation by their definitions, in float64, from scores before the softmax.
 struct SegmentationReference {
     let classes: Int
     let labels: [UInt8]
     let teacher: [Double]?
+    var counted = DiceClasses()
 
     var voxels: Int { labels.count }
 
@@ -21,7 +23,11 @@ struct SegmentationReference {
 
     func dice(_ p: [Double]) -> Double {
         var sum = 0.0
-        for c in 0..<classes {
+        let chosen = (0..<classes).filter { c in
+            (c > 0 || counted.background) && (counted.absent || labels.contains(UInt8(c)))
+        }
+        guard !chosen.isEmpty else { return 0 }
+        for c in chosen {
             var (overlap, total) = (0.0, 0.0)
             for voxel in 0..<voxels {
                 let y = Int(labels[voxel]) == c ? 1.0 : 0
@@ -30,7 +36,7 @@ struct SegmentationReference {
             }
             sum += (2 * overlap + 1) / (total + 1)
         }
-        return 1 - sum / Double(classes)
+        return 1 - sum / Double(chosen.count)
     }
 
     func crossEntropy(_ p: [Double]) -> Double {

@@ -42,7 +42,7 @@ package struct ExactSum {
             guard isFine else {
                 let value = values.first { !($0.magnitude < Self.bound) } ?? .nan
                 throw FederationError(
-                    attempted: "aggregate", subject: "\(entry.name) of center \(center)",
+                    kind: .divergence, attempted: "aggregate", subject: "\(entry.name) of center \(center)",
                     reason: "it holds \(value), and only finite values below 2^15 can be summed",
                     remedy: "lower learning_rate, or check the center's images")
             }

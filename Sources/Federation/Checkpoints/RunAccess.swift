@@ -100,7 +100,7 @@ package struct RunAccess {
     /// - Parameter data: the folder to take in place of the one that the run was trained on.
     package func cohorts(data: String? = nil) throws -> [Cohort] {
         configuration.access.apply()
-        let cohorts = try Cohort.loadAll(data: data ?? configuration.data ?? "")
+        let cohorts = try configuration.loadCohorts(data)
         if configuration.discreet { Messages.conceal(cohorts) }
         return cohorts
     }

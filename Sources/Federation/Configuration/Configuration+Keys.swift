@@ -27,11 +27,19 @@ extension Configuration {
         .init("preset", \.preset, .choice, "The preset that gives every key its value unless it is set."),
         .init("data", \.data, .path, onResume: .free, "The folder of cohorts, one per center. --data sets it."),
         .init("method", \.method, .choice, "How the centers learn together."),
-        .init("rounds", \.rounds, .whole(1...1_000_000), onResume: .free, "Federated rounds in all."),
+        .init(
+            "rounds", \.rounds, .whole(1...1_000_000), onResume: .freeAtConstantRate, "Federated rounds in all."),
         .init("local_epochs", \.localEpochs, .whole(1...10_000), "Passes over a center's training volumes per round."),
         .init(
             "learning_rate", \.learningRate, .number(0...1, excludingLowest: true),
             "The rate of the centers' optimizers."),
+        .init(
+            "schedule", \.rateCourse, .choice,
+            "What the rate follows during the run: constant, polynomial (nnU-Net's (1 - t)^0.9) or cosine, to 0 at the end. "
+                + "But for constant, rounds stays as it is when the run is resumed."),
+        .init(
+            "warmup_rounds", \.warmupRounds, .whole(0...1_000_000),
+            "Rounds at the beginning in which the rate rises from 0, step by step."),
         .init(
             "optimizer", \.optimizer, .choice,
             "What trains the centers' parameters: method: what the method was published with (Adam, unless it says "
@@ -91,6 +99,12 @@ extension Configuration {
             "history_depth", \.historyDepth, .whole(1...1000),
             "Round ends that a center's history keeps, to inspect and to roll back to, where the method has one."),
         .init("loss.dice", \.loss.dice, .number(0...1000), "Weight of the Dice loss."),
+        .init(
+            "loss.dice_background", \.loss.diceClasses.background, .truth,
+            "Whether the background is one of the classes that the Dice loss is the mean over."),
+        .init(
+            "loss.dice_absent", \.loss.diceClasses.absent, .truth,
+            "Whether classes are that a volume's labels do not have; false: they are left to the cross-entropy."),
         .init("loss.cross_entropy", \.loss.crossEntropy, .number(0...1000), "Weight of the cross-entropy."),
         .init(
             "aggregation.weights", \.weighting, .choice,
@@ -98,6 +112,15 @@ extension Configuration {
     ]
 
     private static let dataKeys: [ConfigurationKey] = [
+        .init(
+            "cohorts.leave_out", \.cohorts.leftOut, .names,
+            "Centers that do not take part, to see what a federation is worth to a center that it has never met."),
+        .init(
+            "cohorts.folds", \.cohorts.folds, .whole(0...100),
+            "Parts that each center's subjects are dealt to for cross-validation; 0: the splits of cohort.json."),
+        .init(
+            "cohorts.fold", \.cohorts.fold, .whole(1...100),
+            "The part that is tested on, of cohorts.folds; the next one is validated on."),
         .init(
             "preprocessing.spacing", \.preprocessing.spacing, .number(0...PreprocessingSettings.spacings.upperBound),
             "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),

@@ -12,6 +12,7 @@ extension Configuration {
         settings.localEpochs = localEpochs
         settings.diceWeight = loss.dice
         settings.crossEntropyWeight = loss.crossEntropy
+        settings.diceClasses = loss.diceClasses
         settings.own = methodSettings
         return settings
     }

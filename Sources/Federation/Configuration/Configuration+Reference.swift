@@ -22,7 +22,8 @@ extension Configuration {
             KeyReference(
                 name: key.name,
                 documentation: key.documentation + (key.method.map { " Of method \($0)." } ?? ""), accepts: key.accepts,
-                values: presets.map { key.write($0).yaml }, method: key.method, mayChangeOnResume: key.onResume == .free
+                values: presets.map { key.write($0).yaml }, method: key.method,
+                mayChangeOnResume: key.onResume != .fixed
             )
         }
     }

@@ -1,4 +1,6 @@
+import FederatedLearning
 import Files
+import Methods
 
 extension Configuration {
     /// The configuration of a new run: the preset's values, overridden by the file's, overridden by the options.
@@ -7,16 +9,28 @@ extension Configuration {
     /// `standardPreset`.
     /// - Parameters:
     ///   - preset: the argument of `--preset`.
-    ///   - file: the path of a YAML file.
+    ///   - files: paths of YAML files, each over the one before.
     ///   - settings: the arguments of `--set`, each `key=value`; of several for one key the last counts.
     ///   - data: the argument of `--data`.
+    ///   - leavesOutOtherMethods: whether settings of other methods than the run's are passed over, as those that several runs
+    ///     have in common may be, instead of refused.
     /// - Throws: a configuration error that names key, place and the nearest valid key or what is accepted.
     package static func resolve(
-        preset: String? = nil, file: String? = nil, settings: [String] = [], data: String? = nil
+        preset: String? = nil, files: [String] = [], settings: [String] = [], data: String? = nil,
+        leavesOutOtherMethods: Bool = false
     ) throws(FederationError) -> Configuration {
-        try resolve(
-            fileSettings: file.map(ConfigurationReader.settings(file:)) ?? [], preset: preset, options: settings,
-            data: data)
+        var all: [ConfigurationSetting] = []
+        for file in files { all += try ConfigurationReader.settings(file: file) }
+        return try resolve(
+            fileSettings: all, preset: preset, options: settings, data: data,
+            leavesOutOtherMethods: leavesOutOtherMethods)
+    }
+
+    /// The same with one file, or none.
+    package static func resolve(
+        preset: String? = nil, file: String?, settings: [String] = [], data: String? = nil
+    ) throws(FederationError) -> Configuration {
+        try resolve(preset: preset, files: [file].compactMap { $0 }, settings: settings, data: data)
     }
 
     /// The configuration in a YAML text, such as a `config.yaml` that a run or a checkpoint holds.
@@ -54,7 +68,8 @@ extension Configuration {
     }
 
     private static func resolve(
-        fileSettings: [ConfigurationSetting], preset: String?, options: [String], data: String?
+        fileSettings: [ConfigurationSetting], preset: String?, options: [String], data: String?,
+        leavesOutOtherMethods: Bool = false
     ) throws(FederationError) -> Configuration {
         var settings = fileSettings
         if let preset {
@@ -67,7 +82,14 @@ extension Configuration {
         for setting in settings where setting.name == "preset" { try setting.apply(to: &presetOnly) }
         var configuration = Configuration(preset: presetOnly.preset)
         for setting in settings { try setting.apply(to: &configuration) }
-        try check(settings, configuration.method)
+        if leavesOutOtherMethods {
+            let standard = Settings()
+            for other in MethodRegistry.all where other.about.name != configuration.method.rawValue {
+                for setting in other.about.settings { configuration.methodSettings[setting] = standard[setting] }
+            }
+        } else {
+            try check(settings, configuration.method)
+        }
         return configuration
     }
 

@@ -11,6 +11,14 @@ extension Configuration {
         package var new: String
     }
 
+    /// The keys whose values differ from another configuration's, in the keys' order.
+    package func differences(from old: Configuration) -> [Change] {
+        Self.keys.compactMap { key in
+            let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
+            return change.old == change.new ? nil : change
+        }
+    }
+
     /// What a resumed run does otherwise than the run that it continues.
     ///
     /// Only keys that leave the computation as it is may differ: rounds, threads, where CRL runs, how often is
@@ -24,7 +32,7 @@ extension Configuration {
         for key in Self.keys(of: old.method) {
             let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
             guard change.old != change.new else { continue }
-            guard key.onResume == .free else {
+            guard key.isFree(in: old) else {
                 throw FederationError(
                     kind: .configuration, attempted: attempted, subject: "\(key.name) \(change.new)",
                     reason: "the run was started with \(key.name) \(change.old), and would not continue as it began",
@@ -42,7 +50,7 @@ extension Configuration {
     /// computation as it was, do not part it from the runs of this one.
     package var fingerprint: String {
         let standard = Configuration()
-        let text = Self.keys(of: method).filter { $0.onResume == .fixed && $0.write(self) != $0.write(standard) }
+        let text = Self.keys(of: method).filter { !$0.isFree(in: self) && $0.write(self) != $0.write(standard) }
             .map { "\($0.name): \($0.write(self).yaml)\n" }.sorted()
         let digits = String(RandomStream.hash(text.joined()), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -2,6 +2,7 @@ import CardiacMR
 import FederatedLearning
 import Files
 import Methods
+import Tensors
 
 /// Everything that decides what a run does: one field per key of the YAML file.
 ///
@@ -24,6 +25,10 @@ package struct Configuration: Sendable, Equatable {
     package var localEpochs = 5
     /// The rate of the centers' optimizers.
     package var learningRate = 1e-4
+    /// What the rate follows during the run.
+    package var rateCourse = RateSchedule.Course.constant
+    /// Rounds at the beginning in which the rate rises.
+    package var warmupRounds = 0
     /// What trains the centers' parameters.
     package var optimizer = Optimizer.standard
     /// What all random numbers follow from.
@@ -81,6 +86,9 @@ package struct Configuration: Sendable, Equatable {
 
     // MARK: Data and checkpoints
 
+    /// Which centers and subjects a run has, of those in the data.
+    package var cohorts = CohortChoice()
+
     /// From a stored volume to the network's input.
     package var preprocessing = Preprocessing()
     /// Random changes of training volumes.
@@ -93,6 +101,9 @@ package struct Configuration: Sendable, Equatable {
 }
 
 extension Configuration {
+    /// How the learning rate changes during the run.
+    package var schedule: RateSchedule { RateSchedule(rateCourse, warmupRounds: warmupRounds, rounds: rounds) }
+
     /// One of the registry's methods.
     package struct Method: RawRepresentable, CaseIterable, Sendable, Equatable {
         /// Its name.
@@ -143,6 +154,8 @@ extension Configuration {
         package var dice = 1.0
         /// Cross-entropy.
         package var crossEntropy = 1.0
+        /// The classes that the Dice loss is the mean over.
+        package var diceClasses = DiceClasses()
 
         /// The paper's values.
         package init() {}

@@ -8,6 +8,8 @@ struct ConfigurationKey: Sendable {
         case fixed
         /// The value only decides how long, where or how observed the same computation is.
         case free
+        /// Free, unless the learning rate's schedule hangs on it.
+        case freeAtConstantRate
     }
 
     /// The dotted name; the dots are the nesting in YAML.
@@ -61,6 +63,15 @@ struct ConfigurationKey: Sendable {
             configuration.methodSettings[setting] = try kind.read(value)
         }
         write = { kind.write($0.methodSettings[setting]) }
+    }
+
+    /// Whether a run of a configuration may be resumed with another value.
+    func isFree(in configuration: Configuration) -> Bool {
+        switch onResume {
+        case .fixed: false
+        case .free: true
+        case .freeAtConstantRate: !configuration.schedule.dependsOnRounds
+        }
     }
 
     /// The first part of a dotted name, which is a group in YAML.

@@ -38,6 +38,27 @@ extension ConfigurationKind<Configuration.VolumeSize> {
 }
 
 extension ConfigurationKind<[String]> {
+    /// Some names, none twice.
+    static var names: ConfigurationKind {
+        ConfigurationKind(
+            accepts: "a list of names",
+            read: { value throws(ConfigurationMismatch) in
+                guard case .list(let elements) = value else {
+                    throw ConfigurationMismatch(reason: "the value is not a list of names")
+                }
+                var names: [String] = []
+                for element in elements {
+                    guard let name = scalar(element), !name.isEmpty else {
+                        throw ConfigurationMismatch(reason: "\(element.description) is not a name")
+                    }
+                    guard !names.contains(name) else { throw ConfigurationMismatch(reason: "\(name) is there twice") }
+                    names.append(name)
+                }
+                return names
+            },
+            write: { .list($0.map(ConfigurationValue.text)) })
+    }
+
     /// State-dict prefixes of a network of some modules, none within another.
     static func networkParts(_ modules: [String]) -> ConfigurationKind {
         ConfigurationKind(

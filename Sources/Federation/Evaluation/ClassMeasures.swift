@@ -54,7 +54,7 @@ package struct Distribution: Equatable, Sendable {
     }
 
     /// "mean", "sd", "median" and "count".
-    var metrics: MetricsValue {
+    package var metrics: MetricsValue {
         [
             "count": .integer(count), "mean": .number(mean), "sd": deviation.map(MetricsValue.number) ?? .null,
             "median": .number(median),

@@ -4,12 +4,18 @@ import Foundation
 package enum EvaluationFiles {
     /// A row per case and class: `cases.csv`.
     package static func cases(_ scores: [CenterScore]) -> String {
-        var text = "center,subject,phase,class,dice,hd95_mm,assd_mm,predicted_ml,true_ml\n"
+        "center,subject,phase,class,dice,hd95_mm,assd_mm,predicted_ml,true_ml\n" + rows(scores)
+    }
+
+    /// The rows of ``cases(_:)``.
+    /// - Parameter texts: what each row begins with.
+    package static func rows(_ scores: [CenterScore], before texts: [String] = []) -> String {
+        var text = ""
         for score in scores {
             for item in score.cases {
                 for (index, measures) in item.measures.enumerated() {
                     text += row(
-                        [score.center, item.subject, item.phase.rawValue, score.classes[index]],
+                        texts + [score.center, item.subject, item.phase.rawValue, score.classes[index]],
                         [
                             item.dice[index], measures.hausdorff95, measures.averageSurfaceDistance,
                             measures.predictedVolume, measures.trueVolume,

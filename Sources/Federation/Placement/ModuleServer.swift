@@ -28,9 +28,11 @@ package final class ModuleServer {
     /// Answers requests until no rank has any more.
     /// - Parameters:
     ///   - prepare: called with a center's index and state before its first request: loads what is federated.
+    ///   - rateFactor: the schedule's factor of the learning rate in the center's step at hand.
     ///   - stepped: called with them when the center has finished a step.
     package func serve(
-        prepare: (Int, CenterState) -> Void = { _, _ in }, stepped: (Int, CenterState) throws -> Void = { _, _ in }
+        prepare: (Int, CenterState) -> Void = { _, _ in }, rateFactor: (Int, CenterState) -> Double = { _, _ in 1 },
+        stepped: (Int, CenterState) throws -> Void = { _, _ in }
     ) throws {
         modules.removeAll()
         var prepared: Set<Int> = []
@@ -54,6 +56,7 @@ package final class ModuleServer {
                 let name = centers[request.center]
                 let state = try rank.clock.measure(.checkpoint) { try store.state(of: name) }
                 if prepared.insert(request.center).inserted { prepare(request.center, state) }
+                state.rateFactor = rateFactor(request.center, state)
                 rank.clock.measure(.compute) { answer(request, state, UnsafePointer(source), into: target) }
                 source += request.floatsSent
                 target += request.floatsReceived

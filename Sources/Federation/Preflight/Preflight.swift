@@ -22,7 +22,7 @@ package struct Preflight {
         let configuration = try configuration(request)
         configuration.access.apply()
         try ComputeThreads.configure(configuration.threads, rank)
-        let cohorts = try Cohort.loadAll(data: configuration.data ?? "")
+        let cohorts = try configuration.loadCohorts()
         let participants = Participant.all(cohorts, of: configuration.method)
         let volumes = participants.map(\.volumes)
         let assignment = CenterAssignment(volumes: volumes, ranks: rank.size)
@@ -64,7 +64,7 @@ package struct Preflight {
         if rank.isRoot {
             do {
                 let configuration = try resolve(request)
-                _ = try Cohort.loadAll(data: configuration.data ?? "")
+                _ = try configuration.loadCohorts()
                 text = configuration.yaml
             } catch { failure = FederationError(describing: error) }
         }

@@ -36,7 +36,10 @@ package struct LocalTraining: Sendable {
         progress: inout RoundProgress.Center, stepped: ([Double]) throws -> Bool
     ) throws {
         let visits = visits(round: round, samples: samples.count)
-        let context = TrainingContext(steps: visits.count, server: server, services: services)
+        let schedule = configuration.schedule
+        let context = TrainingContext(
+            steps: visits.count, rateSum: schedule.sum(round: round, steps: visits.count), server: server,
+            services: services)
         if progress.losses.isEmpty { progress.losses = method.terms.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
@@ -47,13 +50,14 @@ package struct LocalTraining: Sendable {
                 let next = visits[progress.steps + 1]
                 upcoming = Ahead { [self] in volume(samples[next.sample].sample, round, next) }
             }
+            state.rateFactor = schedule.factor(round: round, step: progress.steps, of: visits.count)
             let losses = try method.step(
                 TrainingVolume(
                     image: sample.tensor, labels: sample.labels ?? [], head: samples[visit.sample].head),
                 state, context)
             guard losses.allSatisfy(\.isFinite) else {
                 throw FederationError(
-                    attempted: "train", subject: "center \(center)",
+                    kind: .divergence, attempted: "train", subject: "center \(center)",
                     reason: "the loss of round \(round), epoch \(visit.epoch + 1), step \(visit.position + 1) "
                         + "(subject \(samples[visit.sample].sample.subject)) is not finite",
                     remedy: "lower learning_rate, or check that subject's image")

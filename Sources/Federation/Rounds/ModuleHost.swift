@@ -22,6 +22,9 @@ final class ModuleHost: Host {
                 if state.steps == 0 { run.method(center).begin(state, run.aggregation.server) }
                 modules.begin(state)
             },
+            rateFactor: { center, state in
+                run.configuration.schedule.factor(round: plan.round, step: state.steps, of: run.steps(of: center))
+            },
             stepped: { center, state in
                 state.steps += 1
                 if state.steps == run.steps(of: center) {

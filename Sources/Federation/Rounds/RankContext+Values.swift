@@ -22,6 +22,38 @@ extension RankContext {
         try broadcast(try gather(value) ?? [])
     }
 
+    /// What the root finds out, on all ranks.
+    /// - Throws: on all ranks where the root fails; the root alone says why.
+    package func onRoot<Value: Codable>(_ body: () throws -> Value) throws -> Value {
+        var value: Value?
+        var failure: FederationError?
+        if isRoot {
+            do { value = try body() } catch let error as AgreedFailure { failure = error.error } catch {
+                failure = FederationError(describing: error)
+            }
+        }
+        let isMisconfigured = try broadcast(failure.map { $0.kind == .configuration })
+        if let isMisconfigured {
+            throw AgreedFailure(
+                onRoot: self,
+                failure
+                    ?? FederationError(
+                        kind: isMisconfigured ? .configuration : .failure, attempted: "", subject: "", reason: "",
+                        remedy: ""))
+        }
+        guard let found = try broadcast(value) else { preconditionFailure("a root that does not fail has a value") }
+        return found
+    }
+
+    /// What only the root does.
+    /// - Throws: on all ranks where it fails; the root alone says why.
+    package func onRoot(_ body: () throws -> Void) throws {
+        _ = try onRoot {
+            try body()
+            return true
+        }
+    }
+
     private static func encode(_ value: some Codable) throws -> [UInt8] { [UInt8](try JSONEncoder().encode([value])) }
 
     private static func decode<Value: Codable>(_ bytes: [UInt8]) throws -> Value {

@@ -18,6 +18,8 @@ package struct RunRequest: Sendable {
     package var file: String?
     /// `--set key=value`.
     package var settings: [String] = []
+    /// What a new run is, in place of preset, file and settings; nil: as they say.
+    package var configuration: Configuration?
     /// `--initial`: a checkpoint whose server model the run starts from.
     package var initial: String?
     /// `--accept-changed-data`: whether a run goes on although images or labels are not what they were.
@@ -39,6 +41,8 @@ package struct RunOptions: Sendable {
     package var scratch: String?
     /// Whether it shows no progress and prints no tables.
     package var isQuiet = false
+    /// Whether test cases are evaluated after the last round.
+    package var evaluatesTest = true
 
     /// No limit, and the run's own folder.
     package init() {}
@@ -90,7 +94,7 @@ package struct RunStart {
         configuration.access.apply()
         let folder = RunFolder(decision.folder)
         try ComputeThreads.configure(configuration.threads, rank)
-        let cohorts = try known ?? Cohort.loadAll(data: configuration.data ?? "")
+        let cohorts = try known ?? configuration.loadCohorts()
         if configuration.discreet { Messages.conceal(cohorts) }
         let checkpoint =
             decision.resumes
@@ -120,8 +124,10 @@ package struct RunStart {
             decision.folder = resume
             decision.resumes = true
         } else {
-            configuration = try Configuration.resolve(
-                preset: request.preset, file: request.file, settings: request.settings, data: request.data)
+            configuration =
+                try request.configuration
+                ?? Configuration.resolve(
+                    preset: request.preset, file: request.file, settings: request.settings, data: request.data)
             decision.folder = try newFolder(request)
         }
         configuration.makePathsAbsolute()
@@ -134,7 +140,7 @@ package struct RunStart {
                 "say with --data where the cohorts are, or make some with `fedcrld simulate` or `fedcrld import`")
         }
         configuration.access.apply()
-        let cohorts = try Cohort.loadAll(data: data)
+        let cohorts = try configuration.loadCohorts()
         let participants = Participant.all(cohorts, of: configuration.method)
         tell(of: participants, in: data, configuration)
         try check(configuration, cohorts, in: data)

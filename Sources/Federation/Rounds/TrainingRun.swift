@@ -35,6 +35,7 @@ package final class TrainingRun {
     private let split: Split
     private let selects: Bool
     private var selection: ModelSelection
+    private let evaluatesTest: Bool
     /// What was done of the first round before this process began.
     private let firstProgress: RoundProgress?
 
@@ -61,6 +62,7 @@ package final class TrainingRun {
         firstRound = (checkpoint?.round ?? 0) + 1
         firstProgress = checkpoint?.progress
         (split, selects) = configuration.evaluation(of: cohorts)
+        evaluatesTest = options.evaluatesTest
         selection = checkpoint?.selection ?? ModelSelection()
         centersMayMove = configuration.balance && options.scratch == nil
 
@@ -174,11 +176,13 @@ package final class TrainingRun {
                     + "validation Dice")
         }
         rank.communicator.context = "evaluation"
-        let scores = try evaluate(.test)
+        let scores = evaluatesTest ? try evaluate(.test) : nil
         // All rounds are done: what is missing is done by a resumed run.
         if try isToStop() { return try stop(after: end) }
         try rank.clock.measure(.checkpoint) { try shared.checkpoints.finish() }
-        try shared.console.evaluated(round: end, .test, scores: scores, best: selection.best, isLast: true)
+        if evaluatesTest {
+            try shared.console.evaluated(round: end, .test, scores: scores, best: selection.best, isLast: true)
+        }
         try shared.console.finish(round: end, phases: phases())
         try removeWorkingFiles()
         return .finished

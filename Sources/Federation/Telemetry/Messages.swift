@@ -18,6 +18,9 @@ package enum Messages {
     /// Says what is odd but no reason to end.
     package static func warn(_ message: String) { write("warning: \(message)") }
 
+    /// Says how a longer work goes on.
+    package static func note(_ message: String) { write(message) }
+
     private static func write(_ message: String) {
         let text = pseudonyms.withLock { $0 }.map { $0.applied(to: message) } ?? message
         StandardError.write("fedcrld: \(text)\n")

@@ -7,13 +7,15 @@ struct AdaptiveSettings: Sendable {
     /// The settings of a method.
     /// - Parameter rate: its server's rate unless that is set.
     init(of method: String, rate: Double) {
-        serverRate = Setting("\(method).server_rate", rate, .numberAbove(0...10), "The server's rate η.")
+        serverRate = Setting(
+            "\(method).server_rate", rate, .numberAbove(0...10), search: .logarithmic(3e-3...0.3),
+            "The server's rate η.")
         beta1 = Setting(
             "\(method).beta1", 0.9, .number(0...0.9999), "Decay β₁ of the server's first moment.")
         beta2 = Setting(
             "\(method).beta2", 0.99, .number(0...0.9999), "Decay β₂ of the server's second moment.")
         tau = Setting(
-            "\(method).tau", 1e-3, .numberAbove(0...1),
+            "\(method).tau", 1e-3, .numberAbove(0...1), search: .logarithmic(1e-4...1e-2),
             "Adaptivity τ: the larger, the more alike the parameters' rates are.")
     }
 

@@ -1,11 +1,16 @@
 /// Series over rounds, with marks on the axis.
-struct LineChart {
+package struct LineChart {
     /// A line with its name at its end.
-    struct Series {
+    package struct Series {
         let name: String
         /// `a`, `b` or `c`: the line's color and dashes.
         let style: String
         let points: [(x: Double, y: Double)]
+
+        /// A line.
+        package init(name: String, style: String, points: [(x: Double, y: Double)]) {
+            (self.name, self.style, self.points) = (name, style, points)
+        }
     }
 
     let title: String
@@ -18,7 +23,17 @@ struct LineChart {
     /// Places on the x axis that are ticked.
     var marks: [Double] = []
 
-    var svg: String {
+    /// A chart over rounds.
+    package init(
+        title: String, description: String, yLabel: String, series: [Series], x: ClosedRange<Double>,
+        y: ClosedRange<Double>, marks: [Double] = []
+    ) {
+        (self.title, self.description, self.yLabel) = (title, description, yLabel)
+        (self.series, self.x, self.y, self.marks) = (series, x, y, marks)
+    }
+
+    /// The chart as an SVG element.
+    package var svg: String {
         var axes = Axes(width: 320, height: 190, x: x, y: y)
         axes.right = series.contains { !$0.name.isEmpty } ? 56 : 12
         var content = axes.grid(xLabel: "round", yLabel: yLabel)

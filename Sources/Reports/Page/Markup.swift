@@ -24,25 +24,39 @@ package enum Markup {
     }
 
     /// A coordinate.
-    static func place(_ value: Double) -> String { String(format: "%.1f", value) }
+    package static func place(_ value: Double) -> String { String(format: "%.1f", value) }
 }
 
 /// A table with headings for rows and columns.
-struct MarkupTable {
+package struct MarkupTable {
     let caption: String
     let columns: [String]
     /// Each row's heading, then its cells.
-    var rows: [(heading: String, cells: [String])] = []
+    package var rows: [(heading: String, cells: [String])] = []
+    /// The cells that are set in bold, by row and column of cells.
+    package var strong: Set<[Int]> = []
 
-    var html: String {
+    /// A table without rows.
+    /// - Parameter columns: their headings, that of the rows' headings first.
+    package init(caption: String, columns: [String]) {
+        self.caption = caption
+        self.columns = columns
+    }
+
+    /// The table as HTML.
+    package var html: String {
         var text = "<div class=\"table\"><table><caption>\(Markup.escape(caption))</caption><thead><tr>"
         for (index, column) in columns.enumerated() {
             text += "<th scope=\"col\"\(index == 0 ? " class=\"name\"" : "")>\(Markup.escape(column))</th>"
         }
         text += "</tr></thead><tbody>"
-        for row in rows {
+        for (index, row) in rows.enumerated() {
             text += "<tr><th scope=\"row\" class=\"name\">\(Markup.escape(row.heading))</th>"
-            text += row.cells.map { "<td>\(Markup.escape($0))</td>" }.joined() + "</tr>"
+            for (column, cell) in row.cells.enumerated() {
+                let content = Markup.escape(cell)
+                text += "<td>\(strong.contains([index, column]) ? "<strong>\(content)</strong>" : content)</td>"
+            }
+            text += "</tr>"
         }
         return text + "</tbody></table></div>\n"
     }

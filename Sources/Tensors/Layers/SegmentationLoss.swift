@@ -4,6 +4,30 @@
     import Musl
 #endif
 
+/// Which classes of a volume the Dice loss is the mean over.
+package struct DiceClasses: Sendable, Equatable {
+    /// Whether the background is one of them.
+    package var background = true
+    /// Whether those that the volume's labels do not have are. One such class's loss is 1 − 1 / (Σ p + 1): the same slope
+    /// as that of all voxels of a small class together.
+    package var absent = true
+
+    /// All.
+    package init() {}
+
+    /// Whether each class counts.
+    func chosen(_ classes: Int, labels: [UInt8]) -> [Bool] {
+        var chosen = [Bool](repeating: true, count: classes)
+        if !absent {
+            var present = [Bool](repeating: false, count: 256)
+            for label in labels { present[Int(label)] = true }
+            for index in 0..<classes { chosen[index] = present[index] }
+        }
+        if !background { chosen[0] = false }
+        return chosen
+    }
+}
+
 /// The losses of a segmentation and their gradient, in two passes over the voxels (`method.md`, "Loss of one step").
 ///
 ///     dice          = 1 − mean over classes of (2 Σ p y + 1) / (Σ p + Σ y + 1)
@@ -16,9 +40,12 @@ package struct SegmentationLoss: Sendable {
     package var crossEntropy: Float
     /// Weight of the distillation.
     package var distillation: Float
+    /// Which classes the Dice is the mean over; without any it is 0.
+    package var classes: DiceClasses
 
     /// A weighted sum of the three terms.
-    package init(dice: Float, crossEntropy: Float, distillation: Float) {
+    package init(dice: Float, crossEntropy: Float, distillation: Float, classes: DiceClasses = DiceClasses()) {
+        self.classes = classes
         self.dice = dice
         self.crossEntropy = crossEntropy
         self.distillation = distillation
@@ -76,12 +103,14 @@ package struct SegmentationLoss: Sendable {
         // dDice/dp = −(2 y T − (2 I + 1)) / (T² C), where T = Σ p + Σ y + 1: one value off the class, one on it.
         var diceOff = [Float](repeating: 0, count: classes)
         var diceOn = [Float](repeating: 0, count: classes)
-        for index in 0..<classes {
+        let chosen = self.classes.chosen(classes, labels: labels)
+        let count = Double(chosen.count { $0 })
+        for index in 0..<classes where chosen[index] {
             let denominator = total[classes + index] + 1
             let score = (2 * overlap[index] + 1) / denominator
-            terms.dice += (1 - score) / Double(classes)
-            diceOff[index] = dice * Float(score / denominator / Double(classes))
-            diceOn[index] = dice * Float((score - 2) / denominator / Double(classes))
+            terms.dice += (1 - score) / count
+            diceOff[index] = dice * Float(score / denominator / count)
+            diceOn[index] = dice * Float((score - 2) / denominator / count)
         }
         let crossEntropyFactor = -crossEntropy / Float(voxels)
         let distillationFactor = -distillation / Float(voxels)

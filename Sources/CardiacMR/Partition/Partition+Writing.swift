@@ -1,0 +1,66 @@
+import Foundation
+import Tensors
+
+extension Partition {
+    /// Deals the cohorts' subjects and writes the centers' folders: a `cohort.json` each, which names the images where they are,
+    /// or, under a scanner of its own, changed images. The file comes last, so that what an interruption leaves behind is
+    /// not taken for a cohort.
+    /// - Parameters:
+    ///   - folder: does not exist yet or is empty.
+    ///   - shift: how different the centers' scanners are, from 0 to 1; 0: images stay as they are, and where they are.
+    /// - Returns: the cohorts by name.
+    package func write(
+        _ sources: [Cohort], to folder: String, shift: Double
+    ) throws(CardiacMRError) -> [Cohort] {
+        var cohorts = try cohorts(of: sources, in: folder)
+        try Self.prepare(folder)
+        for index in cohorts.indices {
+            let place = cohorts[index].folder
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: shift > 0 ? "\(place)/images" : place, withIntermediateDirectories: true)
+            } catch {
+                throw .writing(place, error.localizedDescription, "check that the parent folder is writable")
+            }
+            if shift > 0 { cohorts[index] = try shifted(cohorts[index], shift) }
+            try cohorts[index].write()
+        }
+        return cohorts
+    }
+
+    /// The cohort with images as its own scanner would have them, which are written.
+    private func shifted(_ cohort: Cohort, _ strength: Double) throws(CardiacMRError) -> Cohort {
+        let scanner = ScannerShift(strength: strength, center: cohort.center, seed: seed)
+        var changed = cohort
+        var outcomes = [Result<Case, CardiacMRError>](
+            repeating: .success(cohort.cases[0]), count: cohort.cases.count)
+        let seed = seed
+        outcomes.withUnsafeMutableBufferPointer { outcomes in
+            nonisolated(unsafe) let outcomes = outcomes
+            Parallel.shared.loop(outcomes.count) { index in
+                outcomes[index] = Result { () throws(CardiacMRError) in
+                    var item = cohort.cases[index]
+                    let image = try NIfTI.read(cohort.path(of: item.image), frame: item.frame ?? 0)
+                    let changed = scanner.apply(to: image, named: "\(cohort.center)/\(item.name)", seed: seed)
+                    item.image = "images/\(item.name).nii.gz"
+                    item.frame = nil
+                    try NIfTI.write(changed, to: "\(cohort.folder)/\(item.image)")
+                    return item
+                }
+            }
+        }
+        for index in outcomes.indices { changed.cases[index] = try outcomes[index].get() }
+        return changed
+    }
+
+    private static func prepare(_ folder: String) throws(CardiacMRError) {
+        let files = FileManager.default
+        guard files.fileExists(atPath: folder) else { return }
+        guard let content = try? files.contentsOfDirectory(atPath: folder) else {
+            throw .writing(folder, "it is not a readable folder", "choose another output folder")
+        }
+        guard content.isEmpty else {
+            throw .writing(folder, "the folder is not empty", "choose another output folder, or remove this one")
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Comparisons
+import Federation
+import Files
+import Foundation
+
+/// `fedcrld compare`: several methods on the same data, splits and seeds.
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train several methods on the same centers and compare them, on any number of MPI ranks.",
+        discussion: """
+            Every method is trained with every seed, each in a run folder of its own (OUT/runs), and its best checkpoint on \
+            validation cases is evaluated on the test cases. The tables have Dice, worst center, distances, heart function, \
+            calibration and cost, and for each method the paired difference from the reference with an interval by a bootstrap of \
+            patients and Wilcoxon's test, corrected after Holm.
+
+              mpirun -n 3 fedcrld compare --data data --out comparison --methods fedavg,fedprox,fedcrld --seeds 1,2,3
+              fedcrld compare --out comparison --tables
+
+            Started again with the same options it passes over what is done and continues what was stopped; more methods and \
+            seeds may be added. A signal or --max-hours end it as they end a training, with status 75.
+
+            OUT/comparison.html, .csv (every case), .json and .tex (booktabs) are the result.
+            """)
+
+    @OptionGroup var series: SeriesOptions
+    @Option(
+        help: .init(
+            "Methods, separated by commas, or all. NAME-matched is a method whose network has the reference's size.",
+            valueName: "names"))
+    var methods: String?
+    @Option(help: .init("Seeds, separated by commas.", valueName: "numbers"))
+    var seeds = "1"
+    @Option(
+        help: .init(
+            "Cross-validation by so many parts of each center's subjects, instead of the cohorts' splits.",
+            valueName: "number"))
+    var folds = 0
+    @Flag(help: "Compare the methods' ablations, too: each without one of its parts.")
+    var ablations = false
+    @Option(help: .init("The method that the others are compared with.", valueName: "name"))
+    var reference = "fedcrld"
+    @Option(
+        help: .init(
+            "The center whose gain is shown by itself; by default the one whose classes no other center has.",
+            valueName: "name"))
+    var distant: String?
+    @Option(
+        help: .init("A folder with METHOD.yaml for each method that `fedcrld tune` has tuned.", valueName: "folder"))
+    var tuned: String?
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        _ = try NumberList.parse(seeds, option: "--seeds")
+        if !series.tables, methods == nil { throw ValidationError("--methods is missing: name methods, or all") }
+        guard folds == 0 || (3...100).contains(folds) else {
+            throw ValidationError("--folds \(folds) is not 0 or a number from 3 to 100")
+        }
+    }
+
+    func run() throws {
+        let folder = SeriesFolder(Path.absolute(series.out))
+        if series.tables {
+            return try show(Comparison(try series.plan(ComparisonPlan.self, in: folder), in: folder), folder)
+        }
+        if series.count { return try Console.print(String(try ComparisonPlan(request).runs.count)) }
+        StopRequest.listen()
+        try MPIJob.run { rank in
+            let plan: ComparisonPlan = try rank.onRoot { try self.plan(in: folder) }
+            let judge = RunJudge(rank)
+            let isDone = try series.series(rank, folder).run(
+                series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) }
+            ) { run, result in
+                guard let place = plan.runs.firstIndex(of: run) else { return }
+                let name = "training \(place + 1) of \(plan.runs.count), \(run.name)"
+                guard let result else { return Messages.note("\(name): begins") }
+                let dice = ScoreSummary(result.scores.map(\.means)).mean
+                Messages.note("\(name): mean test Dice \(dice.map { String(format: "%.3f", $0) } ?? "unknown")")
+            }
+            guard isDone else { return SeriesOptions.stopped(rank) }
+            if series.only == nil { try rank.onRoot { try show(Comparison(plan, in: folder), folder) } }
+            return 0
+        }
+    }
+
+    /// The plan of this command line; one that is in the folder is continued.
+    private func plan(in folder: SeriesFolder) throws -> ComparisonPlan {
+        let plan = try ComparisonPlan(request)
+        if let old = try folder.readPlan(ComparisonPlan.self) {
+            try PlannedRun.check(plan.runs, continue: old.runs, in: folder.path)
+        }
+        try folder.begin(plan)
+        return plan
+    }
+
+    private var request: ComparisonPlan.Request {
+        get throws {
+            var request = ComparisonPlan.Request()
+            request.methods = NumberList.methods(methods ?? "")
+            request.hasAblations = ablations
+            request.seeds = try NumberList.parse(seeds, option: "--seeds")
+            (request.folds, request.reference, request.distant) = (folds, reference, distant)
+            (request.data, request.preset, request.file) = (series.data, series.preset, series.config)
+            (request.settings, request.tuned) = (series.settings, tuned)
+            return request
+        }
+    }
+
+    private func show(_ comparison: Comparison, _ folder: SeriesFolder) throws {
+        try comparison.write(to: folder.path)
+        if json { return try Console.json(comparison.json) }
+        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
+        try Console.print("\(comparison.text(style))\n\(folder.path)/comparison.html")
+    }
+}

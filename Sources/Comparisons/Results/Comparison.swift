@@ -1,0 +1,198 @@
+import CardiacMR
+import Federation
+
+/// What the trainings of a comparison have shown, variant by variant.
+package struct Comparison: Sendable {
+    /// A training with its result.
+    typealias Outcome = (run: PlannedRun, result: RunResult)
+
+    /// The plan.
+    package let plan: ComparisonPlan
+    /// The variants with a result, in the plan's order.
+    package let rows: [Row]
+    /// Trainings whose result is not known.
+    package let missing: [String]
+    let outcomes: [String: [Outcome]]
+
+    /// A mean over trainings, with their standard deviation where there are several.
+    package typealias Spread = Distribution
+
+    /// What is known of one variant.
+    package struct Row: Sendable {
+        /// Its name.
+        package var variant: String
+        /// Trainings, that is seeds times folds.
+        package var trainings: Int
+        /// Over the trainings: mean Dice over the centers, the least of a center, the standard deviation between centers.
+        package var dice, worst, spread: Spread?
+        /// Over the trainings: Dice of the distant center.
+        package var distant: Spread?
+        /// The distant center's Dice less what `local` reaches there with the same seed.
+        package var gain: Spread?
+        /// Over the trainings: mean over the centers of the mean over classes and cases, in mm.
+        package var hausdorff95, surface: Spread?
+        /// Over the trainings: likewise, of the foreground.
+        package var calibrationError, brier: Spread?
+        /// Prediction less truth over all subjects: ejection fraction of the LV in %, myocardial mass in g.
+        package var ejectionFractionBias, massBias: Double?
+        /// Each center's Dice over the trainings.
+        package var centers: [(name: String, dice: Spread?)]
+        /// Against the reference; nil for itself.
+        package var contest: Contest?
+        /// Numbers of the network that segments, bytes that a center sends and receives in a round.
+        package var parameters, bytesPerRound: Int
+        /// Seconds of a round, on the machine that it was trained on.
+        package var secondsPerRound: Double
+        /// Mean rounds of the checkpoints that were evaluated.
+        package var round: Double
+        /// Mean validation Dice of them.
+        package var validation: Spread?
+    }
+
+    /// A variant against the reference, paired over the cases of the same seed and split.
+    package struct Contest: Sendable {
+        /// Pairs of cases.
+        package var pairs: Int
+        /// Mean difference of the cases' Dice: above 0 the variant is better.
+        package var difference: Double
+        /// Its 95 % interval by a bootstrap of patients.
+        package var interval: ClosedRange<Double>?
+        /// Wilcoxon's signed-rank test; nil where no case differs.
+        package var probability: Double?
+        /// The same after Holm's correction over all variants.
+        package var adjusted: Double?
+
+        /// Two stars below 0.01, one below 0.05.
+        package var stars: String {
+            guard let adjusted else { return "" }
+            return adjusted < 0.01 ? "**" : adjusted < 0.05 ? "*" : ""
+        }
+    }
+
+    /// Gathers what is known.
+    package init(_ plan: ComparisonPlan, in folder: SeriesFolder) throws {
+        self.plan = plan
+        var outcomes: [String: [Outcome]] = [:]
+        var missing: [String] = []
+        for run in plan.runs {
+            if let result = try folder.read(run, as: RunResult.self) {
+                outcomes[run.variant, default: []].append((run, result))
+            } else {
+                missing.append(run.name)
+            }
+        }
+        self.outcomes = outcomes
+        self.missing = missing
+        let reference = outcomes[plan.reference] ?? []
+        var rows = plan.variants.compactMap { variant in
+            outcomes[variant].map { Self.row(variant, $0, local: outcomes["local"] ?? [], distant: plan.distant) }
+        }
+        for index in rows.indices where rows[index].variant != plan.reference {
+            rows[index].contest = Self.contest(
+                rows[index].variant, outcomes[rows[index].variant] ?? [], against: reference)
+        }
+        let tested = rows.indices.filter { rows[$0].contest?.probability != nil }
+        let adjusted = HolmCorrection.adjusted(tested.compactMap { rows[$0].contest?.probability })
+        for (index, value) in zip(tested, adjusted) { rows[index].contest?.adjusted = value }
+        self.rows = rows
+    }
+
+    // MARK: A variant
+
+    private static func row(_ variant: String, _ outcomes: [Outcome], local: [Outcome], distant: String?) -> Row {
+        func over(_ value: (RunResult) -> Double?) -> Spread? { Spread(outcomes.compactMap { value($0.result) }) }
+        let summaries = outcomes.map { ScoreSummary($0.result.scores.map(\.means)) }
+        let first = outcomes[0].result
+        let gains = outcomes.compactMap { outcome -> Double? in
+            guard let distant, let other = local.first(where: { $0.run.isPaired(with: outcome.run) }),
+                let own = outcome.result.dice(of: distant), let alone = other.result.dice(of: distant)
+            else { return nil }
+            return own - alone
+        }
+        let rounds = outcomes.reduce(0) { $0 + $1.result.rounds }
+        return Row(
+            variant: variant, trainings: outcomes.count, dice: Spread(summaries.compactMap(\.mean)),
+            worst: Spread(summaries.compactMap { $0.worst?.dice }), spread: Spread(summaries.compactMap(\.spread)),
+            distant: over { result in distant.flatMap { result.dice(of: $0) } }, gain: Spread(gains),
+            hausdorff95: over { $0.overCenters { $0.classSummaries.compactMap { $0.hausdorff95?.mean } } },
+            surface: over { $0.overCenters { $0.classSummaries.compactMap { $0.averageSurfaceDistance?.mean } } },
+            calibrationError: over { $0.overCenters { [$0.expectedCalibrationError?.mean].compactMap { $0 } } },
+            brier: over { $0.overCenters { [$0.brier?.mean].compactMap { $0 } } },
+            ejectionFractionBias: bias("LV ejection fraction", outcomes), massBias: bias("myocardial mass", outcomes),
+            centers: first.scores.map { score in (score.center, over { $0.dice(of: score.center) }) },
+            parameters: first.parameters, bytesPerRound: first.bytesPerRound,
+            secondsPerRound: outcomes.reduce(0) { $0 + $1.result.seconds } / Double(max(1, rounds)),
+            round: outcomes.reduce(0) { $0 + Double($1.result.round) } / Double(outcomes.count),
+            validation: over(\.validationDice))
+    }
+
+    private static func bias(_ quantity: String, _ outcomes: [Outcome]) -> Double? {
+        let differences = outcomes.flatMap { outcome in
+            outcome.result.scores.flatMap(\.functionQuantities).filter { $0.name == quantity }
+                .flatMap { $0.pairs.map { $0.prediction - $0.truth } }
+        }
+        return Distribution(differences)?.mean
+    }
+
+    // MARK: Against the reference
+
+    private static func contest(_ variant: String, _ outcomes: [Outcome], against reference: [Outcome]) -> Contest? {
+        var differences: [Double] = []
+        var patients: [String: [Double]] = [:]
+        for outcome in outcomes {
+            guard let other = reference.first(where: { $0.run.isPaired(with: outcome.run) }) else { continue }
+            let known = other.result.caseDice
+            for (name, dice) in outcome.result.caseDice.sorted(by: { $0.key < $1.key }) {
+                guard let reference = known[name] else { continue }
+                differences.append(dice - reference)
+                patients[name.patient, default: []].append(dice - reference)
+            }
+        }
+        guard let mean = Distribution(differences)?.mean else { return nil }
+        let clusters = patients.sorted { $0.key < $1.key }.map(\.value)
+        return Contest(
+            pairs: differences.count, difference: mean,
+            interval: ClusterBootstrap().interval(clusters, purpose: variant),
+            probability: SignedRankTest.pValue(differences), adjusted: nil)
+    }
+}
+
+/// A case of a center.
+struct CaseName: Hashable, Comparable {
+    let center, subject, name: String
+
+    /// The patient, whatever the phase.
+    var patient: String { "\(center)/\(subject)" }
+
+    static func < (first: CaseName, second: CaseName) -> Bool {
+        (first.center, first.name) < (second.center, second.name)
+    }
+}
+
+extension PlannedRun {
+    /// Whether two trainings have the same seed and splits.
+    func isPaired(with other: PlannedRun) -> Bool {
+        seed == other.seed && fold == other.fold && leftOut == other.leftOut
+    }
+}
+
+extension RunResult {
+    /// Mean foreground Dice of a center; nil where it has none.
+    func dice(of center: String) -> Double? { scores.first { $0.center == center }?.mean }
+
+    /// The mean over the centers of the mean of each one's values.
+    func overCenters(_ values: (CenterScore) -> [Double]) -> Double? {
+        Distribution(scores.compactMap { Distribution(values($0))?.mean })?.mean
+    }
+
+    /// Mean foreground Dice of every case that has one.
+    var caseDice: [CaseName: Double] {
+        var dice: [CaseName: Double] = [:]
+        for score in scores {
+            for item in score.cases {
+                dice[CaseName(center: score.center, subject: item.subject, name: item.name)] = item.mean
+            }
+        }
+        return dice
+    }
+}

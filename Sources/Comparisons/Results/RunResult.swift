@@ -1,0 +1,108 @@
+import CardiacMR
+import FederatedLearning
+import Federation
+import Reports
+
+/// What came of one training of a comparison: the scores of the test cases by its best checkpoint, and what it took.
+package struct RunResult: Codable, Sendable {
+    /// The validation Dice of the centers after a round.
+    package struct Validation: Codable, Sendable {
+        /// The round.
+        package var round: Int
+        /// Mean foreground Dice, center by center.
+        package var centers: [String: Double]
+    }
+
+    /// The round of the checkpoint that was evaluated: the best on validation cases, where there are some, or the last.
+    package var round: Int
+    /// Rounds in all.
+    package var rounds: Int
+    /// Each center's test cases.
+    package var scores: [CenterScore]
+    /// The course of the validation Dice; empty without validation cases.
+    package var validations: [Validation]
+    /// Each center's divergence from the server's representation in its last round, where the method tells one.
+    package var contrast: [String: Double]
+    /// Numbers of the network that segments.
+    package var parameters: Int
+    /// Numbers that a center sends in a round, and gets: the server's side of the same arrays.
+    package var exchanged: Int
+    /// Seconds of all rounds together; they hang on the machine.
+    package var seconds: Double
+
+    /// The mean validation Dice of the round that was evaluated; nil without validation cases.
+    package var validationDice: Double? {
+        validations.last { $0.round == round }.flatMap { Distribution($0.centers.values.sorted())?.mean }
+    }
+
+    /// Bytes that a center sends and receives in a round: sums are of 64-bit integers, what comes back are 32-bit numbers.
+    package var bytesPerRound: Int { 12 * exchanged }
+}
+
+/// Finds out what came of a training, on all ranks: each evaluates some centers.
+package struct RunJudge {
+    private let rank: RankContext
+
+    /// The judge on this rank.
+    package init(_ rank: RankContext) { self.rank = rank }
+
+    /// Evaluates the test cases of all centers by the run's best checkpoint.
+    /// - Parameter folder: of the run.
+    /// - Returns: the result on the root; nil elsewhere.
+    package func judge(_ folder: String) throws -> RunResult? {
+        let choice: CheckpointChoice = RunFolder(folder).best == nil ? .latest : .best
+        return try RunAccess.reading(folder, choice) { access in
+            let cohorts = try access.cohorts()
+            let data = try CenterData(access.configuration, capacity: 1, warn: Messages.warn)
+            let evaluation = Evaluation(data, absent: access.configuration.evaluateAbsent)
+            var own: [CenterScore] = []
+            for (index, cohort) in cohorts.enumerated() where index % rank.size == rank.rank {
+                own.append(
+                    try evaluation.score(
+                        cohort, split: .test, by: access.segmenter(of: cohort.center, cohorts: cohorts), measuring: true
+                    ) {
+                        try rank.communicator.attend()
+                        return true
+                    })
+            }
+            guard let scores = try rank.gather(own) else { return nil }
+            return try result(access, cohorts, scores: scores.flatMap { $0 })
+        }
+    }
+
+    private func result(_ access: RunAccess, _ cohorts: [Cohort], scores: [CenterScore]) throws -> RunResult {
+        let history = try RunHistory(access.folder)
+        var validations: [Int: [String: Double]] = [:]
+        if history.split == .validation {
+            for (center, course) in history.centers {
+                for (round, dice) in course.dice { validations[round, default: [:]][center] = dice }
+            }
+        }
+        let participants = Participant.all(cohorts, of: access.configuration.method)
+        let methods = try access.configuration.methods(of: participants)
+        guard let method = participants.first.flatMap({ methods[$0.name] }) else {
+            preconditionFailure("a run has centers")
+        }
+        return RunResult(
+            round: access.manifest.round, rounds: access.configuration.rounds,
+            scores: scores.sorted { $0.center < $1.center },
+            validations: validations.sorted { $0.key < $1.key }.map { .init(round: $0.key, centers: $0.value) },
+            contrast: history.centers.compactMapValues { $0.rounds.last?.losses["contrast"] },
+            parameters: method.networkParameters,
+            // Where all data is in one place nothing travels.
+            exchanged: participants.contains(where: \.isPooled) ? 0 : method.exchangedNumbers,
+            seconds: history.seconds)
+    }
+}
+
+extension FederatedMethod {
+    /// Numbers that a center contributes in a round.
+    package var exchangedNumbers: Int {
+        exchanges.reduce(0) { sum, exchange in
+            sum
+                + variables.filter { $0.name == exchange.variable }.reduce(0) { count, variable in
+                    count + exchange.selection.entries(of: variable.layout).reduce(0) { $0 + $1.count }
+                }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+"""Comparisons of methods and searches for settings: what they compute, and that interrupting them changes nothing."""
+
+import csv
+import importlib.util
+import json
+import os
+import re
+import signal
+import time
+
+from lib.program import FEDCRLD, Job, fedcrld, launcher, mpirun, run, wait_until
+from lib.runs import settings
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
+
+SETTINGS = [
+    "width=4", "size=32x32", "local_epochs=1", "learning_rate=1e-2", "preprocessing.spacing=3", "rounds=3",
+    "evaluate_every=1", "threads=1", "augmentation.enabled=false",
+]
+METHODS = "fedcrld,local,fedavg,fedavg-matched"
+
+
+@fixture
+def data():
+    """Three centers, of which the last has classes of its own."""
+    folder = shared_folder() / "data"
+    fedcrld("simulate", "--out", folder, "--subjects", 6, "--size", "3x32x32", "--centers", 6).succeeded()
+    for center in ("center-2", "center-3", "center-4"):
+        os.rename(next(folder.glob(f"{center}-*")), shared_folder() / center)
+    return folder
+
+
+def comparing(out, *options, methods=METHODS, seeds="1,2", ranks=1, values=()):
+    prefix = launcher(ranks) if ranks > 1 else []
+    return [*prefix, FEDCRLD, "compare", "--data", data(), "--out", out, "--methods", methods, "--seeds", seeds,
+            "--preset", "tiny", *settings(*SETTINGS, *values), *options]
+
+
+@fixture
+def reference():
+    out = shared_folder() / "reference"
+    return out, run(*comparing(out, "--json")).succeeded()
+
+
+def tables(out):
+    """The files of the result without what hangs on the machine's speed, and the folder's name."""
+    texts = {}
+    for name in ("comparison.html", "comparison.csv", "comparison.json", "comparison.tex"):
+        texts[name] = (out / name).read_text().replace(str(out), "OUT")
+    texts["comparison.json"] = re.sub(r'"seconds_per_round":[^,}]*', "", texts["comparison.json"])
+    # The last column of the last table.
+    texts["comparison.html"] = re.sub(r"<td>[^<]*</td></tr>", "", texts["comparison.html"])
+    return texts
+
+
+def expect_same_tables(out):
+    found, wanted = tables(out), tables(reference()[0])
+    for name, text in wanted.items():
+        expect(found[name] == text, f"{name} is another one")
+
+
+def case_dice(out):
+    """Mean foreground Dice by method and (seed, center, subject, phase)."""
+    values = {}
+    for row in csv.DictReader((out / "comparison.csv").open()):
+        if row["dice"]:
+            key = (row["seed"], row["center"], row["subject"], row["phase"])
+            values.setdefault(row["method"], {}).setdefault(key, []).append(float(row["dice"]))
+    return {name: {key: sum(v) / len(v) for key, v in cases.items()} for name, cases in values.items()}
+
+
+@test("a comparison trains every method with every seed, and says which is better by how much")
+def _(folder):
+    out, result = reference()
+    found = json.loads(result.out)
+    expect_equal([row["method"] for row in found["methods"]], METHODS.split(","), "methods")
+    expect_equal([row["trainings"] for row in found["methods"]], [2] * 4, "trainings")
+    expect_equal(found["distant"], "center-6-siemens-lge-psir", "the distant center")
+    by_name = {row["method"]: row for row in found["methods"]}
+    # The nearest width to FedCRLD's size, of those that are multiples of 4.
+    sizes = {name: row["parameters"] for name, row in by_name.items()}
+    expect(sizes["fedavg"] < sizes["fedcrld"] and sizes["fedavg-matched"] != sizes["fedavg"], f"{sizes}")
+    expect_equal(by_name["local"]["bytes_per_round"], 0, "what local sends")
+    expect(by_name["fedavg"]["bytes_per_round"] > by_name["fedcrld"]["bytes_per_round"] > 0, f"{by_name}")
+    gain = by_name["fedavg"]["distant"]["mean"] - by_name["local"]["distant"]["mean"]
+    expect(abs(by_name["fedavg"]["gain_over_local"]["mean"] - gain) < 1e-12, f"{by_name['fedavg']}")
+    for row in found["methods"]:
+        centers = [value["mean"] for value in row["centers"].values()]
+        expect(abs(sum(centers) / len(centers) - row["dice"]["mean"]) < 1e-9, f"{row}")
+    for name in METHODS.split(","):
+        for seed in (1, 2):
+            fedcrld("verify", out / "runs" / f"{name}-seed-{seed}").succeeded()
+
+
+@test("the tables hold what `evaluate --checkpoint best` says of each run")
+def _(folder):
+    out, result = reference()
+    dice = []
+    for seed in (1, 2):
+        found = json.loads(fedcrld(
+            "evaluate", "--run", out / "runs" / f"fedavg-seed-{seed}", "--checkpoint", "best", "--json").succeeded().out)
+        dice.append(found["mean_dice"])
+    row = next(row for row in json.loads(result.out)["methods"] if row["method"] == "fedavg")
+    expect(abs(sum(dice) / 2 - row["dice"]["mean"]) < 1e-12, f"{dice} {row['dice']}")
+
+
+@test("differences, Wilcoxon's test, Holm's correction and the interval are scipy's on the same numbers")
+def _(folder):
+    if not importlib.util.find_spec("scipy"):
+        raise Skip("no scipy")
+    import numpy
+    from scipy import stats
+
+    out, result = reference()
+    dice = case_dice(out)
+    found = {row["method"]: row.get("against_reference") for row in json.loads(result.out)["methods"]}
+    expect_equal(found.pop("fedcrld"), None, "the reference against itself")
+    probabilities = {}
+    for name, numbers in found.items():
+        keys = sorted(set(dice[name]) & set(dice["fedcrld"]))
+        differences = numpy.array([dice[name][key] - dice["fedcrld"][key] for key in keys])
+        # The table has six digits.
+        expect_equal(numbers["pairs"], len(keys), f"pairs of {name}")
+        expect(abs(numbers["difference"] - differences.mean()) < 1e-5, f"{name}: {numbers} {differences.mean()}")
+        probabilities[name] = stats.wilcoxon(differences).pvalue
+        expect(abs(numbers["p"] - probabilities[name]) < 1e-3, f"{name}: {numbers} {probabilities[name]}")
+        patients = {}
+        for key, value in zip(keys, differences):
+            patients.setdefault((key[1], key[2]), []).append(value)
+        groups = [(sum(values), len(values)) for values in patients.values()]
+        draws = numpy.random.default_rng(0).integers(len(groups), size=(20000, len(groups)))
+        sums, counts = (numpy.array(column)[draws].sum(axis=1) for column in zip(*groups))
+        low, high = numpy.percentile(sums / counts, [2.5, 97.5])
+        width = high - low
+        expect(abs(numbers["interval"][0] - low) < 0.05 * width and abs(numbers["interval"][1] - high) < 0.05 * width,
+               f"{name}: {numbers['interval']} instead of {low}, {high}")
+    names = sorted(found, key=lambda name: found[name]["p"])
+    largest = 0
+    for place, name in enumerate(names):
+        largest = max(largest, min(1, (len(names) - place) * found[name]["p"]))
+        expect(abs(found[name]["p_holm"] - largest) < 1e-12, f"{name}: {found[name]} instead of {largest}")
+
+
+@test("killed in the middle, and its ranks killed, and stopped by a signal: the same tables")
+def _(folder):
+    out = folder / "comparison"
+    results = out / "results"
+    with Job(*comparing(out, ranks=3)) as job:
+        wait_until(lambda: results.is_dir() and len(list(results.iterdir())) >= 1, "a result")
+        time.sleep(0.3)
+        os.kill(job.pid, signal.SIGKILL)
+        for pid in job.ranks():
+            os.kill(pid, signal.SIGKILL)
+        job.wait()
+    with Job(*comparing(out, ranks=2)) as job:
+        before = len(list(results.iterdir()))
+        wait_until(lambda: len(list(results.iterdir())) > before + 1, "another result")
+        os.kill(job.ranks()[1], signal.SIGKILL)
+        job.wait()
+    with Job(*comparing(out)) as job:
+        before = len(list(results.iterdir()))
+        wait_until(lambda: len(list(results.iterdir())) > before, "another result")
+        job.send(signal.SIGTERM)
+        job.wait().ended_with(75)
+    run(*comparing(out)).succeeded()
+    expect_same_tables(out)
+    # What is done is not done again.
+    again = run(*comparing(out)).succeeded()
+    expect("training" not in again.err, f"{again}")
+    expect_same_tables(out)
+
+
+@test("the tasks of a job array and the one that makes the tables: the same tables")
+def _(folder):
+    out = folder / "comparison"
+    total = int(run(*comparing(out, "--count")).succeeded().out)
+    expect_equal(total, 8, "trainings")
+    expect(not out.exists(), "counting makes nothing")
+    with Job(*comparing(out, "--only", "1-4")) as first, Job(*comparing(out, "--only", "5-8")) as second:
+        first.wait().succeeded()
+        second.wait().succeeded()
+    expect(not (out / "comparison.json").exists(), "a task makes no tables")
+    fedcrld("compare", "--out", out, "--tables").succeeded()
+    expect_same_tables(out)
+    run(*comparing(folder / "none", "--only", "9")).failed_with(2, "--only 9", "from 1 to 8")
+
+
+@test("methods and seeds may be added; other settings, and fewer methods, are refused")
+def _(folder):
+    out = folder / "comparison"
+    run(*comparing(out, methods="fedcrld,local", seeds="1")).succeeded()
+    run(*comparing(out, methods="fedcrld,local", seeds="1", values=["rounds=2"])).failed_with(2, "rounds 3", "rounds", "2")
+    run(*comparing(out, methods="fedcrld", seeds="1")).failed_with(2, "local-seed-1", "not asked for")
+    run(*comparing(out)).succeeded()
+    expect_same_tables(out)
+
+
+@test("ablations are settings of the method, each a row of its own")
+def _(folder):
+    result = run(*comparing(folder / "c", "--ablations", "--json", methods="fedcrld", seeds="1", values=["rounds=1"])).succeeded()
+    names = [row["method"] for row in json.loads(result.out)["methods"]]
+    expect_equal(names, ["fedcrld", *(f"fedcrld-{name}" for name in (
+        "no-crl", "no-md", "no-contrast", "no-correlation", "no-federation", "all-federated"))], "rows")
+
+
+@test("a cross-validation tests on every subject once, and pairs within folds")
+def _(folder):
+    out = folder / "c"
+    run(*comparing(out, "--folds", 3, "--json", methods="fedcrld,local", seeds="1", values=["rounds=1"])).succeeded()
+    rows = list(csv.DictReader((out / "comparison.csv").open()))
+    subjects = {(row["center"], row["subject"]): set() for row in rows}
+    for row in rows:
+        subjects[row["center"], row["subject"]].add(row["fold"])
+    expect(all(len(folds) == 1 for folds in subjects.values()), f"{subjects}")
+    expect_equal(len(subjects), 18, "subjects that are tested on")
+
+
+@test("mistakes are told before anything is trained")
+def _(folder):
+    out = folder / "c"
+    for words, options in [
+        (["fedagv", "nearest is fedavg"], {"methods": "fedcrld,fedagv"}),
+        (["fedcrld", "not among"], {"methods": "fedavg,local"}),
+        (["fedrep.head_epochs", "local_epochs"], {"methods": "fedcrld,fedrep"}),
+        (["width"], {"values": ["width=5"]}),
+    ]:
+        run(*comparing(out, **options)).failed_with(2, *words)
+        expect(not out.exists(), f"{words}: something was made")
+    run(*comparing(out, "--distant", "nowhere")).failed_with(2, "nowhere", "choose among")
+    fedcrld("compare", "--out", out, "--tables").failed_with(2, "plan.json")
+    fedcrld("compare", "--out", out).ended_with(2)
+    fedcrld("compare", "--out", out, "--methods", "fedcrld").failed_with(2, "--data")
+    run(*comparing(out, seeds="1,1")).ended_with(2)
+    mpirun(2, *comparing(out, methods="fedcrld,fedagv")[1:]).failed_with(2, "fedagv")
+
+
+def tuning(out, *options, methods="fedavg,scaffold", trials=3, ranks=1, values=()):
+    prefix = launcher(ranks) if ranks > 1 else []
+    own = [value for value in SETTINGS if not value.startswith("learning_rate")]
+    return [*prefix, FEDCRLD, "tune", "--data", data(), "--out", out, "--methods", methods, "--trials", trials,
+            "--preset", "tiny", *settings(*own, *values), *options]
+
+
+@test("a search tries as many settings of every method, and writes the best for a comparison and a training")
+def _(folder):
+    out = folder / "tuning"
+    run(*tuning(out)).succeeded()
+    rows = list(csv.DictReader((out / "tuning.csv").open()))
+    expect_equal([row["method"] for row in rows], ["fedavg"] * 3 + ["scaffold"] * 3, "trials")
+    expect_equal([row["settings"] for row in rows[::3]], ["", ""], "the first trials' settings")
+    for method in ("fedavg", "scaffold"):
+        tried = [row for row in rows if row["method"] == method]
+        best = max(tried, key=lambda row: float(row["validation_dice"]))
+        text = (out / f"{method}.yaml").read_text()
+        for setting in best["settings"].split():
+            expect(setting.replace("=", ": ") in text, f"{setting} in {text}")
+        # The runs' own histories have it.
+        lines = [json.loads(line) for line in (out / "runs" / f"{method}-trial-{best['trial']}" / "metrics.jsonl").open()]
+        dice = max(line["mean_dice"] for line in lines if line["kind"] == "evaluation")
+        expect(abs(dice - float(best["validation_dice"])) < 1e-6, f"{best} {dice}")
+        expect(all(line["split"] == "validation" for line in lines if line["kind"] == "evaluation"), "test cases were looked at")
+    compared = folder / "comparison"
+    command = comparing(compared, "--tuned", out, "--reference", "fedavg", methods="fedavg,scaffold", seeds="1", values=["rounds=1"])
+    del command[command.index("learning_rate=1e-2") - 1 : command.index("learning_rate=1e-2") + 1]
+    run(*command).succeeded()
+    plan = json.loads((compared / "plan.json").read_text())
+    for planned in plan["runs"]:
+        for line in (out / f"{planned['variant']}.yaml").read_text().splitlines():
+            if line.startswith("learning_rate"):
+                expect(f"\n{line}\n" in planned["configuration"], f"{line} is not in {planned['name']}")
+
+
+@test("a search that was killed goes on, and a loss that is not finite is a failed trial")
+def _(folder):
+    out = folder / "tuning"
+    with Job(*tuning(out)) as job:
+        wait_until(lambda: (out / "results").is_dir() and list((out / "results").iterdir()), "a result")
+        os.kill(job.pid, signal.SIGKILL)
+        job.wait()
+    run(*tuning(out, ranks=2)).succeeded()
+    whole = folder / "whole"
+    run(*tuning(whole)).succeeded()
+    for name in ("fedavg.yaml", "scaffold.yaml"):
+        expect_equal((out / name).read_text(), (whole / name).read_text(), name)
+    # Gradient descent that overshoots by a factor of a thousand.
+    wild = run(*tuning(folder / "wild", methods="fedprox", trials=1, values=[
+        "optimizer=sgd", "learning_rate=1", "fedprox.mu=1000"])).succeeded()
+    rows = list(csv.DictReader((folder / "wild" / "tuning.csv").open()))
+    expect_equal(rows[0]["failure"], "diverged", f"the outcome of {wild}")
+    expect(not (folder / "wild" / "fedprox.yaml").exists(), "what failed is no best")
+
+
+main()

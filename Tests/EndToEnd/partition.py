@@ -1,0 +1,119 @@
+"""Many simulated centers out of few cohorts."""
+
+import json
+import os
+
+from lib.program import FEDCRLD, fedcrld, launcher, run
+from lib.runs import centers, cohort, metrics, settings
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
+
+SETTINGS = [
+    "width=4", "size=32x32", "local_epochs=1", "learning_rate=1e-2", "preprocessing.spacing=3", "rounds=3",
+    "evaluate_every=0", "threads=1", "augmentation.enabled=false", "participation=0.1", "resident_centers=2",
+]
+
+
+@fixture
+def data():
+    folder = shared_folder() / "data"
+    fedcrld("simulate", "--out", folder, "--subjects", 30, "--size", "3x32x32", "--centers", 6).succeeded()
+    return folder
+
+
+@fixture
+def many(by, *options):
+    out = shared_folder() / "-".join(("many", by, *map(str, options)))
+    fedcrld("partition", data(), "--out", out, "--centers", 100, "--by", by, *options).succeeded()
+    return out
+
+
+def subjects(folder, split):
+    """The subjects of a split, by center."""
+    return {center: cohort(folder, center)["splits"][split] for center in centers(folder)}
+
+
+for by in ("dirichlet", "size", "scanner"):
+
+    @test(f"by {by}: every subject is in one center and in its old split, every center has one to train on, classes agree")
+    def _(folder, by=by):
+        out = many(by)
+        expect_equal(len(centers(out)), 100, "centers")
+        for split in ("train", "validation", "test"):
+            found = [name for names in subjects(out, split).values() for name in names]
+            wanted = [f"{center}-{name}" for center in centers(data()) for name in cohort(data(), center)["splits"][split]]
+            expect_equal(sorted(found), sorted(wanted), f"{split} subjects")
+        expect(all(subjects(out, "train").values()), "a center has nobody to train on")
+        for center in centers(out):
+            content = cohort(out, center)
+            for case in content["cases"]:
+                expect(os.path.isabs(case["image"]) and os.path.samefile(
+                    os.path.dirname(os.path.dirname(os.path.dirname(case["image"]))), data()), f"{case}")
+            origins = {case["subject"].split("-subject")[0] for case in content["cases"]}
+            classes = {tuple(cohort(data(), origin)["classes"]) for origin in origins}
+            expect_equal(classes, {tuple(content["classes"])}, f"classes of {center}")
+            expect(by != "scanner" or len(origins) == 1, f"{center} is of {origins}")
+
+
+@test("centers are uneven as they are asked to be, and the same options make the same files")
+def _(folder):
+    def sizes(alpha):
+        out = folder / f"size-{alpha}"
+        fedcrld("partition", data(), "--out", out, "--centers", 12, "--by", "size", "--alpha", alpha).succeeded()
+        return sorted(len(names) for names in subjects(out, "train").values())
+    even, uneven = sizes(1000), sizes(0.2)
+    expect(even[-1] - even[0] <= 4, f"{even}")
+    expect(uneven[-1] > 3 * even[-1] // 2 and uneven[0] == 1, f"{uneven}")
+    again = folder / "again"
+    fedcrld("partition", data(), "--out", again, "--centers", 100).succeeded()
+    for center in centers(again):
+        expect((again / center / "cohort.json").read_bytes() == (many("dirichlet") / center / "cohort.json").read_bytes(),
+               f"{center} differs")
+    other = folder / "other"
+    fedcrld("partition", data(), "--out", other, "--centers", 100, "--seed", 2).succeeded()
+    expect_equal(subjects(other, "train") != subjects(again, "train"), True, "whether another seed deals otherwise")
+
+
+@test("with scanners of their own images are changed, alike within a center, and labels stay")
+def _(folder):
+    out = folder / "shifted"
+    fedcrld("partition", data(), "--out", out, "--centers", 8, "--shift", 1).succeeded()
+    center = centers(out)[0]
+    case = cohort(out, center)["cases"][0]
+    expect((out / center / case["image"]).is_file() and os.path.isabs(case["label"]), f"{case}")
+    origin, name = case["subject"].split("-subject")
+    old = next(c for c in cohort(data(), origin)["cases"] if c["subject"] == "subject" + name and c["phase"] == case["phase"])
+    norms = [json.loads(fedcrld("inspect", path, "--json").succeeded().out)
+             for path in (out / center / case["image"], data() / origin / old["image"])]
+    expect(norms[0] != norms[1], "the image is what it was")
+    fedcrld("check", "--data", out, "--preset", "tiny", *settings("width=4", "size=32x32")).succeeded()
+
+
+for method in ("fedavg", "scaffold", "fedcrld"):
+
+    @test(f"{method} trains on a hundred centers with ten in a round, with few of them in memory")
+    def _(folder, method=method):
+        out = folder / "run"
+        rate = ["learning_rate=1e-1"] if method == "scaffold" else []
+        result = run(*launcher(2), FEDCRLD, "train", "--data", many("dirichlet"), "--out", out, "--preset", "tiny",
+                     *settings(*SETTINGS, f"method={method}", *rate)).succeeded()
+        lines = [line for line in metrics(out) if line["kind"] == "round"]
+        expect_equal([len(line["centers"]) for line in lines], [10] * 3, f"centers in a round\n{result}")
+        expect_equal(metrics(out)[-1]["split"], "test", "the last evaluation's cases")
+
+
+@test("what cannot be dealt is refused, and nothing is made")
+def _(folder):
+    out = folder / "out"
+    fedcrld("partition", data(), "--out", out, "--centers", 1000).failed_with(2, "1000 centers", "fewer centers")
+    fedcrld("partition", data(), "--out", out, "--centers", 1).failed_with(2, "2 kinds of classes", "more centers")
+    fedcrld("partition", data(), "--out", out, "--centers", 0).ended_with(2)
+    fedcrld("partition", data(), "--out", out, "--centers", 9, "--alpha", 0).ended_with(2)
+    fedcrld("partition", data(), "--out", out, "--centers", 9, "--by", "vendor").ended_with(2)
+    fedcrld("partition", folder / "none", "--out", out, "--centers", 9).ended_with(1)
+    expect(not out.exists(), "something was made")
+    out.mkdir()
+    (out / "file").touch()
+    fedcrld("partition", data(), "--out", out, "--centers", 9).failed_with(1, "not empty")
+
+
+main()
