@@ -91,18 +91,25 @@ remove_segments() {
   fi
 }
 
-# run_training RUN OPTIONS…: fedcrld train on every rank. Slurm's signal before the time limit (#SBATCH --signal) goes
-# on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as they do when --max-hours
-# are over. The job then puts itself back into the queue, from this script, which runs once. With any other status it does
-# not: 0 is the end, and what failed would fail again.
+# run_training RUN OPTIONS…: fedcrld train on every rank; see run_resumable.
+run_training() {
+  local run=$1
+  shift
+  run_resumable "RUN=$run sbatch slurm/resume.sbatch" train "$@"
+}
+
+# run_resumable CONTINUATION COMMAND OPTIONS…: a command that trains, on every rank. Slurm's signal before the time limit
+# (#SBATCH --signal) goes on to the ranks, which stop at their next step, write a checkpoint and end with status 75, as
+# they do when --max-hours are over. The job then puts itself back into the queue, from this script, which runs once. With
+# any other status it does not: 0 is the end, and what failed would fail again. CONTINUATION is said where it does not.
 # Ranks end in good order, too, when a job is cancelled, within Slurm's KillWait (under mpirun, which passes SIGTERM on as
 # SIGKILL, they may not come to it, and the run goes on from its last checkpoint), but a job that was cancelled stays so.
 # `scancel --signal=TERM --batch JOB` gives them the time that they need.
-run_training() {
-  local run=$1 status=0 training cancelled=
+run_resumable() {
+  local continuation=$1 status=0 training cancelled=
   shift
   [[ -z ${SCRATCH:-} ]] || set -- "$@" --scratch "$SCRATCH"
-  on_all_ranks train "$@"
+  on_all_ranks "$@"
   echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $tasks ranks of $threads threads: ${command[*]}"
   "${command[@]}" </dev/null &
   training=$!
@@ -120,7 +127,7 @@ run_training() {
       # Slurm ends this script soon.
       exit 0
     fi
-    echo "the run is not finished; continue it with: RUN=$run sbatch slurm/resume.sbatch"
+    echo "the run is not finished; continue it with: $continuation"
   fi
   return "$status"
 }

@@ -23,7 +23,7 @@ package struct MethodDescription: Sendable {
     /// A description.
     package init(
         _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = [],
-        rates: ClosedRange<Double> = 3e-4...1e-2, ablations: [(name: String, settings: [String])] = [],
+        rates: ClosedRange<Double> = 1e-3...2e-2, ablations: [(name: String, settings: [String])] = [],
         poolsData: Bool = false
     ) {
         self.name = name

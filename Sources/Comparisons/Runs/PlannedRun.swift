@@ -106,7 +106,8 @@ package struct SeriesFolder: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
         let bytes = [UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")]
-        try DurableFile.write(bytes, to: path)
+        // The tasks of a job array write the same plan.
+        _ = try bytes.withUnsafeBytes { try DurableFile.write($0, to: path, isShared: true) }
     }
 
     private static func decode<Value: Decodable>(
