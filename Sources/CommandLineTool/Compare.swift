@@ -36,6 +36,22 @@ struct Compare: ParsableCommand {
             "Cross-validation by so many parts of each center's subjects, instead of the cohorts' splits.",
             valueName: "number"))
     var folds = 0
+    @Option(
+        name: .customLong("leave-out"),
+        help: .init(
+            "Train without this center and measure how it is served then; several, separated by commas, or each, in turn.",
+            valueName: "names"))
+    var leaveOut: String?
+    @Option(
+        name: .customLong("few-shot"),
+        help: .init(
+            "With --leave-out: labelled subjects of the center that a network of its own is trained on, one way for each number.",
+            valueName: "numbers"))
+    var fewShot = "2,5"
+    @Option(
+        name: .customLong("few-shot-epochs"),
+        help: .init("With --leave-out: passes over these subjects.", valueName: "number"))
+    var fewShotEpochs = 20
     @Flag(help: "Compare the methods' ablations, too: each without one of its parts.")
     var ablations = false
     @Option(help: .init("The method that the others are compared with.", valueName: "name"))
@@ -54,6 +70,10 @@ struct Compare: ParsableCommand {
     func validate() throws {
         _ = try NumberList.parse(seeds, option: "--seeds")
         if !series.tables, methods == nil { throw ValidationError("--methods is missing: name methods, or all") }
+        _ = try NumberList.parse(fewShot, option: "--few-shot")
+        guard (1...10_000).contains(fewShotEpochs) else {
+            throw ValidationError("--few-shot-epochs \(fewShotEpochs) is not a number from 1 to 10000")
+        }
         guard folds == 0 || (3...100).contains(folds) else {
             throw ValidationError("--folds \(folds) is not 0 or a number from 3 to 100")
         }
@@ -68,14 +88,16 @@ struct Compare: ParsableCommand {
         StopRequest.listen()
         try MPIJob.run { rank in
             let plan: ComparisonPlan = try rank.onRoot { try self.plan(in: folder) }
-            let judge = RunJudge(rank)
+            let subjects = try NumberList.parse(fewShot, option: "--few-shot").map { Int($0) }
+            let judge = RunJudge(rank, tuningOn: subjects, epochs: fewShotEpochs)
             let isDone = try series.series(rank, folder).run(
                 series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) }
             ) { run, result in
                 guard let place = plan.runs.firstIndex(of: run) else { return }
                 let name = "training \(place + 1) of \(plan.runs.count), \(run.name)"
                 guard let result else { return Messages.note("\(name): begins") }
-                let dice = ScoreSummary(result.scores.map(\.means)).mean
+                let scores = result.unseen.map { [$0["ensemble"]].compactMap { $0 } } ?? result.scores
+                let dice = ScoreSummary(scores.map(\.means)).mean
                 Messages.note("\(name): mean test Dice \(dice.map { String(format: "%.3f", $0) } ?? "unknown")")
             }
             guard isDone else { return SeriesOptions.stopped(rank) }
@@ -99,6 +121,7 @@ struct Compare: ParsableCommand {
             var request = ComparisonPlan.Request()
             request.methods = NumberList.methods(methods ?? "")
             request.hasAblations = ablations
+            request.leaveOut = (leaveOut ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
             request.seeds = try NumberList.parse(seeds, option: "--seeds")
             (request.folds, request.reference, request.distant) = (folds, reference, distant)
             (request.data, request.preset, request.file) = (series.data, series.preset, series.config)

@@ -214,6 +214,33 @@ def _(folder):
     expect_equal(len(subjects), 18, "subjects that are tested on")
 
 
+@test("a center that is left out is measured by the ways in which the others can serve it")
+def _(folder):
+    out = folder / "c"
+    names = "center-1-siemens-bssfp,center-6-siemens-lge-psir"
+    run(*comparing(out, "--leave-out", names, "--few-shot", 2, "--few-shot-epochs", 3, methods="fedcrld,fedavg,ditto", seeds="1",
+                   ranks=2)).succeeded()
+    found = json.loads((out / "comparison.json").read_text())
+    rows = {row["method"]: row for row in found["methods"]}
+    expect_equal(sorted(rows), sorted(
+        ["fedcrld, ensemble", "fedcrld, tuned-2"]
+        + [f"{name}, {way}" for name in ("fedavg", "ditto") for way in ("ensemble", "global", "tuned-2")]), "rows")
+    # The server has a whole network only where the others have the same classes.
+    bssfp, lge = names.split(",")
+    expect(rows["fedavg, global"]["centers"][bssfp] is None and rows["fedavg, global"]["centers"][lge], f"{rows}")
+    expect(rows["ditto, global"]["centers"][lge]["mean"] > 0, f"{rows['ditto, global']}")
+    cases = {(row["center"], row["subject"]) for row in csv.DictReader((out / "comparison.csv").open())}
+    expect_equal({center for center, _ in cases}, set(names.split(",")), "centers that are measured")
+    for name in names.split(","):
+        path = out / "runs" / f"fedavg-seed-1-without-{name}"
+        expect(name not in fedcrld("inspect", path, "--json").succeeded().out.split("configuration")[0], f"{name} took part")
+    # One rank finds the same.
+    alone = folder / "alone"
+    run(*comparing(alone, "--leave-out", names, "--few-shot", 2, "--few-shot-epochs", 3, methods="fedcrld,fedavg,ditto", seeds="1")).succeeded()
+    expect_equal((alone / "comparison.csv").read_text(), (out / "comparison.csv").read_text(), "the cases")
+    run(*comparing(folder / "no", "--leave-out", "nobody")).failed_with(2, "nobody", "choose among")
+
+
 @test("mistakes are told before anything is trained")
 def _(folder):
     out = folder / "c"

@@ -78,15 +78,15 @@ extension Comparison {
         let courses = rows.map { (name: $0.variant, points: course($0.variant)) }
         guard courses.contains(where: { !$0.points.isEmpty }) else { return "" }
         let last = courses.flatMap { $0.points.map(\.x) }.max() ?? 1
-        let reference = courses.first { $0.name == plan.reference }?.points ?? []
+        let dashed = courses.first { $0.name == reference }?.points ?? []
         var text = """
             <section><h2>Validation Dice over rounds</h2><p>Means over centers and trainings; dashed: \
-            \(Markup.escape(plan.reference)).</p><div class="panels">
+            \(Markup.escape(reference)).</p><div class="panels">
             """
         for course in courses {
-            let isReference = course.name == plan.reference
+            let isReference = course.name == reference
             let own = LineChart.Series(name: "", style: "a", points: course.points)
-            let other = LineChart.Series(name: "", style: "b", points: reference)
+            let other = LineChart.Series(name: "", style: "b", points: dashed)
             text += panel(
                 course.name,
                 LineChart(
@@ -100,10 +100,10 @@ extension Comparison {
 
     /// How far each center is from the mean, and what the reference brings it.
     private var representation: String {
-        guard let own = outcomes[plan.reference], own.contains(where: { !$0.result.contrast.isEmpty }) else {
+        guard let own = outcomes[reference], own.contains(where: { !$0.result.contrast.isEmpty }) else {
             return ""
         }
-        let others = ["local", "fedavg"].filter { $0 != plan.reference && outcomes[$0] != nil }
+        let others = ["local", "fedavg"].filter { $0 != reference && outcomes[$0] != nil }
         var table = MarkupTable(
             caption: "Means over the trainings", columns: ["center", "divergence"] + others.map { "Dice over \($0)" })
         for center in rows.first?.centers.map(\.name) ?? [] {
@@ -112,16 +112,16 @@ extension Comparison {
                 Distribution(
                     own.compactMap { outcome -> Double? in
                         guard let pair = outcomes[other]?.first(where: { $0.run.isPaired(with: outcome.run) }),
-                            let dice = outcome.result.dice(of: center), let reference = pair.result.dice(of: center)
+                            let dice = outcome.result.dice(of: center), let others = pair.result.dice(of: center)
                         else { return nil }
-                        return dice - reference
+                        return dice - others
                     })?.mean
             }
             table.rows.append((center, [number(distance, 4)] + gains.map { number($0, 3) }))
         }
         return """
             <section><h2>Representation bias</h2><p>The divergence of each center's representation from the server's in the last \
-            round of \(Markup.escape(plan.reference)), and what that method brings the center.</p>\(table.html)</section>
+            round of \(Markup.escape(reference)), and what that method brings the center.</p>\(table.html)</section>
 
             """
     }

@@ -110,9 +110,15 @@ extension Comparison {
         var notes = [
             "Test cases, by each training's best checkpoint on validation cases; mean ± standard deviation over "
                 + "\(trainings); centers count the same.",
-            "Δ Dice: paired over cases of the same seed and split against \(plan.reference), interval by a bootstrap of "
+            "Δ Dice: paired over cases of the same seed and split against \(reference), interval by a bootstrap of "
                 + "patients; p: Wilcoxon's signed-rank test, Holm's correction over all rows; * below 0.05, ** below 0.01.",
         ]
+        if plan.runs.contains(where: { $0.leftOut != nil }) {
+            notes.append(
+                "Each training leaves out the center that it is measured on: ensemble is the mean of the other centers' "
+                    + "probabilities, global the server's network, tuned-k a network trained on k of its subjects, from the "
+                    + "nearest center's.")
+        }
         if let distant = plan.distant { notes.append("distant: \(distant).") }
         if !missing.isEmpty {
             notes.append(
@@ -172,7 +178,7 @@ extension Comparison {
     /// A line for every class of every case of every training.
     package var csv: String {
         var text = "method,seed,fold,center,subject,phase,class,dice,hd95_mm,assd_mm,predicted_ml,true_ml\n"
-        for variant in plan.variants {
+        for variant in variants {
             for (run, result) in outcomes[variant] ?? [] {
                 let head = [variant, String(run.seed), run.fold.map(String.init) ?? ""]
                 text += EvaluationFiles.rows(result.scores, before: head)
@@ -186,7 +192,7 @@ extension Comparison {
         func spread(_ value: Spread?) -> MetricsValue { value?.metrics ?? .null }
         func optional(_ value: Double?) -> MetricsValue { value.map(MetricsValue.number) ?? .null }
         return [
-            "reference": .text(plan.reference), "distant": plan.distant.map { .text($0) } ?? .null,
+            "reference": .text(reference), "distant": plan.distant.map { .text($0) } ?? .null,
             "missing": .list(missing.map { .text($0) }),
             "methods": .list(
                 rows.map { row in

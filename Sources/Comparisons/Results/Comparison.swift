@@ -8,6 +8,11 @@ package struct Comparison: Sendable {
 
     /// The plan.
     package let plan: ComparisonPlan
+    /// What the tables have a row for: the plan's variants or, where centers were left out, each of them in each way that it
+    /// serves these.
+    package let variants: [String]
+    /// The one that the others are compared with.
+    package let reference: String
     /// The variants with a result, in the plan's order.
     package let rows: [Row]
     /// Trainings whose result is not known.
@@ -35,7 +40,7 @@ package struct Comparison: Sendable {
         package var calibrationError, brier: Spread?
         /// Prediction less truth over all subjects: ejection fraction of the LV in %, myocardial mass in g.
         package var ejectionFractionBias, massBias: Double?
-        /// Each center's Dice over the trainings.
+        /// Dice over the trainings of every center that was tested on; nil where this variant was not.
         package var centers: [(name: String, dice: Spread?)]
         /// Against the reference; nil for itself.
         package var contest: Contest?
@@ -76,18 +81,28 @@ package struct Comparison: Sendable {
         var missing: [String] = []
         for run in plan.runs {
             if let result = try folder.read(run, as: RunResult.self) {
-                outcomes[run.variant, default: []].append((run, result))
+                for (variant, part) in Self.parts(run, result) { outcomes[variant, default: []].append(part) }
             } else {
                 missing.append(run.name)
             }
         }
+        outcomes = outcomes.mapValues(Self.joined)
         self.outcomes = outcomes
         self.missing = missing
-        let reference = outcomes[plan.reference] ?? []
-        var rows = plan.variants.compactMap { variant in
-            outcomes[variant].map { Self.row(variant, $0, local: outcomes["local"] ?? [], distant: plan.distant) }
+        let ways = plan.runs.contains { $0.leftOut != nil }
+        let names = plan.variants.flatMap { variant in
+            ways ? outcomes.keys.filter { $0.hasPrefix("\(variant), ") }.sorted() : [variant]
         }
-        for index in rows.indices where rows[index].variant != plan.reference {
+        variants = names
+        reference = ways ? "\(plan.reference), ensemble" : plan.reference
+        let reference = outcomes[self.reference] ?? []
+        let centers = Set(outcomes.values.flatMap { $0.flatMap { $0.result.scores.map(\.center) } }).sorted()
+        var rows = names.compactMap { variant in
+            outcomes[variant].map {
+                Self.row(variant, $0, local: outcomes["local"] ?? [], centers: centers, distant: plan.distant)
+            }
+        }
+        for index in rows.indices where rows[index].variant != self.reference {
             rows[index].contest = Self.contest(
                 rows[index].variant, outcomes[rows[index].variant] ?? [], against: reference)
         }
@@ -97,9 +112,37 @@ package struct Comparison: Sendable {
         self.rows = rows
     }
 
+    // MARK: Centers that were left out
+
+    /// A training's outcome as that of each way in which it serves the center that was left out, if one was.
+    private static func parts(_ run: PlannedRun, _ result: RunResult) -> [(String, Outcome)] {
+        guard let unseen = result.unseen else { return [(run.variant, (run, result))] }
+        return unseen.sorted { $0.key < $1.key }.map { way, score in
+            var part = result
+            part.scores = [score]
+            return ("\(run.variant), \(way)", (run, part))
+        }
+    }
+
+    /// Outcomes of the same seed and fold that differ in the center that was left out, as one.
+    private static func joined(_ outcomes: [Outcome]) -> [Outcome] {
+        outcomes.reduce(into: []) { joined, outcome in
+            guard outcome.run.leftOut != nil,
+                let index = joined.firstIndex(where: {
+                    $0.run.seed == outcome.run.seed && $0.run.fold == outcome.run.fold
+                })
+            else { return joined.append(outcome) }
+            joined[index].result.scores += outcome.result.scores
+            joined[index].result.seconds += outcome.result.seconds
+            joined[index].result.rounds += outcome.result.rounds
+        }
+    }
+
     // MARK: A variant
 
-    private static func row(_ variant: String, _ outcomes: [Outcome], local: [Outcome], distant: String?) -> Row {
+    private static func row(
+        _ variant: String, _ outcomes: [Outcome], local: [Outcome], centers: [String], distant: String?
+    ) -> Row {
         func over(_ value: (RunResult) -> Double?) -> Spread? { Spread(outcomes.compactMap { value($0.result) }) }
         let summaries = outcomes.map { ScoreSummary($0.result.scores.map(\.means)) }
         let first = outcomes[0].result
@@ -119,7 +162,7 @@ package struct Comparison: Sendable {
             calibrationError: over { $0.overCenters { [$0.expectedCalibrationError?.mean].compactMap { $0 } } },
             brier: over { $0.overCenters { [$0.brier?.mean].compactMap { $0 } } },
             ejectionFractionBias: bias("LV ejection fraction", outcomes), massBias: bias("myocardial mass", outcomes),
-            centers: first.scores.map { score in (score.center, over { $0.dice(of: score.center) }) },
+            centers: centers.map { name in (name, over { $0.dice(of: name) }) },
             parameters: first.parameters, bytesPerRound: first.bytesPerRound,
             secondsPerRound: outcomes.reduce(0) { $0 + $1.result.seconds } / Double(max(1, rounds)),
             round: outcomes.reduce(0) { $0 + Double($1.result.round) } / Double(outcomes.count),
@@ -172,7 +215,7 @@ struct CaseName: Hashable, Comparable {
 extension PlannedRun {
     /// Whether two trainings have the same seed and splits.
     func isPaired(with other: PlannedRun) -> Bool {
-        seed == other.seed && fold == other.fold && leftOut == other.leftOut
+        seed == other.seed && fold == other.fold
     }
 }
 

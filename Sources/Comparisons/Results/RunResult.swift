@@ -17,8 +17,10 @@ package struct RunResult: Codable, Sendable {
     package var round: Int
     /// Rounds in all.
     package var rounds: Int
-    /// Each center's test cases.
+    /// Each center's test cases; none where a center was left out.
     package var scores: [CenterScore]
+    /// The test cases of the center that was left out, by the way in which it is served; nil where none was.
+    package var unseen: [String: CenterScore]?
     /// The course of the validation Dice; empty without validation cases.
     package var validations: [Validation]
     /// Each center's divergence from the server's representation in its last round, where the method tells one.
@@ -42,17 +44,25 @@ package struct RunResult: Codable, Sendable {
 /// Finds out what came of a training, on all ranks: each evaluates some centers.
 package struct RunJudge {
     private let rank: RankContext
+    private let subjects: [Int]
+    private let epochs: Int
 
     /// The judge on this rank.
-    package init(_ rank: RankContext) { self.rank = rank }
+    /// - Parameters:
+    ///   - subjects: how many labelled subjects of a center that was left out are trained on, one way for each number.
+    ///   - epochs: passes over these.
+    package init(_ rank: RankContext, tuningOn subjects: [Int] = [], epochs: Int = 20) {
+        (self.rank, self.subjects, self.epochs) = (rank, subjects, epochs)
+    }
 
-    /// Evaluates the test cases of all centers by the run's best checkpoint.
+    /// Evaluates the test cases of all centers by the run's best checkpoint; where a center was left out, that one's alone.
     /// - Parameter folder: of the run.
     /// - Returns: the result on the root; nil elsewhere.
     package func judge(_ folder: String) throws -> RunResult? {
         let choice: CheckpointChoice = RunFolder(folder).best == nil ? .latest : .best
         return try RunAccess.reading(folder, choice) { access in
             let cohorts = try access.cohorts()
+            if let name = access.configuration.cohorts.leftOut.first { return try judge(unseen: name, access, cohorts) }
             let data = try CenterData(access.configuration, capacity: 1, warn: Messages.warn)
             let evaluation = Evaluation(data, absent: access.configuration.evaluateAbsent)
             var own: [CenterScore] = []
@@ -70,6 +80,21 @@ package struct RunJudge {
         }
     }
 
+    private func judge(unseen name: String, _ access: RunAccess, _ cohorts: [Cohort]) throws -> RunResult? {
+        guard let cohort = try access.configuration.loadAllCohorts().first(where: { $0.center == name }) else {
+            preconditionFailure("who is left out of the cohorts is one of them")
+        }
+        // One center is the work of one rank; the others answer meanwhile.
+        let unseen = try rank.onRoot {
+            try UnseenCenter(access, cohort, others: cohorts) { try rank.communicator.attend() }
+                .scores(tuning: subjects, epochs: epochs)
+        }
+        guard rank.isRoot else { return nil }
+        var result = try result(access, cohorts, scores: [])
+        result.unseen = unseen
+        return result
+    }
+
     private func result(_ access: RunAccess, _ cohorts: [Cohort], scores: [CenterScore]) throws -> RunResult {
         let history = try RunHistory(access.folder)
         var validations: [Int: [String: Double]] = [:]
@@ -85,7 +110,7 @@ package struct RunJudge {
         }
         return RunResult(
             round: access.manifest.round, rounds: access.configuration.rounds,
-            scores: scores.sorted { $0.center < $1.center },
+            scores: scores.sorted { $0.center < $1.center }, unseen: nil,
             validations: validations.sorted { $0.key < $1.key }.map { .init(round: $0.key, centers: $0.value) },
             contrast: history.centers.compactMapValues { $0.rounds.last?.losses["contrast"] },
             parameters: method.networkParameters,

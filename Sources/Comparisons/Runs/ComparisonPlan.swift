@@ -32,6 +32,8 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
         package var seeds: [UInt64] = [1]
         /// Parts of a cross-validation; 0: the cohorts' own splits.
         package var folds = 0
+        /// Centers that are left out in turn, each measured then as one that was never met; none: all take part.
+        package var leaveOut: [String] = []
         /// The method that the others are compared with.
         package var reference = "fedcrld"
         /// The center whose gain is shown by itself; nil: the one whose classes no other center has, if there is one.
@@ -86,26 +88,31 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
             throw Self.error("compare", "without data", "no cohorts are named", "give --data")
         }
         let cohorts = try base.loadCohorts()
-        distant = try Self.distant(request.distant, among: cohorts)
+        distant = request.leaveOut.isEmpty ? try Self.distant(request.distant, among: cohorts) : nil
         for variant in variants {
             var configuration = try resolve(variant.method, variant.settings)
             if variant.name != variant.method, variant.settings.isEmpty {
                 configuration.width = try Self.width(matching: base, of: configuration, cohorts)
             }
             // What cannot be trained is found before anything is.
-            _ = try configuration.methods(of: Participant.all(cohorts, of: configuration.method))
+            let leftOut = try Self.leftOut(request.leaveOut, among: cohorts)
             for seed in request.seeds {
                 configuration.seed = seed
                 for fold in request.folds > 0 ? Array(1...request.folds).map(Optional.some) : [nil] {
-                    if let fold {
-                        configuration.cohorts.folds = request.folds
-                        configuration.cohorts.fold = fold
-                        _ = try configuration.loadCohorts()
+                    for center in leftOut.isEmpty ? [nil] : leftOut.map(Optional.some) {
+                        configuration.cohorts.folds = fold == nil ? 0 : request.folds
+                        configuration.cohorts.fold = fold ?? 1
+                        configuration.cohorts.leftOut = center.map { [$0] } ?? []
+                        let left = try configuration.loadCohorts()
+                        _ = try configuration.methods(of: Participant.all(left, of: configuration.method))
+                        let name =
+                            "\(variant.name)-seed-\(seed)" + (fold.map { "-fold-\($0)" } ?? "")
+                            + (center.map { "-without-\($0)" } ?? "")
+                        runs.append(
+                            PlannedRun(
+                                name: name, variant: variant.name, seed: seed, fold: fold, leftOut: center,
+                                configuration: configuration))
                     }
-                    let name = "\(variant.name)-seed-\(seed)" + (fold.map { "-fold-\($0)" } ?? "")
-                    runs.append(
-                        PlannedRun(
-                            name: name, variant: variant.name, seed: seed, fold: fold, configuration: configuration))
                 }
             }
         }
@@ -149,6 +156,17 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
             if distance < best.distance { best = (width, distance) }
         }
         return best.width
+    }
+
+    /// The centers that are left out in turn.
+    private static func leftOut(_ wanted: [String], among cohorts: [Cohort]) throws(FederationError) -> [String] {
+        if wanted == ["each"] { return cohorts.map(\.center) }
+        for name in wanted where !cohorts.contains(where: { $0.center == name }) {
+            throw error(
+                "leave out", "center \(name)", "the data has no such center",
+                "choose among \(cohorts.map(\.center).joined(separator: ", ")), or say each")
+        }
+        return wanted
     }
 
     /// The center that is shown by itself.

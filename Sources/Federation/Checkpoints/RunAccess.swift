@@ -135,6 +135,9 @@ package struct RunAccess {
             folder.path, "it has no center \(center)", "choose one of \(centers.joined(separator: ", "))")
     }
 
+    /// The name of the state that a center's images are segmented with.
+    package func participant(of center: String) throws(FederationError) -> String { try place(of: center).participant }
+
     /// The file of a participant's state in the checkpoint.
     package func file(of participant: String) -> String {
         "\(folder.checkpoint(manifest.position))/\(Manifest.file(of: participant))"
@@ -146,6 +149,15 @@ package struct RunAccess {
         let (participant, head) = try place(of: center)
         let state = try state(of: participant, cohorts: cohorts)
         return Segmenter(state, try method(of: state), head: head, configuration.prediction)
+    }
+
+    /// What the server sends to a center, by the method for its classes.
+    package func server(_ method: any FederatedMethod) throws -> ServerState {
+        let aggregation = Aggregation(
+            method, centers: participants.count, seed: configuration.seed, isRoot: true)
+        try aggregation.read(
+            checkpoint: folder.checkpoint(manifest.position), width: configuration.width, continues: false)
+        return aggregation.server
     }
 
     /// The state of a participant, whole.

@@ -21,7 +21,7 @@ package struct Evaluation {
     ///   - between: called after each case; whether to go on.
     /// - Throws: where the cohort has not as many classes as the network.
     package func score(
-        _ cohort: Cohort, split: Split, by segmenter: Segmenter, measuring: Bool = false,
+        _ cohort: Cohort, split: Split, by segmenter: some CaseSegmenter, measuring: Bool = false,
         between: () throws -> Bool = { true }
     ) throws -> CenterScore {
         guard cohort.classes.count == segmenter.classes else {

@@ -2,13 +2,73 @@ import CardiacMR
 import FederatedLearning
 import Tensors
 
+/// What segments images.
+package protocol CaseSegmenter {
+    /// Classes that are told apart, background included.
+    var classes: Int { get }
+    /// From probabilities to labels.
+    var settings: Configuration.Prediction { get }
+    /// Class probabilities (D, H, W, classes) of a sample.
+    func probabilities(_ sample: Sample) throws -> Tensor
+}
+
+extension CaseSegmenter {
+    /// The labels of a sample on its native grid, of class probabilities.
+    package func labels(_ probabilities: Tensor, of sample: Sample) -> LabelVolume {
+        sample.geometry.restore(probabilities: probabilities.array, classes: classes)
+            .keeping(settings.largestComponent)
+    }
+
+    /// The labels of a sample on its native grid.
+    package func segment(_ sample: Sample) throws -> LabelVolume { labels(try probabilities(sample), of: sample) }
+}
+
+/// The mean of several segmenters' probabilities, for classes of its own: a member's class counts as the one of its name, or
+/// as background where there is none.
+package struct EnsembleSegmenter: CaseSegmenter {
+    package let settings: Configuration.Prediction
+    private let names: [String]
+    private let members: [(segmenter: Segmenter, places: [Int])]
+
+    /// - Parameters:
+    ///   - classes: names of the classes, background first.
+    ///   - members: each with the names of its own; at least one.
+    package init(
+        classes: [String], _ members: [(segmenter: Segmenter, classes: [String])], _ settings: Configuration.Prediction
+    ) {
+        names = classes
+        self.settings = settings
+        self.members = members.map { member in
+            (member.segmenter, member.classes.map { classes.firstIndex(of: $0) ?? 0 })
+        }
+    }
+
+    package var classes: Int { names.count }
+
+    package func probabilities(_ sample: Sample) throws -> Tensor {
+        let shape = Shape(
+            depth: sample.size.depth, height: sample.size.height, width: sample.size.width, channels: classes)
+        let sum = Tensor(shape, values: [Float](repeating: 0, count: shape.count))
+        for (segmenter, places) in members {
+            let own = try segmenter.probabilities(sample)
+            let part = 1 / Float(members.count)
+            for position in 0..<shape.positions {
+                for (index, place) in places.enumerated() {
+                    sum.base[position * classes + place] += part * own.base[position * places.count + index]
+                }
+            }
+        }
+        return sum
+    }
+}
+
 /// What segments a center's images: a state, the method that made it, and the head that tells the center's classes apart.
-package struct Segmenter {
+package struct Segmenter: CaseSegmenter {
     private let state: CenterState
     private let method: any FederatedMethod
     private let head: Int
     private let services: Services
-    private let settings: Configuration.Prediction
+    package let settings: Configuration.Prediction
 
     /// A center's segmenter.
     /// - Parameters:
@@ -40,15 +100,6 @@ package struct Segmenter {
         Elementwise.scale(sum, by: 0.25)
         return sum
     }
-
-    /// The labels of a sample on its native grid, of class probabilities.
-    package func labels(_ probabilities: Tensor, of sample: Sample) -> LabelVolume {
-        sample.geometry.restore(probabilities: probabilities.array, classes: classes)
-            .keeping(settings.largestComponent)
-    }
-
-    /// The labels of a sample on its native grid.
-    package func segment(_ sample: Sample) throws -> LabelVolume { labels(try probabilities(sample), of: sample) }
 }
 
 extension Tensor {
