@@ -8,7 +8,7 @@ struct MethodsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "methods", abstract: "List the methods: where each was published, what it computes, its settings.",
         discussion: """
-            Choose one by train --set method=NAME. The parameters are those of the network that segments an image.
+            Choose one by train --set method=NAME; compare them by compare --methods. The parameters are those of the network that segments an image.
             """)
 
     @Option(help: "Base width that the parameters are counted for.")
@@ -38,6 +38,10 @@ struct MethodsCommand: ParsableCommand {
                             "reference": .text(about.reference), "formula": .text(about.formula),
                             "parameters": .integer(parameters),
                             "settings": .list(about.settings.map { .text($0.name) }),
+                            "search": .object(
+                                Dictionary(
+                                    uniqueKeysWithValues: about.searched.map { ($0.name, .text($0.range.text)) })),
+                            "ablations": .list(about.ablations.map { .text($0.name) }),
                         ]
                     })
             ])
@@ -49,6 +53,11 @@ struct MethodsCommand: ParsableCommand {
                 lines.append("    \(parameters) parameters at width \(width) for 4 classes")
                 if !about.settings.isEmpty {
                     lines.append("    settings: " + about.settings.map(\.name).joined(separator: ", "))
+                }
+                let searched = about.searched.map { "\($0.name) \($0.range.text)" }
+                lines.append("    tune searches: " + searched.joined(separator: ", "))
+                if !about.ablations.isEmpty {
+                    lines.append("    ablations: " + about.ablations.map(\.name).joined(separator: ", "))
                 }
                 return lines.joined(separator: "\n")
             }.joined(separator: "\n\n"))

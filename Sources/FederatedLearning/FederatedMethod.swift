@@ -37,6 +37,14 @@ package struct MethodDescription: Sendable {
     }
 }
 
+extension MethodDescription {
+    /// What a search tries values of: the learning rate, and the settings that say so.
+    package var searched: [(name: String, range: SearchRange)] {
+        [("learning_rate", .logarithmic(rates))]
+            + settings.compactMap { setting in setting.search.map { (setting.name, $0) } }
+    }
+}
+
 /// What trains the centers' parameters.
 package enum Optimizer: String, Sendable, CaseIterable {
     /// What the method was published with.

@@ -59,6 +59,15 @@ package enum SearchRange: Sendable, Equatable {
     case even(ClosedRange<Double>)
     /// Some values, as they are written in YAML.
     case among([String])
+
+    /// The range in words: "0.001 to 1, logarithmic".
+    package var text: String {
+        switch self {
+        case .logarithmic(let bounds): "\(bounds.lowerBound) to \(bounds.upperBound), logarithmic"
+        case .even(let bounds): "\(bounds.lowerBound) to \(bounds.upperBound)"
+        case .among(let values): values.joined(separator: " or ")
+        }
+    }
 }
 
 /// What a setting accepts.

@@ -61,9 +61,7 @@ package struct TuningPlan: Codable, Equatable, Sendable {
     /// given.
     package static func draw(_ about: MethodDescription, seed: UInt64, trial: Int, from given: [String]) -> [String] {
         func isGiven(_ key: String) -> Bool { given.contains { $0.hasPrefix("\(key)=") } }
-        var searched: [(name: String, range: SearchRange)] = [("learning_rate", .logarithmic(about.rates))]
-        searched += about.settings.compactMap { setting in setting.search.map { (setting.name, $0) } }
-        return searched.filter { !isGiven($0.name) }.map { name, range in
+        return about.searched.filter { !isGiven($0.name) }.map { name, range in
             // Each value has numbers of its own: another setting more does not change it.
             var random = RandomStream(seed: seed, purpose: "tune/\(about.name)/\(name)", trial)
             return "\(name)=\(value(in: range, &random))"

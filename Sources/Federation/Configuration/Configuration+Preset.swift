@@ -26,9 +26,11 @@ extension Configuration {
             size = VolumeSize(height: 128, width: 128)
             preprocessing.spacing = 1.75
         case .tiny:
-            rounds = 30
+            rounds = 20
             localEpochs = 1
-            learningRate = 3e-3
+            learningRate = 1e-2
+            (rateCourse, warmupRounds) = (.polynomial, 1)
+            (loss.diceClasses.background, loss.diceClasses.absent) = (false, false)
             width = 8
             size = VolumeSize(height: 56, width: 56)
             preprocessing.spacing = 3

@@ -33,11 +33,15 @@ extension Configuration {
         try resolve(preset: preset, files: [file].compactMap { $0 }, settings: settings, data: data)
     }
 
-    /// The configuration in a YAML text, such as a `config.yaml` that a run or a checkpoint holds.
+    /// The configuration in a YAML text of a program's making, such as a `config.yaml` that a run or a checkpoint holds.
+    ///
+    /// A key that it lacks is younger than the program, and has the value that leaves the computation as it was: not the
+    /// preset's.
     /// - Parameter name: what errors call the text.
     package static func parse(yaml: String, name: String) throws(FederationError) -> Configuration {
         try resolve(
-            fileSettings: ConfigurationReader.settings(yaml: yaml, name: name), preset: nil, options: [], data: nil)
+            fileSettings: ConfigurationReader.settings(yaml: yaml, name: name), preset: nil, options: [], data: nil,
+            isComplete: true)
     }
 
     /// This configuration with the settings of some `--set key=value`, as when a run is resumed.
@@ -69,7 +73,7 @@ extension Configuration {
 
     private static func resolve(
         fileSettings: [ConfigurationSetting], preset: String?, options: [String], data: String?,
-        leavesOutOtherMethods: Bool = false
+        leavesOutOtherMethods: Bool = false, isComplete: Bool = false
     ) throws(FederationError) -> Configuration {
         var settings = fileSettings
         if let preset {
@@ -80,7 +84,7 @@ extension Configuration {
 
         var presetOnly = Configuration(preset: standardPreset)
         for setting in settings where setting.name == "preset" { try setting.apply(to: &presetOnly) }
-        var configuration = Configuration(preset: presetOnly.preset)
+        var configuration = isComplete ? Configuration() : Configuration(preset: presetOnly.preset)
         for setting in settings { try setting.apply(to: &configuration) }
         if leavesOutOtherMethods {
             let standard = Settings()

@@ -73,7 +73,21 @@ struct ConfigurationParsingTests {
 
     @Test("an empty file sets nothing", arguments: ["", "# nothing\n", "---\n", "null\n", "{}\n"])
     func emptyFiles(_ yaml: String) throws {
-        #expect(try Configuration.parse(yaml: yaml, name: "c.yaml") == Configuration.resolve())
+        #expect(try Configuration.parse(yaml: yaml, name: "c.yaml") == Configuration())
+    }
+
+    @Test(
+        "a key that a run's configuration lacks, being younger, leaves the computation as it was, whatever the preset says now"
+    )
+    func youngerKeys() throws {
+        let now = Configuration(preset: .tiny)
+        #expect(now.rateCourse != .constant)
+        let lines = now.yaml.split(separator: "\n").filter {
+            !$0.hasPrefix("schedule:") && !$0.hasPrefix("warmup_rounds:")
+        }
+        let read = try Configuration.parse(yaml: lines.joined(separator: "\n"), name: "config.yaml")
+        #expect(read.rateCourse == .constant && read.warmupRounds == 0)
+        #expect(read.differences(from: now).map(\.key) == ["schedule", "warmup_rounds"])
     }
 
     @Test("an option's value is YAML; a path is taken as it is")
