@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import time
+from xml.etree import ElementTree
 
-from lib.program import FEDCRLD, Job, fedcrld, launcher, mpirun, run, wait_until
+from lib.program import FEDCRLD, PROJECT, Job, fedcrld, launcher, mpirun, run, wait_until
 from lib.runs import settings
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
@@ -239,6 +240,19 @@ def _(folder):
     run(*comparing(alone, "--leave-out", names, "--few-shot", 2, "--few-shot-epochs", 3, methods="fedcrld,fedavg,ditto", seeds="1")).succeeded()
     expect_equal((alone / "comparison.csv").read_text(), (out / "comparison.csv").read_text(), "the cases")
     run(*comparing(folder / "no", "--leave-out", "nobody")).failed_with(2, "nobody", "choose among")
+
+
+@test("scripts/heterogeneity draws what the reference gains over the others, and continues")
+def _(folder):
+    command = [PROJECT / "scripts/heterogeneity", folder / "h", "--at", "0 1", "--subjects", 4, "--", "--preset", "tiny",
+               *settings(*SETTINGS, "rounds=1")]
+    run(*command).succeeded()
+    figure = (folder / "h" / "gain.svg").read_text()
+    expect_equal(len(ElementTree.fromstring(figure).findall("{*}circle")), 4, "points of two curves")
+    found = json.loads((folder / "h" / "comparison-1" / "comparison.json").read_text())
+    expect("over local" in figure and "over fedavg" in figure and found["reference"] == "fedcrld", figure)
+    again = run(*command).succeeded()
+    expect("training" not in again.err, f"{again}")
 
 
 @test("mistakes are told before anything is trained")
