@@ -26,6 +26,7 @@ extension CaseSegmenter {
 /// The mean of several segmenters' probabilities, for classes of its own: a member's class counts as the one of its name, or
 /// as background where there is none.
 package struct EnsembleSegmenter: CaseSegmenter {
+    /// See ``CaseSegmenter``.
     package let settings: Configuration.Prediction
     private let names: [String]
     private let members: [(segmenter: Segmenter, places: [Int])]
@@ -43,8 +44,10 @@ package struct EnsembleSegmenter: CaseSegmenter {
         }
     }
 
+    /// See ``CaseSegmenter``.
     package var classes: Int { names.count }
 
+    /// See ``CaseSegmenter``: a sum of the members' in their order.
     package func probabilities(_ sample: Sample) throws -> Tensor {
         let shape = Shape(
             depth: sample.size.depth, height: sample.size.height, width: sample.size.width, channels: classes)
@@ -68,6 +71,7 @@ package struct Segmenter: CaseSegmenter {
     private let method: any FederatedMethod
     private let head: Int
     private let services: Services
+    /// See ``CaseSegmenter``.
     package let settings: Configuration.Prediction
 
     /// A center's segmenter.

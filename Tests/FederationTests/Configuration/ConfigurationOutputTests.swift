@@ -70,11 +70,23 @@ struct ConfigurationOutputTests {
             "checkpoint.every=3", "checkpoint.keep=5", "checkpoint.keep_every=10", "data=/elsewhere",
         ])
     func freeKeys(_ setting: String) throws {
-        let old = Configuration(preset: .tiny)
+        let old = Configuration(preset: .small)
         let new = try old.applying(settings: [setting])
         let key = String(setting.prefix { $0 != "=" })
         #expect(try new.changes(resuming: old).map(\.key) == [key])
         #expect(new.fingerprint == old.fingerprint)
+    }
+
+    @Test(
+        "rounds stay as they are where the learning rate's schedule hangs on them", arguments: ["polynomial", "cosine"])
+    func scheduled(_ course: String) throws {
+        let old = try Configuration.resolve(settings: ["schedule=\(course)", "rounds=10"])
+        let new = try old.applying(settings: ["rounds=11"])
+        let error = #expect(throws: FederationError.self) { try new.changes(resuming: old) }
+        #expect(error?.description.contains("rounds") == true)
+        #expect(new.fingerprint != old.fingerprint)
+        let warming = try Configuration.resolve(settings: ["warmup_rounds=2"])
+        #expect(try warming.applying(settings: ["rounds=11"]).fingerprint == warming.fingerprint)
     }
 
     @Test(
