@@ -88,8 +88,7 @@ struct Compare: ParsableCommand {
         StopRequest.listen()
         try MPIJob.run { rank in
             let plan: ComparisonPlan = try rank.onRoot { try self.plan(in: folder) }
-            let subjects = try NumberList.parse(fewShot, option: "--few-shot").map { Int($0) }
-            let judge = RunJudge(rank, tuningOn: subjects, epochs: fewShotEpochs)
+            let judge = RunJudge(rank, plan.fewShot)
             let isDone = try series.series(rank, folder).run(
                 series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) }
             ) { run, result in
@@ -110,7 +109,7 @@ struct Compare: ParsableCommand {
     private func plan(in folder: SeriesFolder) throws -> ComparisonPlan {
         let plan = try ComparisonPlan(request)
         if let old = try folder.readPlan(ComparisonPlan.self) {
-            try PlannedRun.check(plan.runs, continue: old.runs, in: folder.path)
+            try plan.check(continues: old, in: folder.path)
         }
         try folder.begin(plan)
         return plan
@@ -122,6 +121,9 @@ struct Compare: ParsableCommand {
             request.methods = NumberList.methods(methods ?? "")
             request.hasAblations = ablations
             request.leaveOut = (leaveOut ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+            request.fewShot = ComparisonPlan.FewShot(
+                subjects: try NumberList.parse(fewShot, option: "--few-shot").map { Int(clamping: $0) },
+                epochs: fewShotEpochs)
             request.seeds = try NumberList.parse(seeds, option: "--seeds")
             (request.folds, request.reference, request.distant) = (folds, reference, distant)
             (request.data, request.preset, request.file) = (series.data, series.preset, series.config)

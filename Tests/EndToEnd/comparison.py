@@ -244,7 +244,7 @@ def _(folder):
 
 @test("scripts/heterogeneity draws what the reference gains over the others, and continues")
 def _(folder):
-    command = [PROJECT / "scripts/heterogeneity", folder / "h", "--at", "0 1", "--subjects", 4, "--", "--preset", "tiny",
+    command = [PROJECT / "scripts/heterogeneity", folder / "h", "--at", "0 1", "--simulate", "--subjects 4 --size 3x32x32", "--", "--preset", "tiny",
                *settings(*SETTINGS, "rounds=1")]
     run(*command).succeeded()
     figure = (folder / "h" / "gain.svg").read_text()

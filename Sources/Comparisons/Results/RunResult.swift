@@ -44,15 +44,12 @@ package struct RunResult: Codable, Sendable {
 /// Finds out what came of a training, on all ranks: each evaluates some centers.
 package struct RunJudge {
     private let rank: RankContext
-    private let subjects: [Int]
-    private let epochs: Int
+    private let fewShot: ComparisonPlan.FewShot?
 
     /// The judge on this rank.
-    /// - Parameters:
-    ///   - subjects: how many labelled subjects of a center that was left out are trained on, one way for each number.
-    ///   - epochs: passes over these.
-    package init(_ rank: RankContext, tuningOn subjects: [Int] = [], epochs: Int = 20) {
-        (self.rank, self.subjects, self.epochs) = (rank, subjects, epochs)
+    /// - Parameter fewShot: how a center that was left out gets a network of its own; nil: it does not.
+    package init(_ rank: RankContext, _ fewShot: ComparisonPlan.FewShot? = nil) {
+        (self.rank, self.fewShot) = (rank, fewShot)
     }
 
     /// Evaluates the test cases of all centers by the run's best checkpoint; where a center was left out, that one's alone.
@@ -87,7 +84,7 @@ package struct RunJudge {
         // One center is the work of one rank; the others answer meanwhile.
         let unseen = try rank.onRoot {
             try UnseenCenter(access, cohort, others: cohorts) { try rank.communicator.attend() }
-                .scores(tuning: subjects, epochs: epochs)
+                .scores(fewShot)
         }
         guard rank.isRoot else { return nil }
         var result = try result(access, cohorts, scores: [])

@@ -10,8 +10,21 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
     package var reference: String
     /// The center whose gain is shown by itself; nil: none.
     package var distant: String?
+    /// How a center that is left out gets a network of its own; nil where none is.
+    package var fewShot: FewShot?
     /// All trainings, variant by variant.
     package var runs: [PlannedRun]
+
+    /// Training on few labelled subjects.
+    package struct FewShot: Codable, Equatable, Sendable {
+        /// Their number, one way for each.
+        package var subjects: [Int]
+        /// Passes over them.
+        package var epochs: Int
+
+        /// So many subjects, so many passes.
+        package init(subjects: [Int], epochs: Int) { (self.subjects, self.epochs) = (subjects, epochs) }
+    }
 
     /// The variants in the plan's order.
     package var variants: [String] {
@@ -34,6 +47,8 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
         package var folds = 0
         /// Centers that are left out in turn, each measured then as one that was never met; none: all take part.
         package var leaveOut: [String] = []
+        /// How these get networks of their own.
+        package var fewShot = FewShot(subjects: [2, 5], epochs: 20)
         /// The method that the others are compared with.
         package var reference = "fedcrld"
         /// The center whose gain is shown by itself; nil: the one whose classes no other center has, if there is one.
@@ -73,6 +88,7 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
                 "name it in --methods, or another one by --reference")
         }
         reference = request.reference
+        fewShot = request.leaveOut.isEmpty ? nil : request.fewShot
         runs = []
         let resolve = { (method: String, settings: [String]) throws(FederationError) -> Configuration in
             let tuned = request.tuned.map { "\($0)/\(method).yaml" }.filter(FileManager.default.fileExists)
@@ -115,6 +131,17 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
                     }
                 }
             }
+        }
+    }
+
+    /// Checks that this plan continues another: all of its trainings, with the same settings.
+    package func check(continues old: ComparisonPlan, in folder: String) throws(FederationError) {
+        try PlannedRun.check(runs, continue: old.runs, in: folder)
+        guard fewShot == old.fewShot else {
+            throw Self.error(
+                "continue what is in", folder,
+                "other numbers of labelled subjects or epochs are asked for now (--few-shot)",
+                "ask for what it was begun with, or begin in another folder")
         }
     }
 

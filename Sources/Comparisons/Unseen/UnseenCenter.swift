@@ -37,18 +37,18 @@ struct UnseenCenter {
     }
 
     /// The scores by way.
-    /// - Parameters:
-    ///   - subjects: how many labelled subjects are trained on, for each way of tuning.
-    ///   - epochs: passes over these.
-    func scores(tuning subjects: [Int], epochs: Int) throws -> [String: CenterScore] {
+    /// - Parameter fewShot: the labelled subjects that are trained on; nil: none.
+    func scores(_ fewShot: ComparisonPlan.FewShot?) throws -> [String: CenterScore] {
         var scores: [String: CenterScore] = [:]
         let members = try others.map { other in
             (segmenter: try access.segmenter(of: other.center, cohorts: others), classes: other.classes)
         }
         if let global = try globalSegmenter() { scores["global"] = try score(global) }
         scores["ensemble"] = try score(EnsembleSegmenter(classes: cohort.classes, members, prediction))
-        for count in subjects where count > 0 {
-            if let tuned = try tuned(on: count, epochs: epochs, members) { scores["tuned-\(count)"] = try score(tuned) }
+        for count in fewShot?.subjects ?? [] where count > 0 {
+            if let tuned = try tuned(on: count, epochs: fewShot?.epochs ?? 1, members) {
+                scores["tuned-\(count)"] = try score(tuned)
+            }
         }
         return scores
     }
