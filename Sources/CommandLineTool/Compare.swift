@@ -69,7 +69,9 @@ struct Compare: ParsableCommand {
 
     func validate() throws {
         _ = try NumberList.parse(seeds, option: "--seeds")
-        if !series.tables, methods == nil { throw ValidationError("--methods is missing: name methods, or all") }
+        if !series.tables, NumberList.names(methods ?? "").isEmpty {
+            throw ValidationError("--methods names no method: name some, separated by commas, or all")
+        }
         _ = try NumberList.parse(fewShot, option: "--few-shot")
         guard (1...10_000).contains(fewShotEpochs) else {
             throw ValidationError("--few-shot-epochs \(fewShotEpochs) is not a number from 1 to 10000")
@@ -82,19 +84,27 @@ struct Compare: ParsableCommand {
     func run() throws {
         let folder = SeriesFolder(Path.absolute(series.out))
         if series.tables {
-            return try show(Comparison(try series.plan(ComparisonPlan.self, in: folder), in: folder), folder)
+            return try SeriesOptions.onOneRank {
+                try show(Comparison(try series.plan(ComparisonPlan.self, in: folder), in: folder), folder)
+            }
         }
-        if series.count { return try Console.print(String(try ComparisonPlan(request).runs.count)) }
+        if series.count {
+            return try SeriesOptions.onOneRank {
+                try Console.print(String(try ComparisonPlan(request, warn: Messages.warn).runs.count))
+            }
+        }
         StopRequest.listen()
         try MPIJob.run { rank in
             let plan: ComparisonPlan = try rank.onRoot { try self.plan(in: folder) }
             let judge = RunJudge(rank, plan.fewShot)
             let isDone = try series.series(rank, folder).run(
-                series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) }
+                series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) },
+                failed: { $0.kind == .divergence ? .failed($0.description) : nil }
             ) { run, result in
                 guard let place = plan.runs.firstIndex(of: run) else { return }
                 let name = "training \(place + 1) of \(plan.runs.count), \(run.name)"
                 guard let result else { return Messages.note("\(name): begins") }
+                if let failure = result.failure { return Messages.note("\(name): \(failure)") }
                 let scores = result.unseen.map { [$0["ensemble"]].compactMap { $0 } } ?? result.scores
                 let dice = ScoreSummary(scores.map(\.means)).mean
                 Messages.note("\(name): mean test Dice \(dice.map { String(format: "%.3f", $0) } ?? "unknown")")
@@ -107,20 +117,21 @@ struct Compare: ParsableCommand {
 
     /// The plan of this command line; one that is in the folder is continued.
     private func plan(in folder: SeriesFolder) throws -> ComparisonPlan {
-        let plan = try ComparisonPlan(request)
+        let plan = try ComparisonPlan(request, warn: Messages.warn)
         if let old = try folder.readPlan(ComparisonPlan.self) {
             try plan.check(continues: old, in: folder.path)
         }
-        try folder.begin(plan)
+        _ = try series.chosen(of: plan.runs)
+        try folder.begin(plan, access: plan.runs[0].settings().access)
         return plan
     }
 
     private var request: ComparisonPlan.Request {
         get throws {
             var request = ComparisonPlan.Request()
-            request.methods = NumberList.methods(methods ?? "")
+            request.methods = NumberList.names(methods ?? "")
             request.hasAblations = ablations
-            request.leaveOut = (leaveOut ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+            request.leaveOut = leaveOut
             request.fewShot = ComparisonPlan.FewShot(
                 subjects: try NumberList.parse(fewShot, option: "--few-shot").map { Int(clamping: $0) },
                 epochs: fewShotEpochs)
@@ -133,6 +144,7 @@ struct Compare: ParsableCommand {
     }
 
     private func show(_ comparison: Comparison, _ folder: SeriesFolder) throws {
+        try comparison.plan.runs.first?.settings().access.apply()
         try comparison.write(to: folder.path)
         if json { return try Console.json(comparison.json) }
         let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Comparisons
 import Federation
+import MPI
 
 /// What `compare` and `tune` have in common: data, settings, and how their trainings run here.
 struct SeriesOptions: ParsableArguments {
@@ -81,6 +82,12 @@ struct SeriesOptions: ParsableArguments {
             reason: "there is no plan.json in it", remedy: "give the --out of the command that made it")
     }
 
+    /// Does what one rank is enough for: the others of an MPI launch do nothing.
+    static func onOneRank(_ body: () throws -> Void) throws {
+        guard MPIEnvironment.launchedRank <= 0 else { return }
+        try body()
+    }
+
     /// The exit status of a series that was stopped in good order.
     static func stopped(_ rank: RankContext) -> Int32 {
         if rank.isRoot {
@@ -113,10 +120,8 @@ enum NumberList {
         return numbers
     }
 
-    /// Names of methods, separated by commas; `all` stands for every one.
-    static func methods(_ text: String) -> [String] {
-        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-            .flatMap { $0 == "all" ? Configuration.Method.allCases.map(\.rawValue) : [$0] }
-            .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    /// Names, separated by commas.
+    static func names(_ text: String) -> [String] {
+        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 }

@@ -30,7 +30,9 @@ struct Tune: ParsableCommand {
     var searchSeed: UInt64 = 1
 
     func validate() throws {
-        if !series.tables, methods == nil { throw ValidationError("--methods is missing: name methods, or all") }
+        if !series.tables, NumberList.names(methods ?? "").isEmpty {
+            throw ValidationError("--methods names no method: name some, separated by commas, or all")
+        }
         guard (1...10_000).contains(trials) else {
             throw ValidationError("--trials \(trials) is not a number from 1 to 10000")
         }
@@ -39,9 +41,13 @@ struct Tune: ParsableCommand {
     func run() throws {
         let folder = SeriesFolder(Path.absolute(series.out))
         if series.tables {
-            return try show(Tuning(try series.plan(TuningPlan.self, in: folder), in: folder), folder)
+            return try SeriesOptions.onOneRank {
+                try show(Tuning(try series.plan(TuningPlan.self, in: folder), in: folder), folder)
+            }
         }
-        if series.count { return try Console.print(String(try newPlan.trials.count)) }
+        if series.count {
+            return try SeriesOptions.onOneRank { try Console.print(String(try newPlan.trials.count)) }
+        }
         StopRequest.listen()
         try MPIJob.run { rank in
             let plan: TuningPlan = try rank.onRoot { try self.plan(in: folder) }
@@ -67,8 +73,8 @@ struct Tune: ParsableCommand {
     private var newPlan: TuningPlan {
         get throws {
             try TuningPlan(
-                methods: NumberList.methods(methods ?? ""), trials: trials, seed: searchSeed, preset: series.preset,
-                file: series.config, settings: series.settings, data: series.data)
+                methods: NumberList.names(methods ?? ""), trials: trials, seed: searchSeed, preset: series.preset,
+                file: series.config, settings: series.settings, data: series.data, warn: Messages.warn)
         }
     }
 
@@ -77,11 +83,13 @@ struct Tune: ParsableCommand {
         if let old = try folder.readPlan(TuningPlan.self) {
             try PlannedRun.check(plan.trials.map(\.run), continue: old.trials.map(\.run), in: folder.path)
         }
-        try folder.begin(plan)
+        _ = try series.chosen(of: plan.trials)
+        try folder.begin(plan, access: plan.trials[0].run.settings().access)
         return plan
     }
 
     private func show(_ tuning: Tuning, _ folder: SeriesFolder) throws {
+        try tuning.plan.trials.first?.run.settings().access.apply()
         try tuning.write(to: folder.path)
         try Console.print(tuning.text(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
     }

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from xml.etree import ElementTree
@@ -122,11 +123,14 @@ def _(folder):
         # The table has six digits.
         expect_equal(numbers["pairs"], len(keys), f"pairs of {name}")
         expect(abs(numbers["difference"] - differences.mean()) < 1e-5, f"{name}: {numbers} {differences.mean()}")
-        probabilities[name] = stats.wilcoxon(differences).pvalue
-        expect(abs(numbers["p"] - probabilities[name]) < 1e-3, f"{name}: {numbers} {probabilities[name]}")
         patients = {}
         for key, value in zip(keys, differences):
             patients.setdefault((key[1], key[2]), []).append(value)
+        expect_equal(numbers["patients"], len(patients), f"patients of {name}")
+        # Phases of one heart and seeds are not independent: each patient counts once.
+        means = [sum(values) / len(values) for values in patients.values()]
+        probabilities[name] = stats.wilcoxon(means).pvalue
+        expect(abs(numbers["p"] - probabilities[name]) < 1e-3, f"{name}: {numbers} {probabilities[name]}")
         groups = [(sum(values), len(values)) for values in patients.values()]
         draws = numpy.random.default_rng(0).integers(len(groups), size=(20000, len(groups)))
         sums, counts = (numpy.array(column)[draws].sum(axis=1) for column in zip(*groups))
@@ -185,6 +189,43 @@ def _(folder):
     run(*comparing(folder / "none", "--only", "9")).failed_with(2, "--only 9", "from 1 to 8")
 
 
+@test("a comparison does not go on over other splits or images, and its files are whom access lets read them")
+def _(folder):
+    own = folder / "data"
+    shutil.copytree(data(), own)
+
+    def command(*options, values=()):
+        words = comparing(folder / "c", *options, values=values)
+        words[words.index("--data") + 1] = own
+        return words
+    run(*command("--only", "1-2", values=["access=group"])).succeeded()
+    for path in (folder / "c", folder / "c" / "results", folder / "c" / "plan.json"):
+        expect(path.stat().st_mode & 0o040, f"{path} has mode {path.stat().st_mode:o}")
+    path = next(own.glob("center-1-*")) / "cohort.json"
+    old = path.read_text()
+    content = json.loads(old)
+    splits = content["splits"]
+    splits["train"][0], splits["test"][0] = splits["test"][0], splits["train"][0]
+    path.write_text(json.dumps(content))
+    run(*command(values=["access=group"])).failed_with(2, "cohort.json", "center-1")
+    path.write_text(old)
+    # Other voxels under the same names.
+    images = sorted((path.parent / "images").iterdir())
+    first, second = images[0].read_bytes(), images[1].read_bytes()
+    images[0].write_bytes(second)
+    images[1].write_bytes(first)
+    result = run(*command(values=["access=group"])).ended_with(1)
+    expect("labels or splits were not the same" in result.err, f"{result}")
+
+
+@test("a training that goes astray costs its own row, not the comparison")
+def _(folder):
+    wild = ["optimizer=sgd", "learning_rate=1", "fedprox.mu=1000"]
+    result = run(*comparing(folder / "c", "--reference", "local", methods="fedprox,local", seeds="1", values=wild)).succeeded()
+    found = json.loads((folder / "c" / "comparison.json").read_text())
+    expect_equal((found["failed"], [row["method"] for row in found["methods"]]), (["fedprox-seed-1"], ["local"]), f"{result}")
+
+
 @test("methods and seeds may be added; other settings, and fewer methods, are refused")
 def _(folder):
     out = folder / "comparison"
@@ -235,6 +276,22 @@ def _(folder):
     for name in names.split(","):
         path = out / "runs" / f"fedavg-seed-1-without-{name}"
         expect(name not in fedcrld("inspect", path, "--json").succeeded().out.split("configuration")[0], f"{name} took part")
+    # A network on three subjects is the same one whether there was one on two before.
+    three = folder / "three"
+    run(*comparing(three, "--leave-out", lge, "--few-shot", 3, "--few-shot-epochs", 3, methods="fedavg", seeds="1")).ended_with(2)
+    run(*comparing(three, "--leave-out", lge, "--few-shot", 3, "--few-shot-epochs", 3, "--reference", "fedavg", methods="fedavg",
+                   seeds="1")).succeeded()
+    both = folder / "both"
+    run(*comparing(both, "--leave-out", lge, "--few-shot", "2,3", "--few-shot-epochs", 3, "--reference", "fedavg", methods="fedavg",
+                   seeds="1")).succeeded()
+
+    def tuned(out):
+        return [line for line in (out / "comparison.csv").read_text().splitlines() if "tuned-3" in line]
+    expect(tuned(three) and tuned(three) == tuned(both), f"{tuned(three)} and {tuned(both)}")
+    run(*comparing(both, "--leave-out", lge, "--few-shot", "2", "--few-shot-epochs", 3, "--reference", "fedavg", methods="fedavg",
+                   seeds="1")).failed_with(2, "--few-shot")
+    run(*comparing(folder / "no", "--leave-out", lge, "--few-shot", 9)).failed_with(2, "9 subjects", "--few-shot")
+    run(*comparing(folder / "no", "--leave-out", f"{lge},{lge}")).failed_with(2, "twice")
     # One rank finds the same.
     alone = folder / "alone"
     run(*comparing(alone, "--leave-out", names, "--few-shot", 2, "--few-shot-epochs", 3, methods="fedcrld,fedavg,ditto", seeds="1")).succeeded()
@@ -263,6 +320,9 @@ def _(folder):
         (["fedcrld", "not among"], {"methods": "fedavg,local"}),
         (["fedrep.head_epochs", "local_epochs"], {"methods": "fedcrld,fedrep"}),
         (["width"], {"values": ["width=5"]}),
+        (["--seeds"], {"values": ["seed=9"]}),
+        (["--leave-out"], {"values": ["cohorts.leave_out=[center-1-siemens-bssfp]"]}),
+        (["--folds"], {"values": ["cohorts.folds=4"]}),
     ]:
         run(*comparing(out, **options)).failed_with(2, *words)
         expect(not out.exists(), f"{words}: something was made")
@@ -271,6 +331,14 @@ def _(folder):
     fedcrld("compare", "--out", out).ended_with(2)
     fedcrld("compare", "--out", out, "--methods", "fedcrld").failed_with(2, "--data")
     run(*comparing(out, seeds="1,1")).ended_with(2)
+    run(*comparing(out, methods=",")).ended_with(2)
+    run(*comparing(out, "--tuned", folder / "none")).failed_with(2, "no such folder")
+    run(*comparing(data())).failed_with(2, "holds cohorts")
+    run(*tuning(out, values=["evaluate_split=test"])).failed_with(2, "evaluate_split=validation")
+    expect(not out.exists(), "something was made")
+    # Of all methods those are left out that do not suit: fedrep wants two epochs.
+    result = run(*comparing(out, "--count", methods="all", seeds="1")).succeeded()
+    expect("fedrep is left out" in result.err and int(result.out) > 10, f"{result}")
     mpirun(2, *comparing(out, methods="fedcrld,fedagv")[1:]).failed_with(2, "fedagv")
 
 

@@ -39,6 +39,11 @@ package struct Partition: Sendable {
         let digits = String(centers).count
         var made: [Cohort] = []
         for (kind, count) in zip(kinds, counts) {
+            guard skew != .scanner || count >= kind.count else {
+                throw CardiacMRError(
+                    attempted: "make", subject: "\(centers) centers by scanner",
+                    reason: "\(kind.count) cohorts would be in \(count) centers", remedy: "make more centers")
+            }
             for center in deal(kind, to: count) {
                 let number = String(made.count + 1)
                 let name = "center-" + String(repeating: "0", count: digits - number.count) + number
@@ -177,7 +182,8 @@ package struct Partition: Sendable {
             folder: "\(folder)/\(name)")
         for subject in subjects {
             // Sources name their subjects alike.
-            let renamed = "\(subject.source.center)-\(subject.name)"
+            var renamed = "\(subject.source.center)-\(subject.name)"
+            while made.splits.values.contains(where: { $0.contains(renamed) }) { renamed += "+" }
             made.splits[subject.split]?.append(renamed)
             for var item in subject.source.cases where item.subject == subject.name {
                 item.image = subject.source.path(of: item.image)

@@ -108,10 +108,12 @@ extension Comparison {
     /// What one must know to read the tables.
     var notes: [String] {
         var notes = [
-            "Test cases, by each training's best checkpoint on validation cases; mean ± standard deviation over "
-                + "\(trainings); centers count the same.",
+            "Test cases, by each center's own network after its local epochs, of each training's "
+                + (isSelected ? "best checkpoint on validation cases" : "last checkpoint")
+                + "; mean ± standard deviation over \(trainings); centers count the same.",
             "Δ Dice: paired over cases of the same seed and split against \(reference), interval by a bootstrap of "
-                + "patients; p: Wilcoxon's signed-rank test, Holm's correction over all rows; * below 0.05, ** below 0.01.",
+                + "patients; p: Wilcoxon's signed-rank test of the patients' mean differences, Holm's correction over all rows; "
+                + "* below 0.05, ** below 0.01.",
         ]
         if plan.runs.contains(where: { $0.leftOut != nil }) {
             notes.append(
@@ -120,12 +122,21 @@ extension Comparison {
                     + "nearest center's.")
         }
         if let distant = plan.distant { notes.append("distant: \(distant).") }
+        if leftOut > 0 { notes.append("\(leftOut) cases, over all trainings, could not be used.") }
+        if !failed.isEmpty {
+            notes.append("The loss was not finite in \(failed.count) trainings: \(failed.joined(separator: ", ")).")
+        }
         if !missing.isEmpty {
             notes.append(
                 "\(missing.count) of \(plan.runs.count) trainings are not done: \(missing.prefix(5).joined(separator: ", "))"
                     + (missing.count > 5 ? ", …" : "") + ".")
         }
         return notes
+    }
+
+    /// Whether checkpoints were chosen on validation cases.
+    private var isSelected: Bool {
+        outcomes.values.contains { $0.contains { !$0.result.validations.isEmpty || $0.run.leftOut != nil } }
     }
 
     private var trainings: String {
@@ -150,6 +161,9 @@ extension Comparison {
                 case "Δ": result += "$\\Delta$"
                 case "<": result += "$<$"
                 case "\\": result += "\\textbackslash{}"
+                case ">": result += "$>$"
+                case "|": result += "$|$"
+                case "\"": result += "''"
                 case "~": result += "\\textasciitilde{}"
                 case "^": result += "\\textasciicircum{}"
                 default: result.append(character)
@@ -157,7 +171,8 @@ extension Comparison {
             }
         }
         var lines = [
-            "% Needs \\usepackage{booktabs}.", "\\begin{table}", "  \\centering",
+            "% Needs \\usepackage{booktabs}; names beyond Latin letters, an engine that knows them, such as LuaLaTeX.",
+            "\\begin{table}", "  \\centering",
             "  \\caption{\(notes.map(escape).joined(separator: " "))}",
             "  \\begin{tabular}{l\(String(repeating: "r", count: columns.count))}", "    \\toprule",
             "    method & \(columns.map { escape($0.title) }.joined(separator: " & ")) \\\\", "    \\midrule",
@@ -193,7 +208,8 @@ extension Comparison {
         func optional(_ value: Double?) -> MetricsValue { value.map(MetricsValue.number) ?? .null }
         return [
             "reference": .text(reference), "distant": plan.distant.map { .text($0) } ?? .null,
-            "missing": .list(missing.map { .text($0) }),
+            "missing": .list(missing.map { .text($0) }), "failed": .list(failed.map { .text($0) }),
+            "left_out": .integer(leftOut),
             "methods": .list(
                 rows.map { row in
                     var object: [String: MetricsValue] = [
@@ -211,7 +227,8 @@ extension Comparison {
                     ]
                     if let contest = row.contest {
                         object["against_reference"] = [
-                            "pairs": .integer(contest.pairs), "difference": .number(contest.difference),
+                            "pairs": .integer(contest.pairs), "patients": .integer(contest.patients),
+                            "difference": .number(contest.difference),
                             "interval": contest.interval.map {
                                 .list([.number($0.lowerBound), .number($0.upperBound)])
                             } ?? .null, "p": optional(contest.probability), "p_holm": optional(contest.adjusted),

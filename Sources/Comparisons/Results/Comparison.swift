@@ -15,8 +15,10 @@ package struct Comparison: Sendable {
     package let reference: String
     /// The variants with a result, in the plan's order.
     package let rows: [Row]
-    /// Trainings whose result is not known.
-    package let missing: [String]
+    /// Trainings whose result is not known, and those whose loss was not finite.
+    package let missing, failed: [String]
+    /// Cases that could not be used, over all trainings.
+    package let leftOut: Int
     let outcomes: [String: [Outcome]]
 
     /// A mean over trainings, with their standard deviation where there are several.
@@ -56,13 +58,13 @@ package struct Comparison: Sendable {
 
     /// A variant against the reference, paired over the cases of the same seed and split.
     package struct Contest: Sendable {
-        /// Pairs of cases.
-        package var pairs: Int
+        /// Pairs of cases, and patients that they are of.
+        package var pairs, patients: Int
         /// Mean difference of the cases' Dice: above 0 the variant is better.
         package var difference: Double
         /// Its 95 % interval by a bootstrap of patients.
         package var interval: ClosedRange<Double>?
-        /// Wilcoxon's signed-rank test; nil where no case differs.
+        /// Wilcoxon's signed-rank test of the patients' mean differences; nil where none differs.
         package var probability: Double?
         /// The same after Holm's correction over all variants.
         package var adjusted: Double?
@@ -79,8 +81,15 @@ package struct Comparison: Sendable {
         self.plan = plan
         var outcomes: [String: [Outcome]] = [:]
         var missing: [String] = []
+        var failed: [String] = []
+        var records: [String: (run: String, data: [String])] = [:]
         for run in plan.runs {
             if let result = try folder.read(run, as: RunResult.self) {
+                guard result.failure == nil else {
+                    failed.append(run.name)
+                    continue
+                }
+                try Self.check(run, result, &records)
                 for (variant, part) in Self.parts(run, result) { outcomes[variant, default: []].append(part) }
             } else {
                 missing.append(run.name)
@@ -88,7 +97,10 @@ package struct Comparison: Sendable {
         }
         outcomes = outcomes.mapValues(Self.joined)
         self.outcomes = outcomes
-        self.missing = missing
+        (self.missing, self.failed) = (missing, failed)
+        leftOut = outcomes.values.reduce(0) { sum, all in
+            sum + all.reduce(0) { $0 + $1.result.scores.reduce(0) { $0 + $1.leftOut.count } }
+        }
         let ways = plan.runs.contains { $0.leftOut != nil }
         let names = plan.variants.flatMap { variant in
             ways ? outcomes.keys.filter { $0.hasPrefix("\(variant), ") }.sorted() : [variant]
@@ -103,13 +115,25 @@ package struct Comparison: Sendable {
             }
         }
         for index in rows.indices where rows[index].variant != self.reference {
-            rows[index].contest = Self.contest(
-                rows[index].variant, outcomes[rows[index].variant] ?? [], against: reference)
+            rows[index].contest = Self.contest(outcomes[rows[index].variant] ?? [], against: reference)
         }
         let tested = rows.indices.filter { rows[$0].contest?.probability != nil }
         let adjusted = HolmCorrection.adjusted(tested.compactMap { rows[$0].contest?.probability })
         for (index, value) in zip(tested, adjusted) { rows[index].contest?.adjusted = value }
         self.rows = rows
+    }
+
+    /// Checks that trainings of the same splits had the same images and labels.
+    private static func check(
+        _ run: PlannedRun, _ result: RunResult, _ records: inout [String: (run: String, data: [String])]
+    ) throws(FederationError) {
+        guard let data = result.data else { return }
+        let splits = "\(run.fold ?? 0)/\(run.leftOut ?? "")"
+        guard let known = records.updateValue((run.name, data), forKey: splits), known.data != data else { return }
+        throw FederationError(
+            attempted: "compare", subject: "\(known.run) and \(run.name)",
+            reason: "their images, labels or splits were not the same",
+            remedy: "put the data back as it was, remove run and result of one of them, and start the command again")
     }
 
     // MARK: Centers that were left out
@@ -135,6 +159,9 @@ package struct Comparison: Sendable {
             joined[index].result.scores += outcome.result.scores
             joined[index].result.seconds += outcome.result.seconds
             joined[index].result.rounds += outcome.result.rounds
+            joined[index].result.round = max(joined[index].result.round, outcome.result.round)
+            // What is of one training alone is not of all.
+            (joined[index].result.validations, joined[index].result.contrast) = ([], [:])
         }
     }
 
@@ -147,7 +174,8 @@ package struct Comparison: Sendable {
         let summaries = outcomes.map { ScoreSummary($0.result.scores.map(\.means)) }
         let first = outcomes[0].result
         let gains = outcomes.compactMap { outcome -> Double? in
-            guard let distant, let other = local.first(where: { $0.run.isPaired(with: outcome.run) }),
+            guard let distant, variant != "local",
+                let other = local.first(where: { $0.run.isPaired(with: outcome.run) }),
                 let own = outcome.result.dice(of: distant), let alone = other.result.dice(of: distant)
             else { return nil }
             return own - alone
@@ -179,7 +207,7 @@ package struct Comparison: Sendable {
 
     // MARK: Against the reference
 
-    private static func contest(_ variant: String, _ outcomes: [Outcome], against reference: [Outcome]) -> Contest? {
+    private static func contest(_ outcomes: [Outcome], against reference: [Outcome]) -> Contest? {
         var differences: [Double] = []
         var patients: [String: [Double]] = [:]
         for outcome in outcomes {
@@ -194,9 +222,9 @@ package struct Comparison: Sendable {
         guard let mean = Distribution(differences)?.mean else { return nil }
         let clusters = patients.sorted { $0.key < $1.key }.map(\.value)
         return Contest(
-            pairs: differences.count, difference: mean,
-            interval: ClusterBootstrap().interval(clusters, purpose: variant),
-            probability: SignedRankTest.pValue(differences), adjusted: nil)
+            pairs: differences.count, patients: clusters.count, difference: mean,
+            interval: ClusterBootstrap().interval(clusters, purpose: "comparison"),
+            probability: SignedRankTest.pValue(clusters.compactMap { Distribution($0)?.mean }), adjusted: nil)
     }
 }
 

@@ -15,7 +15,7 @@ package struct RunResult: Codable, Sendable {
 
     /// The round of the checkpoint that was evaluated: the best on validation cases, where there are some, or the last.
     package var round: Int
-    /// Rounds in all.
+    /// Rounds that were trained.
     package var rounds: Int
     /// Each center's test cases; none where a center was left out.
     package var scores: [CenterScore]
@@ -31,6 +31,17 @@ package struct RunResult: Codable, Sendable {
     package var exchanged: Int
     /// Seconds of all rounds together; they hang on the machine.
     package var seconds: Double
+    /// The records of the data that it was trained on, by center and checksum; nil in results of earlier programs.
+    package var data: [String]?
+    /// Why the training could not be finished: it has gone astray. Nil where it was.
+    package var failure: String?
+
+    /// A training that has gone astray.
+    package static func failed(_ reason: String) -> RunResult {
+        RunResult(
+            round: 0, rounds: 0, scores: [], unseen: nil, validations: [], contrast: [:], parameters: 0, exchanged: 0,
+            seconds: 0, data: nil, failure: reason)
+    }
 
     /// The mean validation Dice of the round that was evaluated; nil without validation cases.
     package var validationDice: Double? {
@@ -106,14 +117,14 @@ package struct RunJudge {
             preconditionFailure("a run has centers")
         }
         return RunResult(
-            round: access.manifest.round, rounds: access.configuration.rounds,
+            round: access.manifest.round, rounds: history.lastRound,
             scores: scores.sorted { $0.center < $1.center }, unseen: nil,
             validations: validations.sorted { $0.key < $1.key }.map { .init(round: $0.key, centers: $0.value) },
             contrast: history.centers.compactMapValues { $0.rounds.last?.losses["contrast"] },
             parameters: method.networkParameters,
             // Where all data is in one place nothing travels.
             exchanged: participants.contains(where: \.isPooled) ? 0 : method.exchangedNumbers,
-            seconds: history.seconds)
+            seconds: history.seconds, data: access.manifest.files.keys.filter { $0.hasPrefix("data/") }.sorted())
     }
 }
 

@@ -1,5 +1,6 @@
 import CardiacMR
 import Federation
+import Files
 import Foundation
 
 /// One training of a comparison or of a search for settings.
@@ -25,6 +26,11 @@ package struct PlannedRun: Codable, Equatable, Sendable {
         (self.name, self.variant, self.seed, self.fold) = (name, variant, seed, fold)
         self.leftOut = leftOut
         self.configuration = configuration.yaml
+    }
+
+    /// The key of a `key=value`.
+    static func key(of setting: String) -> String {
+        String(setting.prefix { $0 != "=" }).trimmingCharacters(in: .whitespaces)
     }
 
     /// Its settings.
@@ -87,16 +93,32 @@ package struct SeriesFolder: Sendable {
 
     /// Reads what came of a run; nil where it is not known yet.
     package func read<Result: Decodable>(_ run: PlannedRun, as type: Result.Type) throws(FederationError) -> Result? {
-        try Self.decode(type, at: result(run), remedy: "remove the file: it is made again from the run")
+        try Self.decode(
+            type, at: result(run),
+            remedy: "remove the file, and start the command without --tables: it is made again from the run")
     }
 
     /// Reads a plan; nil where there is none.
     package func readPlan<Plan: Decodable>(_ type: Plan.Type) throws(FederationError) -> Plan? {
-        try Self.decode(type, at: plan, remedy: "put the file back, or begin in another folder")
+        try Self.decode(
+            type, at: plan,
+            remedy: "give the folder of this very command (compare and tune have one each), or begin in another")
     }
 
     /// Makes the folders that a series needs, and writes its plan.
-    package func begin(_ plan: some Encodable) throws {
+    /// - Parameter access: who may read them.
+    package func begin(_ plan: some Encodable, access: FileAccess) throws {
+        access.apply()
+        let other = ["config.yaml", "checkpoints", Cohort.fileName].first {
+            FileManager.default.fileExists(atPath: "\(path)/\($0)")
+        }
+        let isData = (try? Cohort.loadAll(data: path)) != nil
+        guard other == nil, !isData else {
+            throw FederationError(
+                kind: .configuration, attempted: "write into", subject: path,
+                reason: isData || other == Cohort.fileName ? "it holds cohorts" : "it holds a run",
+                remedy: "choose another folder")
+        }
         for name in ["runs", "results"] { try DurableFile.makeFolder("\(path)/\(name)") }
         try Self.encode(plan, to: self.plan)
     }
@@ -116,8 +138,8 @@ package struct SeriesFolder: Sendable {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         do { return try JSONDecoder().decode(type, from: Data(contentsOf: URL(filePath: path))) } catch {
             throw FederationError(
-                attempted: "read", subject: path, reason: "it is not what was written there (\(error))",
-                remedy: remedy, cause: error)
+                attempted: "read", subject: path, reason: "it is damaged, or of another command", remedy: remedy,
+                cause: error)
         }
     }
 }

@@ -23,20 +23,28 @@ package struct TuningPlan: Codable, Equatable, Sendable {
     ///   - trials: trainings of each, the one with the settings as they are included.
     ///   - seed: what the tried values follow from.
     ///   - preset: as for a training, as are `file`, `settings` and `data`.
+    ///   - warn: told what of all methods is left out.
     package init(
         methods: [String], trials count: Int, seed: UInt64, preset: String?, file: String?, settings: [String],
-        data: String?
+        data: String?, warn: (String) -> Void
     ) throws {
         trials = []
-        for method in methods {
+        for (method, isChosen) in ComparisonPlan.expanded(methods)
+        where !trials.contains(where: { $0.run.variant == method }) {
             let about = try ComparisonPlan.method(method).type.about
-            for index in 0..<count {
+            var refusal: FederationError?
+            for index in 0..<count where refusal == nil {
                 let tried = index == 0 ? [] : Self.draw(about, seed: seed, trial: index, from: settings)
                 var configuration = try Configuration.resolve(
                     preset: preset, files: [file].compactMap { $0 }, settings: settings + ["method=\(method)"] + tried,
                     data: data, leavesOutOtherMethods: true)
                 configuration.makePathsAbsolute()
-                if index == 0 { try Self.check(configuration) }
+                if index == 0 { refusal = try Self.refusal(configuration) }
+                if let refusal {
+                    guard !isChosen else { throw refusal }
+                    warn("\(method) is left out: \(refusal.subject): \(refusal.reason); \(refusal.remedy)")
+                    continue
+                }
                 let run = PlannedRun(
                     name: "\(method)-trial-\(index)", variant: method, seed: configuration.seed,
                     configuration: configuration)
@@ -45,23 +53,39 @@ package struct TuningPlan: Codable, Equatable, Sendable {
         }
     }
 
-    private static func check(_ configuration: Configuration) throws {
-        let cohorts = try configuration.loadCohorts()
-        _ = try configuration.methods(of: Participant.all(cohorts, of: configuration.method))
-        guard cohorts.contains(where: { !$0.cases(in: .validation).isEmpty }), configuration.evaluateEvery > 0 else {
-            throw FederationError(
-                kind: .configuration, attempted: "tune on", subject: configuration.data ?? "",
-                reason: configuration.evaluateEvery > 0
-                    ? "no center has validation cases, and nothing is chosen by test cases" : "evaluate_every is 0",
-                remedy: "add subjects to \"splits.validation\" in cohort.json, or set evaluate_every above 0")
+    /// Why the method does not suit the settings; nil where it does.
+    /// - Throws: where no method can be tuned with these.
+    private static func refusal(_ configuration: Configuration) throws -> FederationError? {
+        func error(_ subject: String, _ reason: String, _ remedy: String) -> FederationError {
+            FederationError(
+                kind: .configuration, attempted: "tune", subject: subject, reason: reason, remedy: remedy)
         }
+        guard let data = configuration.data else {
+            throw error("without data", "no cohorts are named", "give --data")
+        }
+        let cohorts = try configuration.loadCohorts()
+        guard configuration.evaluateSplit == .validation, configuration.evaluateEvery > 0 else {
+            throw error(
+                "with these settings",
+                "nothing is measured on validation cases: evaluate_split is test or evaluate_every 0",
+                "set evaluate_split=validation and evaluate_every above 0")
+        }
+        guard cohorts.contains(where: { !$0.cases(in: .validation).isEmpty }) else {
+            throw error(
+                "on \(data)", "no center has validation cases, and nothing is chosen by test cases",
+                "add subjects to \"splits.validation\" in cohort.json, or set cohorts.folds")
+        }
+        do { _ = try configuration.methods(of: Participant.all(cohorts, of: configuration.method)) } catch {
+            return error
+        }
+        return nil
     }
 
     /// The values that a trial tries of the learning rate and of each setting that is searched for, but for those that are
     /// given.
     package static func draw(_ about: MethodDescription, seed: UInt64, trial: Int, from given: [String]) -> [String] {
-        func isGiven(_ key: String) -> Bool { given.contains { $0.hasPrefix("\(key)=") } }
-        return about.searched.filter { !isGiven($0.name) }.map { name, range in
+        let keys = given.map(PlannedRun.key)
+        return about.searched.filter { !keys.contains($0.name) }.map { name, range in
             // Each value has numbers of its own: another setting more does not change it.
             var random = RandomStream(seed: seed, purpose: "tune/\(about.name)/\(name)", trial)
             return "\(name)=\(value(in: range, &random))"

@@ -46,9 +46,7 @@ struct UnseenCenter {
         if let global = try globalSegmenter() { scores["global"] = try score(global) }
         scores["ensemble"] = try score(EnsembleSegmenter(classes: cohort.classes, members, prediction))
         for count in fewShot?.subjects ?? [] where count > 0 {
-            if let tuned = try tuned(on: count, epochs: fewShot?.epochs ?? 1, members) {
-                scores["tuned-\(count)"] = try score(tuned)
-            }
+            scores["tuned-\(count)"] = try score(tuned(on: count, epochs: fewShot?.epochs ?? 1, members))
         }
         return scores
     }
@@ -94,10 +92,9 @@ struct UnseenCenter {
 
     private func tuned(
         on count: Int, epochs: Int, _ members: [(segmenter: Segmenter, classes: [String])]
-    ) throws -> Segmenter? {
+    ) throws -> Segmenter {
         var few = cohort
         let subjects = (cohort.splits[.train] ?? []).prefix(count)
-        guard subjects.count == count else { return nil }
         few.splits = [.train: Array(subjects), .test: Array(subjects)]
         let nearest = try nearestCenter(few, members)
         var configuration = access.configuration
@@ -111,7 +108,8 @@ struct UnseenCenter {
         state.copyValues(from: try access.state(of: access.participant(of: nearest.center), cohorts: others))
         let server = try access.server(method)
         method.begin(state, server)
-        let samples = try data.trainingSamples(Participant(few))
+        // Training samples are kept by the participant's name, and this one has more of them every time.
+        let samples = try CenterData(configuration, capacity: 1, warn: Messages.warn).trainingSamples(Participant(few))
         var progress = RoundProgress.Center()
         try LocalTraining(center: cohort.center, configuration, method).run(
             round: 1, samples: samples, state: state, server: server, services: .here, progress: &progress
