@@ -10,6 +10,7 @@ import signal
 import time
 from xml.etree import ElementTree
 
+from lib.page import Page
 from lib.program import FEDCRLD, PROJECT, Job, fedcrld, launcher, mpirun, run, wait_until
 from lib.runs import settings
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
@@ -91,6 +92,26 @@ def _(folder):
     for name in METHODS.split(","):
         for seed in (1, 2):
             fedcrld("verify", out / "runs" / f"{name}-seed-{seed}").succeeded()
+
+
+@test("the page is well-formed, refers to nothing outside itself and has every method and center; the LaTeX is a table")
+def _(folder):
+    out, _ = reference()
+    page = Page((out / "comparison.html").read_text())
+    outside = [value for _, attributes in page.elements for name, value in attributes.items()
+               if name in ("src", "href") and not value.startswith("data:")]
+    expect_equal(outside, [], "what it refers to")
+    cells = "".join(page.text)
+    for word in [*METHODS.split(","), "center-1-siemens-bssfp", "center-6-siemens-lge-psir", "Wilcoxon"]:
+        expect(word in cells, f"{word} is not on the page")
+    expect("strong" in [tag for tag, _ in page.elements], "nothing is the best")
+    lines = (out / "comparison.tex").read_text().splitlines()
+    rows = [line for line in lines if line.rstrip().endswith("\\\\")]
+    expect_equal(len(rows), 1 + len(METHODS.split(",")), "rows of the LaTeX table")
+    expect_equal({line.count("&") for line in rows}, {rows[0].count("&")}, "columns of its rows")
+    text = "\n".join(line for line in lines if not line.startswith("%"))
+    expect_equal(text.count("{"), text.count("}"), "opening and closing braces")
+    expect("_" not in text and "±" not in text, "a character that LaTeX takes otherwise")
 
 
 @test("the tables hold what `evaluate --checkpoint best` says of each run")
