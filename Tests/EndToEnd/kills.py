@@ -7,6 +7,7 @@ death of a rank, of the launcher and of the job step's daemon; that is not part 
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,35 @@ if os.environ.get("FEDCRLD_SLURM"):
             expect_nothing_lost(out, before)
             print(f"        {number + 1:2}. {how} ({launcher}): {before} was complete, then {after}", flush=True)
         expect_end(out)
+
+    @test("a comparison as a job array, one task of which is killed, and submitted again: the tables of an undisturbed one")
+    def _(folder):
+        shutil.copytree(PROJECT / "slurm", folder / "slurm")
+        methods = ["--methods", "fedcrld,local", "--seeds", "1,2", "--preset", "tiny", *settings(*SETTINGS, "rounds=4")]
+
+        def start(out):
+            """Submits the first job and waits until it has submitted the others; the numbers of those."""
+            environment = {**os.environ, "FEDCRLD": FEDCRLD, "DATA": str(data()), "OUT": str(out), "REQUEUES": "0", "AT_ONCE": "2"}
+            job = subprocess.run(
+                ["sbatch", "--parsable", "slurm/compare.sbatch", *methods], cwd=folder, env=environment, capture_output=True,
+                text=True, check=True).stdout.strip()
+            wait_until(lambda: ended(job), "the first job's end", limit=120)
+            return re.findall(r"job array (\d+).*by job (\d+)", (folder / f"fedcrld-{job}.out").read_text())[0]
+
+        def finish(out):
+            array, tables = start(out)
+            wait_until(lambda: ended(tables), f"the end of job {tables}", limit=300)
+            return [(out / f"comparison.{name}").read_text() for name in ("csv", "tex")]
+        whole = finish(folder / "whole")
+        out = folder / "killed"
+        array, tables = start(out)
+        victim = out / "runs" / "fedcrld-seed-1"
+        wait_until(lambda: seen(victim) > (0, 0), "a checkpoint", limit=120)
+        for pid in processes("fedcrld", f"{out} "):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: ended(tables), f"the end of job {tables}", limit=300)
+        expect(not (out / "results" / "fedcrld-seed-1.json").exists(), "it was not killed in time")
+        expect(finish(out) == whole, "the tables are others")
 
 
 main()
