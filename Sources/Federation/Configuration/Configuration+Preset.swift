@@ -26,11 +26,9 @@ extension Configuration {
             size = VolumeSize(height: 128, width: 128)
             preprocessing.spacing = 1.75
         case .tiny:
-            rounds = 20
+            rounds = 30
             localEpochs = 1
-            learningRate = 1e-2
-            (rateCourse, warmupRounds) = (.polynomial, 1)
-            (loss.diceClasses.background, loss.diceClasses.absent) = (false, false)
+            learningRate = 3e-3
             width = 8
             size = VolumeSize(height: 56, width: 56)
             preprocessing.spacing = 3
