@@ -112,7 +112,11 @@ def _(folder):
     fedcrld("partition", folder / "none", "--out", out, "--centers", 9).ended_with(1)
     expect(not out.exists(), "something was made")
     out.mkdir()
-    (out / "file").touch()
+    # An empty folder is taken; what a try before has left is begun anew.
+    (folder / "out.partial" / "center-1").mkdir(parents=True)
+    fedcrld("partition", data(), "--out", out, "--centers", 9).succeeded()
+    expect_equal(len(centers(out)), 9, "centers")
+    expect(not (folder / "out.partial").exists(), "the unfinished folder is still there")
     fedcrld("partition", data(), "--out", out, "--centers", 9).failed_with(1, "not empty")
 
 

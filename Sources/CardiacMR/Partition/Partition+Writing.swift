@@ -3,8 +3,8 @@ import Tensors
 
 extension Partition {
     /// Deals the cohorts' subjects and writes the centers' folders: a `cohort.json` each, which names the images where they are,
-    /// or, under a scanner of its own, changed images. The file comes last, so that what an interruption leaves behind is
-    /// not taken for a cohort.
+    /// or, under a scanner of its own, changed images. The folder has its name once it is complete; until then it is
+    /// `FOLDER.partial`, which the next try begins anew.
     /// - Parameters:
     ///   - folder: does not exist yet or is empty.
     ///   - shift: how different the centers' scanners are, from 0 to 1; 0: images stay as they are, and where they are.
@@ -12,8 +12,10 @@ extension Partition {
     package func write(
         _ sources: [Cohort], to folder: String, shift: Double
     ) throws(CardiacMRError) -> [Cohort] {
-        var cohorts = try cohorts(of: sources, in: folder)
+        let partial = folder + ".partial"
+        var cohorts = try cohorts(of: sources, in: partial)
         try Self.prepare(folder)
+        try? FileManager.default.removeItem(atPath: partial)
         for index in cohorts.indices {
             let place = cohorts[index].folder
             do {
@@ -25,6 +27,14 @@ extension Partition {
             if shift > 0 { cohorts[index] = try shifted(cohorts[index], shift) }
             try cohorts[index].write()
         }
+        do {
+            // An empty folder may be there; one that has been filled meanwhile stays, and the move fails.
+            rmdir(folder)
+            try FileManager.default.moveItem(atPath: partial, toPath: folder)
+        } catch {
+            throw .writing(folder, error.localizedDescription, "rename \(partial) to it, which is complete")
+        }
+        for index in cohorts.indices { cohorts[index].folder = "\(folder)/\(cohorts[index].center)" }
         return cohorts
     }
 
