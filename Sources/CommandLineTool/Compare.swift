@@ -69,9 +69,7 @@ struct Compare: ParsableCommand {
 
     func validate() throws {
         _ = try NumberList.parse(seeds, option: "--seeds")
-        if !series.tables, NumberList.names(methods ?? "").isEmpty {
-            throw ValidationError("--methods names no method: name some, separated by commas, or all")
-        }
+        _ = try NumberList.methods(methods, isOptional: series.tables)
         _ = try NumberList.parse(fewShot, option: "--few-shot")
         guard (1...10_000).contains(fewShotEpochs) else {
             throw ValidationError("--few-shot-epochs \(fewShotEpochs) is not a number from 1 to 10000")
@@ -82,54 +80,30 @@ struct Compare: ParsableCommand {
     }
 
     func run() throws {
-        let folder = SeriesFolder(Path.absolute(series.out))
-        if series.tables {
-            return try SeriesOptions.onOneRank {
-                try show(Comparison(try series.plan(ComparisonPlan.self, in: folder), in: folder), folder)
-            }
-        }
-        if series.count {
-            return try SeriesOptions.onOneRank {
-                try Console.print(String(try ComparisonPlan(request, warn: Messages.warn).runs.count))
-            }
-        }
-        StopRequest.listen()
-        try MPIJob.run { rank in
-            let plan: ComparisonPlan = try rank.onRoot { try self.plan(in: folder) }
-            let judge = RunJudge(rank, plan.fewShot)
-            let isDone = try series.series(rank, folder).run(
-                series.chosen(of: plan.runs), settings: series.ownSettings, judge: { try judge.judge($1) },
-                failed: { $0.kind == .divergence ? .failed($0.description) : nil }
-            ) { run, result in
-                guard let place = plan.runs.firstIndex(of: run) else { return }
-                let name = "training \(place + 1) of \(plan.runs.count), \(run.name)"
-                guard let result else { return Messages.note("\(name): begins") }
-                if let failure = result.failure { return Messages.note("\(name): \(failure)") }
+        try series.run(
+            plan: { try ComparisonPlan(request, warn: Messages.warn) },
+            judge: { rank, plan, folder in try RunJudge(rank, plan.fewShot).judge(folder) },
+            failed: { .failed($0.description) },
+            tell: { _, _, result in
+                guard let result else { return "begins" }
+                if let failure = result.failure { return failure }
                 let scores = result.unseen.map { [$0["ensemble"]].compactMap { $0 } } ?? result.scores
                 let dice = ScoreSummary(scores.map(\.means)).mean
-                Messages.note("\(name): mean test Dice \(dice.map { String(format: "%.3f", $0) } ?? "unknown")")
-            }
-            guard isDone else { return SeriesOptions.stopped(rank) }
-            if series.only == nil { try rank.onRoot { try show(Comparison(plan, in: folder), folder) } }
-            return 0
-        }
-    }
-
-    /// The plan of this command line; one that is in the folder is continued.
-    private func plan(in folder: SeriesFolder) throws -> ComparisonPlan {
-        let plan = try ComparisonPlan(request, warn: Messages.warn)
-        if let old = try folder.readPlan(ComparisonPlan.self) {
-            try plan.check(continues: old, in: folder.path)
-        }
-        _ = try series.chosen(of: plan.runs)
-        try folder.begin(plan, access: plan.runs[0].settings().access)
-        return plan
+                return "mean test Dice \(dice.map { String(format: "%.3f", $0) } ?? "unknown")"
+            },
+            show: { plan, folder in
+                let comparison = try Comparison(plan, in: folder)
+                try comparison.write(to: folder.path)
+                if json { return try Console.json(comparison.json) }
+                let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
+                try Console.print("\(comparison.text(style))\n\(folder.path)/comparison.html")
+            })
     }
 
     private var request: ComparisonPlan.Request {
         get throws {
             var request = ComparisonPlan.Request()
-            request.methods = NumberList.names(methods ?? "")
+            request.methods = try NumberList.methods(methods)
             request.hasAblations = ablations
             request.leaveOut = leaveOut
             request.fewShot = ComparisonPlan.FewShot(
@@ -141,13 +115,5 @@ struct Compare: ParsableCommand {
             (request.settings, request.tuned) = (series.settings, tuned)
             return request
         }
-    }
-
-    private func show(_ comparison: Comparison, _ folder: SeriesFolder) throws {
-        try comparison.plan.runs.first?.settings().access.apply()
-        try comparison.write(to: folder.path)
-        if json { return try Console.json(comparison.json) }
-        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
-        try Console.print("\(comparison.text(style))\n\(folder.path)/comparison.html")
     }
 }

@@ -27,10 +27,9 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, PartitionCommand.self, Import.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
-            Compare.self,
-            Evaluate.self, Predict.self,
-            Score.self, Report.self, Inspect.self, Verify.self, Rollback.self, Bench.self,
+            Simulate.self, Import.self, PartitionCommand.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
+            Compare.self, Evaluate.self, Predict.self, Score.self, Report.self, Inspect.self, Verify.self,
+            Rollback.self, Bench.self,
         ])
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.

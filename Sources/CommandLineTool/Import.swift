@@ -46,17 +46,7 @@ struct Import: ParsableCommand {
             try Console.json([
                 "out": .text(out),
                 "centers": .list(
-                    work.cohorts.map { cohort in
-                        [
-                            "center": .text(cohort.center), "vendor": .text(cohort.vendor),
-                            "cases": .integer(cohort.cases.count),
-                            "subjects": .object(
-                                Dictionary(
-                                    uniqueKeysWithValues: Split.allCases.map {
-                                        ($0.rawValue, .integer(cohort.splits[$0]?.count ?? 0))
-                                    })),
-                        ]
-                    }),
+                    work.cohorts.map(\.metrics)),
                 "problems": .list(
                     work.problems.map {
                         [
@@ -78,6 +68,18 @@ struct Import: ParsableCommand {
             try Console.print("\n\(kind.rawValue): \(problems.count)")
             for problem in problems { try Console.print("  \(problem.subject): \(problem.detail)") }
         }
+    }
+}
+
+extension Cohort {
+    /// The center with its numbers of cases and subjects.
+    var metrics: MetricsValue {
+        [
+            "center": .text(center), "vendor": .text(vendor), "cases": .integer(cases.count),
+            "subjects": .object(
+                Dictionary(
+                    uniqueKeysWithValues: Split.allCases.map { ($0.rawValue, .integer(splits[$0]?.count ?? 0)) })),
+        ]
     }
 }
 

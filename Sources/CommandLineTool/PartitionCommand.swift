@@ -60,25 +60,8 @@ struct PartitionCommand: ParsableCommand {
         do { cohorts = try partition.write(sources, to: Path.absolute(out), shift: shift) } catch {
             throw FederationError(describing: error, kind: error.attempted == "make" ? .configuration : .failure)
         }
+        if json { return try Console.json(["out": .text(out), "centers": .list(cohorts.map(\.metrics))]) }
         func count(_ cohort: Cohort, _ split: Split) -> Int { cohort.splits[split]?.count ?? 0 }
-        if json {
-            try Console.json([
-                "out": .text(out),
-                "centers": .list(
-                    cohorts.map { cohort in
-                        [
-                            "center": .text(cohort.center), "vendor": .text(cohort.vendor),
-                            "cases": .integer(cohort.cases.count),
-                            "subjects": .object(
-                                Dictionary(
-                                    uniqueKeysWithValues: Split.allCases.map {
-                                        ($0.rawValue, .integer(count(cohort, $0)))
-                                    })),
-                        ]
-                    }),
-            ])
-            return
-        }
         for cohort in cohorts {
             try Console.print(
                 "\(out)/\(cohort.center): \(count(cohort, .train)) subjects to train on, \(count(cohort, .validation)) to "

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Comparisons
 import Federation
+import Files
 import MPI
 
 /// What `compare` and `tune` have in common: data, settings, and how their trainings run here.
@@ -28,73 +29,97 @@ struct SeriesOptions: ParsableArguments {
     var count = false
     @Flag(help: "Make the tables of what is done, and train nothing.")
     var tables = false
-    @Option(
-        name: .customLong("max-hours"),
-        help: .init("End in good order, with status 75, before so many hours are over.", valueName: "hours"))
-    var maxHours: Double?
-    @Option(
-        help: .init(
-            "Minutes without a sign of life from a rank until the job is ended with a message that names it; 0: never.",
-            valueName: "minutes"))
-    var patience = 30.0
+    @OptionGroup var job: JobOptions
     @Option(
         help: .init("A folder on the node's own disk for the centers that are not in memory.", valueName: "folder"))
     var scratch: String?
 
     func validate() throws {
-        if let maxHours, !(maxHours > 0 && maxHours.isFinite) {
-            throw ValidationError("--max-hours \(maxHours) is not a positive number of hours")
-        }
-        guard patience >= 0, patience.isFinite else {
-            throw ValidationError("--patience \(patience) is not a number of minutes")
-        }
         if let only { _ = try NumberList.parse(only, option: "--only") }
     }
 
     /// Settings that are this job's, not the trainings': how they run here.
     var ownSettings: [String] { settings.filter { $0.hasPrefix("threads=") } }
 
-    /// The trainings of a rank's job.
-    func series(_ rank: RankContext, _ folder: SeriesFolder) -> RunSeries {
-        var options = RunOptions()
-        (options.maxHours, options.scratch) = (maxHours, scratch)
-        return RunSeries(rank, folder, options: options, patience: patience > 0 ? 60 * patience : nil)
+    /// Does what a series' command does: makes tables, counts, or trains and then makes tables.
+    /// - Parameters:
+    ///   - plan: the plan that the command line asks for.
+    ///   - judge: what came of a training in a folder, on all ranks; the result on the root.
+    ///   - failed: what a training that went astray is as a result.
+    ///   - tell: a training's place, and its result or, before it, nil: what is said of it.
+    ///   - show: writes and prints the tables.
+    func run<Plan: SeriesPlan, Result: Codable>(
+        plan: () throws -> Plan, judge: (RankContext, Plan, String) throws -> Result?,
+        failed: (FederationError) -> Result, tell: (Plan, Int, Result?) -> String,
+        show: (Plan, SeriesFolder) throws -> Void
+    ) throws {
+        let folder = SeriesFolder(Path.absolute(out))
+        // What one rank is enough for: the others of an MPI launch do nothing.
+        let isIdle = MPIEnvironment.launchedRank > 0
+        if tables { return isIdle ? () : try present(existingPlan(in: folder), folder, show) }
+        if count { return isIdle ? () : try Console.print(String(try plan().runs.count)) }
+        StopRequest.listen()
+        try MPIJob.run { rank in
+            let plan: Plan = try rank.onRoot { try begin(plan(), in: folder) }
+            let runs = plan.runs
+            var options = RunOptions()
+            (options.maxHours, options.scratch) = (job.maxHours, scratch)
+            let series = RunSeries(rank, folder, options: options, patience: job.patienceSeconds)
+            let isDone = try series.run(
+                chosen(of: runs), settings: settings.filter { $0.hasPrefix("threads=") },
+                judge: { try judge(rank, plan, $1) }, failed: { $0.kind == .divergence ? failed($0) : nil }
+            ) { run, result in
+                guard let place = runs.firstIndex(of: run) else { return }
+                Messages.note("training \(place + 1) of \(runs.count), \(run.name): \(tell(plan, place, result))")
+            }
+            guard isDone else {
+                if rank.isRoot {
+                    Messages.error(
+                        "stopped before the last training, as a signal or the limit of time asked; the same command continues"
+                    )
+                }
+                return JobOptions.stoppedStatus
+            }
+            if only == nil { try rank.onRoot { try present(plan, folder, show) } }
+            return 0
+        }
+    }
+
+    /// Begins with a plan, or continues the one that is in the folder.
+    private func begin<Plan: SeriesPlan>(_ plan: Plan, in folder: SeriesFolder) throws -> Plan {
+        if let old = try folder.readPlan(Plan.self) { try plan.check(continues: old, in: folder.path) }
+        _ = try chosen(of: plan.runs)
+        try folder.begin(plan, access: plan.runs[0].settings().access)
+        return plan
+    }
+
+    /// Makes the tables, for whom the plan's access lets read them.
+    private func present<Plan: SeriesPlan>(
+        _ plan: Plan, _ folder: SeriesFolder, _ show: (Plan, SeriesFolder) throws -> Void
+    ) throws {
+        try plan.runs.first?.settings().access.apply()
+        try show(plan, folder)
     }
 
     /// Those of some trainings that this job is to do.
-    func chosen<Element>(of all: [Element]) throws -> [Element] {
+    private func chosen(of all: [PlannedRun]) throws -> [PlannedRun] {
         guard let only else { return all }
         return try NumberList.parse(only, option: "--only").map { number in
             guard number >= 1, number <= UInt64(all.count) else {
-                throw FederationError(
-                    kind: .configuration, attempted: "train", subject: "number \(number) (--only \(only))",
-                    reason: "there are \(all.count) trainings", remedy: "give numbers from 1 to \(all.count)")
+                throw FederationError.usage(
+                    "train", "number \(number) (--only \(only))", "there are \(all.count) trainings",
+                    "give numbers from 1 to \(all.count)")
             }
             return all[Int(number) - 1]
         }
     }
 
     /// The plan that a folder holds.
-    func plan<Plan: Decodable>(_ type: Plan.Type, in folder: SeriesFolder) throws -> Plan {
-        if let plan = try folder.readPlan(type) { return plan }
-        throw FederationError(
-            kind: .configuration, attempted: "make the tables of", subject: folder.path,
-            reason: "there is no plan.json in it", remedy: "give the --out of the command that made it")
-    }
-
-    /// Does what one rank is enough for: the others of an MPI launch do nothing.
-    static func onOneRank(_ body: () throws -> Void) throws {
-        guard MPIEnvironment.launchedRank <= 0 else { return }
-        try body()
-    }
-
-    /// The exit status of a series that was stopped in good order.
-    static func stopped(_ rank: RankContext) -> Int32 {
-        if rank.isRoot {
-            Messages.error(
-                "stopped before the last training, as a signal or the limit of time asked; the same command continues")
-        }
-        return 75
+    private func existingPlan<Plan: SeriesPlan>(in folder: SeriesFolder) throws -> Plan {
+        if let plan = try folder.readPlan(Plan.self) { return plan }
+        throw FederationError.usage(
+            "make the tables of", folder.path, "there is no plan.json in it",
+            "give the --out of the command that made it")
     }
 }
 
@@ -120,8 +145,13 @@ enum NumberList {
         return numbers
     }
 
-    /// Names, separated by commas.
-    static func names(_ text: String) -> [String] {
-        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    /// Names of methods, separated by commas; at least one, unless `isOptional`.
+    static func methods(_ text: String?, isOptional: Bool = false) throws -> [String] {
+        let names = (text ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }
+        guard isOptional || !names.isEmpty else {
+            throw ValidationError("--methods names no method: name some, separated by commas, or all")
+        }
+        return names
     }
 }

@@ -31,17 +31,7 @@ struct Train: ParsableCommand {
             "A checkpoint's folder (RUN/checkpoints/round-N) whose server model a new run starts from.",
             valueName: "folder"))
     var initial: String?
-    @Option(
-        name: .customLong("max-hours"),
-        help: .init(
-            "End in good order, with status 75, before so many hours are over.",
-            valueName: "hours"))
-    var maxHours: Double?
-    @Option(
-        help: .init(
-            "Minutes without a sign of life from a rank, which shows one at every step, until the job is ended with a message that names it; 0: never.",
-            valueName: "minutes"))
-    var patience = 30.0
+    @OptionGroup var job: JobOptions
     @Flag(
         name: .customLong("accept-changed-data"),
         help: "With --resume: go on although images or labels are not what they were when the run began.")
@@ -49,36 +39,24 @@ struct Train: ParsableCommand {
     @Flag(help: "Compare what the ranks are about to do before each collective: finds defects, costs time.")
     var checkCollectives = false
 
-    func validate() throws {
-        if let maxHours, !(maxHours > 0 && maxHours.isFinite) {
-            throw ValidationError("--max-hours \(maxHours) is not a positive number of hours")
-        }
-        guard patience >= 0, patience.isFinite else {
-            throw ValidationError("--patience \(patience) is not a number of minutes")
-        }
-    }
-
     func run() throws {
         var request = arguments.request
         request.initial = initial
         request.acceptsChangedData = acceptsChangedData
-        request.options.maxHours = maxHours
+        request.options.maxHours = job.maxHours
         StopRequest.listen()
         try MPIJob.run { rank in
             rank.communicator.comparesCollectives = checkCollectives
             let training = try RunStart(rank).prepare(request)
             // Checking the sums of all files, as a start does, may take any time without a sign of life.
-            rank.communicator.patience = patience > 0 ? 60 * patience : nil
+            rank.communicator.patience = job.patienceSeconds
             guard case .stopped(let position) = try training.run() else { return 0 }
             if rank.isRoot {
                 Messages.error(
                     "stopped after \(position.description) of \(training.configuration.rounds) rounds, as a signal or the "
                         + "limit of time asked; continue with fedcrld train --resume \(training.folder.path)")
             }
-            return Self.stoppedStatus
+            return JobOptions.stoppedStatus
         }
     }
-
-    /// The exit status of a run that ended in good order before its last round: EX_TEMPFAIL, "try again later".
-    private static let stoppedStatus: Int32 = 75
 }

@@ -52,6 +52,14 @@ package struct FederationError: ExplainedError, Equatable {
 }
 
 extension FederationError {
+    /// A wrong configuration or command line.
+    package static func usage(
+        _ attempted: String, _ subject: String, _ reason: String, _ remedy: String, cause: (any Error)? = nil
+    ) -> FederationError {
+        FederationError(
+            kind: .configuration, attempted: attempted, subject: subject, reason: reason, remedy: remedy, cause: cause)
+    }
+
     /// Another target's error in this one's words, of a kind unless it has one.
     package init(describing error: any Error, kind: Kind = .failure) {
         switch error {

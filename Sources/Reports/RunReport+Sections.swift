@@ -24,7 +24,7 @@ extension RunReport {
                 course.rounds.compactMap { row in row.losses[term].map { (Double(row.round), $0) } }
             }
             let last = shown.first.flatMap { course.rounds.last?.losses[$0.term] }
-            text += panel(
+            text += Markup.panel(
                 name,
                 LineChart(
                     title: "Losses of \(name)",
@@ -41,7 +41,7 @@ extension RunReport {
         text += "<h3>Dice during training, \(history.split.rawValue) cases</h3><div class=\"panels\">"
         for name in evaluated {
             let points = history.centers[name]?.dice.map { (Double($0.round), $0.value) } ?? []
-            text += panel(
+            text += Markup.panel(
                 name,
                 LineChart(
                     title: "Dice of \(name)",
@@ -67,7 +67,7 @@ extension RunReport {
             let points = (history.centers[name]?.rounds ?? []).compactMap { row in
                 row.losses["contrast"].map { (Double(row.round), $0) }
             }
-            text += panel(
+            text += Markup.panel(
                 name,
                 LineChart(
                     title: "Contrast of \(name)", description: "at last \(Markup.number(points.last?.1, 4))",
@@ -113,7 +113,7 @@ extension RunReport {
             ("HD95", "mm", hausdorff, Axes.range(hausdorff.flatMap(\.1), from: 0)),
             ("ASSD", "mm", surface, Axes.range(surface.flatMap(\.1), from: 0)),
         ] {
-            text += panel(
+            text += Markup.panel(
                 title,
                 BoxPlot(
                     title: "\(title) of every case", description: "a row for each of \(rows.count) classes",
@@ -154,7 +154,7 @@ extension RunReport {
             truth over their mean, with the bias and the limits of agreement (± 1.96 standard deviations).</p><div class="panels">
             """
         for quantity in quantities {
-            text += panel(
+            text += Markup.panel(
                 quantity.name,
                 BlandAltmanPlot(quantity: quantity.name, unit: quantity.unit, pairs: quantity.pairs).svg)
         }
@@ -168,7 +168,7 @@ extension RunReport {
             heart: truth<span class="key"></span>prediction<span class="key p"></span></p><div class="panels">
             """
         for (center, pictures) in overlays where !pictures.isEmpty {
-            text += panel(center, "<div class=\"overlays\">" + pictures.map(\.html).joined() + "</div>")
+            text += Markup.panel(center, "<div class=\"overlays\">" + pictures.map(\.html).joined() + "</div>")
         }
         return text + "</div></section>\n"
     }
@@ -185,10 +185,6 @@ extension RunReport {
     var configuration: String {
         let yaml = (try? String(contentsOfFile: access.folder.configuration, encoding: .utf8)) ?? ""
         return "<section><h2>Configuration</h2><pre>\(Markup.escape(yaml))</pre></section>\n"
-    }
-
-    private func panel(_ title: String, _ content: String, isWide: Bool = false) -> String {
-        "<div class=\"panel\(isWide ? " wide" : "")\"><h3>\(Markup.escape(title))</h3>\(content)</div>\n"
     }
 
     private func cells(_ distribution: Distribution?, _ digits: Int) -> [String] {

@@ -50,11 +50,7 @@ package struct RunReport {
         let round = access.manifest.round
         let summary = ScoreSummary(scores.map(\.means))
         let cases = scores.reduce(0) { $0 + $1.cases.count }
-        return """
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <link rel="icon" href="data:,"><title>\(method.name): \(Markup.escape(access.folder.path))</title>
-            <style>\(Style.css)</style></head><body>
+        let body = """
             <header><h1>Federated training of \(scores.count) centers</h1>
             <p>\(Markup.escape(access.folder.path)), checkpoint of round \(round), \(Markup.escape(access.manifest.program)). \
             Measured on the \(split.rawValue) split, on the images' own grids.</p></header><main>
@@ -63,9 +59,9 @@ package struct RunReport {
             <li><b>\(scores.count)</b><span>centers</span></li><li><b>\(cases)</b><span>cases</span></li>
             <li><b>\(history.lastRound)</b><span>rounds</span></li>
             <li><b>\(Markup.number(history.seconds / 60, 1))</b><span>minutes of rounds</span></li></ul>
-            \(learning)\(representation)\(accuracy)\(function)\(pictures)\(phases)\(configuration)</main></body></html>
-
+            \(learning)\(representation)\(accuracy)\(function)\(pictures)\(phases)\(configuration)</main>
             """
+        return Markup.page(title: "\(method.name): \(access.folder.path)", body: body)
     }
 
     /// Writes the page.

@@ -45,10 +45,7 @@ package struct DataSetImport {
 
     /// Finds the cases, checks them and writes a cohort per center into `folder`, which is new or empty.
     package mutating func write(to folder: String) throws(CardiacMRError) {
-        let content = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        guard content.isEmpty else {
-            throw .writing(folder, "the folder is not empty", "choose another output folder, or remove this one")
-        }
+        try CohortFolder.requireEmpty(folder)
         var finder = CaseFinder(source: source)
         try finder.find(dataSet)
         problems = finder.problems

@@ -14,7 +14,7 @@ extension Partition {
     ) throws(CardiacMRError) -> [Cohort] {
         let partial = folder + ".partial"
         var cohorts = try cohorts(of: sources, in: partial)
-        try Self.prepare(folder)
+        try CohortFolder.requireEmpty(folder)
         try? FileManager.default.removeItem(atPath: partial)
         for index in cohorts.indices {
             let place = cohorts[index].folder
@@ -61,16 +61,5 @@ extension Partition {
         }
         for index in outcomes.indices { changed.cases[index] = try outcomes[index].get() }
         return changed
-    }
-
-    private static func prepare(_ folder: String) throws(CardiacMRError) {
-        let files = FileManager.default
-        guard files.fileExists(atPath: folder) else { return }
-        guard let content = try? files.contentsOfDirectory(atPath: folder) else {
-            throw .writing(folder, "it is not a readable folder", "choose another output folder")
-        }
-        guard content.isEmpty else {
-            throw .writing(folder, "the folder is not empty", "choose another output folder, or remove this one")
-        }
     }
 }

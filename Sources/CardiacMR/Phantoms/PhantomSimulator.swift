@@ -55,15 +55,8 @@ package struct PhantomSimulator: Sendable {
     }
 
     private func prepare(_ folder: String) throws(CardiacMRError) {
+        try CohortFolder.requireEmpty(folder)
         let files = FileManager.default
-        if files.fileExists(atPath: folder) {
-            guard let content = try? files.contentsOfDirectory(atPath: folder) else {
-                throw .writing(folder, "it is not a readable folder", "choose another output folder")
-            }
-            guard content.isEmpty else {
-                throw .writing(folder, "the folder is not empty", "choose another output folder, or remove this one")
-            }
-        }
         do {
             for center in 0..<settings.centers {
                 for kind in ["images", "labels"] {

@@ -8,11 +8,7 @@ extension Comparison {
     /// - Parameter title: such as the comparison's folder.
     package func html(title: String) -> String {
         let done = plan.runs.count - missing.count
-        return """
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-            <link rel="icon" href="data:,"><title>Comparison: \(Markup.escape(title))</title>
-            <style>\(Style.css)</style></head><body>
+        let body = """
             <header><h1>Comparison of \(rows.count) methods</h1><p>\(Markup.escape(title)), \(Markup.escape(Program.name)). \
             \(notes.map(Markup.escape).joined(separator: " "))</p></header><main>
             <ul class="facts"><li><b>\(rows.count)</b><span>methods</span></li>
@@ -22,9 +18,9 @@ extension Comparison {
             <section><h2>Centers</h2>\(centers)</section>
             \(curves)\(representation)
             <section><h2>Function, calibration, cost</h2>\(table("A megabyte has a million bytes", furtherColumns))</section>
-            \(settings)</main></body></html>
-
+            \(settings)</main>
             """
+        return Markup.page(title: "Comparison: \(title)", body: body)
     }
 
     private func table(_ caption: String, _ columns: [Column]) -> String {
@@ -44,7 +40,7 @@ extension Comparison {
         var table = MarkupTable(
             caption: "Mean foreground Dice, best of a center in bold", columns: ["method"] + names)
         for (index, row) in rows.enumerated() {
-            table.rows.append((row.variant, row.centers.map { number($0.dice?.mean, 3) }))
+            table.rows.append((row.variant, row.centers.map { Markup.number($0.dice?.mean, 3) }))
             for column in names.indices {
                 let best = rows.compactMap { $0.centers[column].dice?.mean }.max()
                 if let best, row.centers[column].dice?.mean == best { table.strong.insert([index, column]) }
@@ -55,7 +51,7 @@ extension Comparison {
             let values = rows.map { row in
                 (name: row.variant, values: (outcomes[row.variant] ?? []).compactMap { $0.result.dice(of: name) })
             }
-            text += panel(
+            text += Markup.panel(
                 name,
                 BoxPlot(
                     title: "Dice of \(name)", description: "a row for each of \(rows.count) methods", xLabel: "Dice",
@@ -87,11 +83,11 @@ extension Comparison {
             let isReference = course.name == reference
             let own = LineChart.Series(name: "", style: "a", points: course.points)
             let other = LineChart.Series(name: "", style: "b", points: dashed)
-            text += panel(
+            text += Markup.panel(
                 course.name,
                 LineChart(
                     title: "Validation Dice of \(course.name)",
-                    description: "at last \(number(course.points.last?.y, 3))", yLabel: "Dice",
+                    description: "at last \(Markup.number(course.points.last?.y, 3))", yLabel: "Dice",
                     series: isReference ? [own] : [other, own], x: 0...max(1, last), y: 0...1
                 ).svg)
         }
@@ -117,7 +113,7 @@ extension Comparison {
                         return dice - others
                     })?.mean
             }
-            table.rows.append((center, [number(distance, 4)] + gains.map { number($0, 3) }))
+            table.rows.append((center, [Markup.number(distance, 4)] + gains.map { Markup.number($0, 3) }))
         }
         return """
             <section><h2>Representation bias</h2><p>The divergence of each center's representation from the server's in the last \
@@ -130,10 +126,6 @@ extension Comparison {
         let first = plan.runs.first { $0.variant == plan.reference } ?? plan.runs.first
         return "<section><h2>Settings of \(Markup.escape(first?.variant ?? ""))</h2><pre>"
             + "\(Markup.escape(first?.configuration ?? ""))</pre></section>\n"
-    }
-
-    private func panel(_ title: String, _ content: String, isWide: Bool = false) -> String {
-        "<div class=\"panel\(isWide ? " wide" : "")\"><h3>\(Markup.escape(title))</h3>\(content)</div>\n"
     }
 
     // MARK: Files

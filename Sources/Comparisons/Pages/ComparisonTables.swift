@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import Reports
 
 /// A comparison as text for terminals, papers and other programs.
 extension Comparison {
@@ -18,7 +19,8 @@ extension Comparison {
             value = { spread($0)?.mean }
             text = { row in
                 guard let spread = spread(row) else { return "–" }
-                return number(spread.mean, digits) + (spread.deviation.map { " ± " + number($0, digits) } ?? "")
+                return Markup.number(spread.mean, digits)
+                    + (spread.deviation.map { " ± " + Markup.number($0, digits) } ?? "")
             }
         }
 
@@ -51,13 +53,13 @@ extension Comparison {
             Column("Δ Dice [95 %]") { row in
                 guard let contest = row.contest else { return "–" }
                 let interval = contest.interval.map {
-                    " [\(number($0.lowerBound, 3)), \(number($0.upperBound, 3))]"
+                    " [\(Markup.number($0.lowerBound, 3)), \(Markup.number($0.upperBound, 3))]"
                 }
-                return number(contest.difference, 3) + (interval ?? "")
+                return Markup.number(contest.difference, 3) + (interval ?? "")
             },
             Column("p (Holm)") { row in
                 guard let contest = row.contest, let adjusted = contest.adjusted else { return "–" }
-                return (adjusted < 0.0001 ? "<0.0001" : number(adjusted, 4)) + contest.stars
+                return (adjusted < 0.0001 ? "<0.0001" : Markup.number(adjusted, 4)) + contest.stars
             },
         ]
     }
@@ -67,13 +69,13 @@ extension Comparison {
         [
             Column(
                 "LV-EF bias, %", best: .nearestToZero, value: \.ejectionFractionBias,
-                text: { number($0.ejectionFractionBias, 1) }),
-            Column("mass bias, g", best: .nearestToZero, value: \.massBias, text: { number($0.massBias, 1) }),
+                text: { Markup.number($0.ejectionFractionBias, 1) }),
+            Column("mass bias, g", best: .nearestToZero, value: \.massBias, text: { Markup.number($0.massBias, 1) }),
             Column("ECE", 3, best: .lowest, \.calibrationError), Column("Brier", 3, best: .lowest, \.brier),
-            Column("validation Dice", 3, best: nil, \.validation), Column("best round") { number($0.round, 0) },
+            Column("validation Dice", 3, best: nil, \.validation), Column("best round") { Markup.number($0.round, 0) },
             Column("parameters") { String($0.parameters) },
-            Column("MB/round") { number(Double($0.bytesPerRound) / 1e6, 2) },
-            Column("s/round") { number($0.secondsPerRound, 1) },
+            Column("MB/round") { Markup.number(Double($0.bytesPerRound) / 1e6, 2) },
+            Column("s/round") { Markup.number($0.secondsPerRound, 1) },
         ]
     }
 
@@ -98,7 +100,7 @@ extension Comparison {
         var centers = TextTable(
             columns: [.init("Dice of", .left)] + rows.map { .init($0.variant) })
         for (index, center) in (rows.first?.centers ?? []).enumerated() {
-            centers.append([center.name] + rows.map { number($0.centers[index].dice?.mean, 3) })
+            centers.append([center.name] + rows.map { Markup.number($0.centers[index].dice?.mean, 3) })
         }
         var text = table(accuracyColumns + contestColumns) + "\n" + table(furtherColumns) + "\n"
         if rows.count <= 8 { text += centers.rendered(style) + "\n" }
@@ -238,9 +240,4 @@ extension Comparison {
                 }),
         ]
     }
-}
-
-/// A number with so many digits after the point; "–" where there is none.
-func number(_ value: Double?, _ digits: Int) -> String {
-    value.map { String(format: "%.\(digits)f", $0).replacingOccurrences(of: "-", with: "−") } ?? "–"
 }

@@ -123,14 +123,14 @@ package struct RunJudge {
             contrast: history.centers.compactMapValues { $0.rounds.last?.losses["contrast"] },
             parameters: method.networkParameters,
             // Where all data is in one place nothing travels.
-            exchanged: participants.contains(where: \.isPooled) ? 0 : method.exchangedNumbers,
+            exchanged: participants.contains(where: \.isPooled) ? 0 : method.exchangedNumbers(of: method.exchanges),
             seconds: history.seconds, data: access.manifest.files.keys.filter { $0.hasPrefix("data/") }.sorted())
     }
 }
 
 extension FederatedMethod {
-    /// Numbers that a center contributes in a round.
-    package var exchangedNumbers: Int {
+    /// Numbers that a center contributes in a round by some exchanges.
+    func exchangedNumbers(of exchanges: [Exchange]) -> Int {
         exchanges.reduce(0) { sum, exchange in
             sum
                 + variables.filter { $0.name == exchange.variable }.reduce(0) { count, variable in

@@ -60,7 +60,7 @@ extension ComparisonPlan {
         if let method = Configuration.Method(rawValue: name) { return method }
         let names = Configuration.Method.allCases.map(\.rawValue)
         let nearest = EditDistance.nearest(to: name, among: names).map { " (the nearest is \($0))" } ?? ""
-        throw error(
+        throw FederationError.usage(
             "compare", name, "there is no such method\(nearest)", "choose among \(names.joined(separator: ", "))")
     }
 
@@ -90,15 +90,15 @@ extension ComparisonPlan {
     /// The settings that do not hang on a method: data and how it is prepared.
     static func base(_ request: Request) throws(FederationError) -> Configuration {
         if let tuned = request.tuned, !FileManager.default.fileExists(atPath: tuned) {
-            throw error(
+            throw FederationError.usage(
                 "take tuned settings from", tuned, "there is no such folder", "give the --out of `fedcrld tune`")
         }
         let base = try resolve(Configuration.Method.standard.rawValue, [], request)
         guard base.data != nil else {
-            throw error("compare", "without data", "no cohorts are named", "give --data")
+            throw FederationError.usage("compare", "without data", "no cohorts are named", "give --data")
         }
         guard base.cohorts == Configuration.CohortChoice() else {
-            throw error(
+            throw FederationError.usage(
                 "compare with", "cohorts.leave_out, cohorts.folds or cohorts.fold",
                 "the comparison sets them for each training", "use --leave-out and --folds")
         }
@@ -112,7 +112,7 @@ extension ComparisonPlan {
         ]
         for setting in settings {
             guard let option = own[PlannedRun.key(of: setting)] else { continue }
-            throw error(
+            throw FederationError.usage(
                 "compare with", "--set \(setting)", "the comparison sets it for each training", "use \(option)")
         }
     }
@@ -150,7 +150,7 @@ extension ComparisonPlan {
         }
         for (place, name) in names.enumerated() {
             guard known.contains(name), !names[..<place].contains(name) else {
-                throw error(
+                throw FederationError.usage(
                     "leave out", "center \"\(name)\"",
                     known.contains(name) ? "it is named twice" : "the data has no such center",
                     "choose among \(known.joined(separator: ", ")), or say each")
@@ -163,7 +163,7 @@ extension ComparisonPlan {
     static func distant(_ wanted: String?, among cohorts: [Cohort]) throws(FederationError) -> String? {
         if let wanted {
             guard cohorts.contains(where: { $0.center == wanted }) else {
-                throw error(
+                throw FederationError.usage(
                     "show", "center \(wanted)", "the data has no such center",
                     "choose among \(cohorts.map(\.center).joined(separator: ", "))")
             }
@@ -172,12 +172,5 @@ extension ComparisonPlan {
         guard cohorts.count > 2 else { return nil }
         let alone = cohorts.filter { one in !cohorts.contains { $0.center != one.center && $0.classes == one.classes } }
         return alone.count == 1 ? alone[0].center : nil
-    }
-
-    static func error(
-        _ attempted: String, _ subject: String, _ reason: String, _ remedy: String
-    ) -> FederationError {
-        FederationError(
-            kind: .configuration, attempted: attempted, subject: subject, reason: reason, remedy: remedy)
     }
 }

@@ -5,7 +5,7 @@ import Files
 import Foundation
 
 /// What is compared: trainings of several methods on the same data, splits and seeds.
-package struct ComparisonPlan: Codable, Equatable, Sendable {
+package struct ComparisonPlan: SeriesPlan, Equatable {
     /// The variant that the others are compared with.
     package var reference: String
     /// The center whose gain is shown by itself; nil: none.
@@ -79,7 +79,7 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
         let all = try base.loadCohorts()
         let variants = try Self.variants(request, all, warn)
         guard let first = variants.first(where: { $0.name == request.reference }) else {
-            throw Self.error(
+            throw FederationError.usage(
                 "compare with", request.reference, "it is not among the methods of this comparison",
                 "name it in --methods, or another one by --reference")
         }
@@ -93,48 +93,56 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
             cohorts?[cohort.center] = try DurableFile.fingerprint("\(cohort.folder)/\(Cohort.fileName)").crc32
         }
         runs = []
-        let splits: [(fold: Int?, leftOut: String?)] =
-            (request.folds > 0 ? (1...request.folds).map(Optional.some) : [nil]).flatMap { fold in
-                leftOut.isEmpty ? [(fold, nil)] : leftOut.map { (fold, $0) }
-            }
+        let choices = Self.choices(folds: request.folds, leftOut)
         for variant in variants {
             var configuration = variant.configuration
             if variant.isMatched {
                 configuration.width = try Self.width(matching: first.configuration, of: configuration, all)
             }
-            for split in splits {
-                configuration.cohorts.folds = split.fold == nil ? 0 : request.folds
-                configuration.cohorts.fold = split.fold ?? 1
-                configuration.cohorts.leftOut = split.leftOut.map { [$0] } ?? []
+            for choice in choices {
+                configuration.cohorts = choice
                 // What cannot be trained or measured is found before anything is.
-                try check(configuration)
+                try check(configuration, all)
             }
             for seed in request.seeds {
                 configuration.seed = seed
-                for split in splits {
-                    configuration.cohorts.fold = split.fold ?? 1
-                    configuration.cohorts.leftOut = split.leftOut.map { [$0] } ?? []
-                    let place = split.leftOut.flatMap { name in all.firstIndex { $0.center == name } }
+                for choice in choices {
+                    configuration.cohorts = choice
+                    let fold = choice.folds > 0 ? choice.fold : nil
+                    let place = choice.leftOut.first.flatMap { name in all.firstIndex { $0.center == name } }
                     let name =
-                        "\(variant.name)-seed-\(seed)" + (split.fold.map { "-fold-\($0)" } ?? "")
+                        "\(variant.name)-seed-\(seed)" + (fold.map { "-fold-\($0)" } ?? "")
                         + (place.map { "-without-\(Self.fileName(all[$0].center, place: $0))" } ?? "")
                     runs.append(
                         PlannedRun(
-                            name: name, variant: variant.name, seed: seed, fold: split.fold, leftOut: split.leftOut,
+                            name: name, variant: variant.name, seed: seed, fold: fold, leftOut: choice.leftOut.first,
                             configuration: configuration))
                 }
             }
         }
     }
 
+    /// Splits and centers that each variant is trained with: every fold with every center left out.
+    private static func choices(folds: Int, _ leftOut: [String]) -> [Configuration.CohortChoice] {
+        (folds > 0 ? Array(1...folds) : [1]).flatMap { fold in
+            (leftOut.isEmpty ? [[]] : leftOut.map { [$0] }).map { names in
+                var choice = Configuration.CohortChoice()
+                (choice.folds, choice.fold, choice.leftOut) = (folds, fold, names)
+                return choice
+            }
+        }
+    }
+
     /// Checks that a training can be made and judged.
-    private func check(_ configuration: Configuration) throws {
-        let trained = try configuration.loadCohorts()
+    /// - Parameter all: the cohorts of the data, as they are there.
+    private func check(_ configuration: Configuration, _ all: [Cohort]) throws {
+        let split = try configuration.cohorts.split(all)
+        let trained = try configuration.cohorts.chosen(of: split)
         _ = try configuration.methods(of: Participant.all(trained, of: configuration.method))
-        let absent = try configuration.loadAllCohorts().filter { configuration.cohorts.leftOut.contains($0.center) }
+        let absent = split.filter { configuration.cohorts.leftOut.contains($0.center) }
         let judged = absent.isEmpty ? trained : absent
         guard judged.contains(where: { !$0.cases(in: .test).isEmpty }) else {
-            throw Self.error(
+            throw FederationError.usage(
                 "compare on", configuration.data ?? "",
                 absent.isEmpty ? "no center has test cases" : "center \(absent[0].center) has no test cases",
                 "add subjects to \"splits.test\" in cohort.json, or cross-validate with --folds")
@@ -142,14 +150,14 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
         guard let fewShot, let center = absent.first else { return }
         let known = center.splits[.train]?.count ?? 0
         if let count = fewShot.subjects.first(where: { $0 > known }) {
-            throw Self.error(
+            throw FederationError.usage(
                 "train on \(count) subjects of", "center \(center.center)", "it has \(known) to train on",
                 "ask for at most \(known) by --few-shot")
         }
         var tuned = configuration
         tuned.localEpochs = fewShot.epochs
         do { _ = try tuned.methods(of: Participant.all(trained, of: configuration.method)) } catch {
-            throw Self.error(
+            throw FederationError.usage(
                 "train on few subjects by", configuration.method.rawValue, error.reason,
                 "give another number of epochs by --few-shot-epochs")
         }
@@ -164,12 +172,12 @@ package struct ComparisonPlan: Codable, Equatable, Sendable {
     package func check(continues old: ComparisonPlan, in folder: String) throws(FederationError) {
         try PlannedRun.check(runs, continue: old.runs, in: folder)
         if let known = old.cohorts, let changed = known.keys.sorted().first(where: { cohorts?[$0] != known[$0] }) {
-            throw Self.error(
+            throw FederationError.usage(
                 "continue what is in", folder, "\(Cohort.fileName) of center \(changed) is not what it was",
                 "put it back as it was, or begin in another folder")
         }
         guard fewShot == old.fewShot else {
-            throw Self.error(
+            throw FederationError.usage(
                 "continue what is in", folder,
                 "other numbers of labelled subjects or epochs are asked for now (--few-shot)",
                 "ask for what it was begun with, or begin in another folder")

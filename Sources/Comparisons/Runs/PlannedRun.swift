@@ -52,9 +52,7 @@ extension PlannedRun {
         _ runs: [PlannedRun], continue old: [PlannedRun], in folder: String
     ) throws(FederationError) {
         func error(_ reason: String, _ remedy: String) -> FederationError {
-            FederationError(
-                kind: .configuration, attempted: "continue what is in", subject: folder, reason: reason,
-                remedy: remedy)
+            .usage("continue what is in", folder, reason, remedy)
         }
         for run in old {
             guard let same = runs.first(where: { $0.name == run.name }) else {
@@ -70,6 +68,14 @@ extension PlannedRun {
             }
         }
     }
+}
+
+/// What a series trains.
+package protocol SeriesPlan: Codable, Sendable {
+    /// All trainings, in their order.
+    var runs: [PlannedRun] { get }
+    /// Checks that this plan continues another, which a folder holds: it has all of its trainings, with the same settings.
+    func check(continues old: Self, in folder: String) throws(FederationError)
 }
 
 /// Planned runs and what comes of them, in one folder:
@@ -114,10 +120,9 @@ package struct SeriesFolder: Sendable {
         }
         let isData = (try? Cohort.loadAll(data: path)) != nil
         guard other == nil, !isData else {
-            throw FederationError(
-                kind: .configuration, attempted: "write into", subject: path,
-                reason: isData || other == Cohort.fileName ? "it holds cohorts" : "it holds a run",
-                remedy: "choose another folder")
+            throw FederationError.usage(
+                "write into", path, isData || other == Cohort.fileName ? "it holds cohorts" : "it holds a run",
+                "choose another folder")
         }
         for name in ["runs", "results"] { try DurableFile.makeFolder("\(path)/\(name)") }
         try Self.encode(plan, to: self.plan)

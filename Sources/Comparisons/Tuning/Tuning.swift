@@ -83,7 +83,8 @@ package struct Tuning: Sendable {
             let first = all.first.flatMap { results[$0.run.name]?.dice }
             let best = best(of: method)
             table.append([
-                method, String(all.count { results[$0.run.name] != nil }), number(first, 3), number(best?.dice, 3),
+                method, String(all.count { results[$0.run.name] != nil }), Markup.number(first, 3),
+                Markup.number(best?.dice, 3),
                 best.map { $0.trial.settings.isEmpty ? "as they were" : $0.trial.settings.joined(separator: " ") }
                     ?? "",
             ])

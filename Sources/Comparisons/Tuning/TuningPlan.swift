@@ -5,7 +5,7 @@ import Foundation
 import Tensors
 
 /// A random search for a method's learning rate and settings: as many trainings for every method, judged on validation cases.
-package struct TuningPlan: Codable, Equatable, Sendable {
+package struct TuningPlan: SeriesPlan, Equatable {
     /// One training with the settings that it tries.
     package struct Trial: Codable, Equatable, Sendable {
         /// The training.
@@ -16,6 +16,14 @@ package struct TuningPlan: Codable, Equatable, Sendable {
 
     /// All of them, method by method.
     package var trials: [Trial]
+
+    /// See ``SeriesPlan``.
+    package var runs: [PlannedRun] { trials.map(\.run) }
+
+    /// See ``SeriesPlan``.
+    package func check(continues old: TuningPlan, in folder: String) throws(FederationError) {
+        try PlannedRun.check(runs, continue: old.runs, in: folder)
+    }
 
     /// Plans a search.
     /// - Parameters:
@@ -32,19 +40,21 @@ package struct TuningPlan: Codable, Equatable, Sendable {
         for (method, isChosen) in ComparisonPlan.expanded(methods)
         where !trials.contains(where: { $0.run.variant == method }) {
             let about = try ComparisonPlan.method(method).type.about
-            var refusal: FederationError?
-            for index in 0..<count where refusal == nil {
-                let tried = index == 0 ? [] : Self.draw(about, seed: seed, trial: index, from: settings)
+            func resolve(_ tried: [String]) throws(FederationError) -> Configuration {
                 var configuration = try Configuration.resolve(
                     preset: preset, files: [file].compactMap { $0 }, settings: settings + ["method=\(method)"] + tried,
                     data: data, leavesOutOtherMethods: true)
                 configuration.makePathsAbsolute()
-                if index == 0 { refusal = try Self.refusal(configuration) }
-                if let refusal {
-                    guard !isChosen else { throw refusal }
-                    warn("\(method) is left out: \(refusal.subject): \(refusal.reason); \(refusal.remedy)")
-                    continue
-                }
+                return configuration
+            }
+            if let refusal = try Self.refusal(resolve([])) {
+                guard !isChosen else { throw refusal }
+                warn("\(method) is left out: \(refusal.subject): \(refusal.reason); \(refusal.remedy)")
+                continue
+            }
+            for index in 0..<count {
+                let tried = index == 0 ? [] : Self.draw(about, seed: seed, trial: index, from: settings)
+                let configuration = try resolve(tried)
                 let run = PlannedRun(
                     name: "\(method)-trial-\(index)", variant: method, seed: configuration.seed,
                     configuration: configuration)
@@ -56,23 +66,19 @@ package struct TuningPlan: Codable, Equatable, Sendable {
     /// Why the method does not suit the settings; nil where it does.
     /// - Throws: where no method can be tuned with these.
     private static func refusal(_ configuration: Configuration) throws -> FederationError? {
-        func error(_ subject: String, _ reason: String, _ remedy: String) -> FederationError {
-            FederationError(
-                kind: .configuration, attempted: "tune", subject: subject, reason: reason, remedy: remedy)
-        }
         guard let data = configuration.data else {
-            throw error("without data", "no cohorts are named", "give --data")
+            throw FederationError.usage("tune", "without data", "no cohorts are named", "give --data")
         }
         let cohorts = try configuration.loadCohorts()
         guard configuration.evaluateSplit == .validation, configuration.evaluateEvery > 0 else {
-            throw error(
-                "with these settings",
+            throw FederationError.usage(
+                "tune", "with these settings",
                 "nothing is measured on validation cases: evaluate_split is test or evaluate_every 0",
                 "set evaluate_split=validation and evaluate_every above 0")
         }
         guard cohorts.contains(where: { !$0.cases(in: .validation).isEmpty }) else {
-            throw error(
-                "on \(data)", "no center has validation cases, and nothing is chosen by test cases",
+            throw FederationError.usage(
+                "tune", "on \(data)", "no center has validation cases, and nothing is chosen by test cases",
                 "add subjects to \"splits.validation\" in cohort.json, or set cohorts.folds")
         }
         do { _ = try configuration.methods(of: Participant.all(cohorts, of: configuration.method)) } catch {

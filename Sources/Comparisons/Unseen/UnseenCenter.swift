@@ -69,12 +69,7 @@ struct UnseenCenter {
         let method = try access.configuration.method(
             heads: [first.classes.count],
             population: Population(centers: others.count, hasEqualClasses: true))
-        let exchanged = method.exchanges.filter(\.replaces).reduce(0) { count, exchange in
-            count
-                + method.variables.filter { $0.name == exchange.variable }.reduce(0) {
-                    $0 + exchange.selection.entries(of: $1.layout).reduce(0) { $0 + $1.count }
-                }
-        }
+        let exchanged = method.exchangedNumbers(of: method.exchanges.filter(\.replaces))
         guard exchanged >= method.networkParameters else { return nil }
         let state = method.state(of: cohort.center, seed: access.configuration.seed)
         // Whatever a center has beside the server's network, as a model of its own, begins as that.

@@ -22,49 +22,45 @@ extension Configuration {
 
     /// The cohorts of the data, those that are left out included, split as the run has it.
     package func loadAllCohorts(_ path: String? = nil) throws -> [Cohort] {
-        let all = try Cohort.loadAll(data: path ?? data ?? "")
-        guard cohorts.folds > 0 else { return all }
-        return try cohorts.split(all)
+        try cohorts.split(Cohort.loadAll(data: path ?? data ?? ""))
     }
 }
 
 extension Configuration.CohortChoice {
     /// Those that take part.
-    func chosen(of all: [Cohort]) throws(FederationError) -> [Cohort] {
+    package func chosen(of all: [Cohort]) throws(FederationError) -> [Cohort] {
         if let unknown = leftOut.first(where: { name in !all.contains { $0.center == name } }) {
-            throw FederationError(
-                kind: .configuration, attempted: "leave out", subject: "center \(unknown)",
-                reason: "the data has no such center",
-                remedy: "choose among \(all.map(\.center).joined(separator: ", "))")
+            throw FederationError.usage(
+                "leave out", "center \(unknown)", "the data has no such center",
+                "choose among \(all.map(\.center).joined(separator: ", "))")
         }
         let chosen = all.filter { !leftOut.contains($0.center) }
         guard !chosen.isEmpty else {
-            throw FederationError(
-                kind: .configuration, attempted: "leave out", subject: leftOut.joined(separator: ", "),
-                reason: "no center is left", remedy: "leave out fewer centers")
+            throw FederationError.usage(
+                "leave out", leftOut.joined(separator: ", "), "no center is left", "leave out fewer centers")
         }
         return chosen
     }
 
-    /// The cohorts split for cross-validation.
-    func split(_ all: [Cohort]) throws(FederationError) -> [Cohort] {
+    /// The cohorts as they are split here: for cross-validation, or in their own way.
+    package func split(_ all: [Cohort]) throws(FederationError) -> [Cohort] {
+        guard folds > 0 else { return all }
         guard folds >= 3, fold <= folds else {
-            throw FederationError(
-                kind: .configuration, attempted: "cross-validate with",
-                subject: "cohorts.folds=\(folds), cohorts.fold=\(fold)",
-                reason: folds < 3
+            throw FederationError.usage(
+                "cross-validate with", "cohorts.folds=\(folds), cohorts.fold=\(fold)",
+                folds < 3
                     ? "one part is tested on, one validated on, and none would be left to train on"
                     : "there is no such part",
-                remedy: "take three folds or more, and a fold from 1 to \(max(folds, 3))")
+                "take three folds or more, and a fold from 1 to \(max(folds, 3))")
         }
         var cohorts: [Cohort] = []
         for cohort in all {
             let subjects = Split.allCases.reduce(0) { $0 + (cohort.splits[$1]?.count ?? 0) }
             guard subjects >= folds else {
-                throw FederationError(
-                    kind: .configuration, attempted: "cross-validate", subject: "center \(cohort.center)",
-                    reason: "its \(subjects) subjects cannot be dealt to \(folds) parts",
-                    remedy: "take at most \(subjects) folds, or leave the center out (cohorts.leave_out)")
+                throw FederationError.usage(
+                    "cross-validate", "center \(cohort.center)",
+                    "its \(subjects) subjects cannot be dealt to \(folds) parts",
+                    "take at most \(subjects) folds, or leave the center out (cohorts.leave_out)")
             }
             cohorts.append(cohort.split(fold: fold, of: folds))
         }

@@ -12,10 +12,12 @@ extension Configuration {
     }
 
     /// The keys whose values differ from another configuration's, in the keys' order.
-    package func differences(from old: Configuration) -> [Change] {
+    package func differences(from old: Configuration) -> [Change] { changedKeys(from: old).map(\.change) }
+
+    private func changedKeys(from old: Configuration) -> [(key: ConfigurationKey, change: Change)] {
         Self.keys.compactMap { key in
             let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
-            return change.old == change.new ? nil : change
+            return change.old == change.new ? nil : (key, change)
         }
     }
 
@@ -28,19 +30,14 @@ extension Configuration {
     package func changes(
         resuming old: Configuration, attempted: String = "resume with"
     ) throws(FederationError) -> [Change] {
-        var changes: [Change] = []
-        for key in Self.keys(of: old.method) {
-            let change = Change(key: key.name, old: key.write(old).yaml, new: key.write(self).yaml)
-            guard change.old != change.new else { continue }
-            guard key.isFree(in: old) else {
-                throw FederationError(
-                    kind: .configuration, attempted: attempted, subject: "\(key.name) \(change.new)",
-                    reason: "the run was started with \(key.name) \(change.old), and would not continue as it began",
-                    remedy: "leave \(key.name) as it was, or start a new run from this one's checkpoint with --initial")
-            }
-            changes.append(change)
+        let changes = changedKeys(from: old)
+        if let (key, change) = changes.first(where: { !$0.key.isFree(in: old) }) {
+            throw FederationError.usage(
+                attempted, "\(key.name) \(change.new)",
+                "the run was started with \(key.name) \(change.old), and would not continue as it began",
+                "leave \(key.name) as it was, or start a new run from this one's checkpoint with --initial")
         }
-        return changes
+        return changes.map(\.change)
     }
 
     /// 16 hexadecimal digits that are the same for two configurations if and only if (but for collisions of a

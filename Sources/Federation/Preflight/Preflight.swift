@@ -59,28 +59,12 @@ package struct Preflight {
 
     /// The configuration that the root resolves, on all ranks.
     private func configuration(_ request: RunRequest) throws -> Configuration {
-        var failure: FederationError?
-        var text = ""
-        if rank.isRoot {
-            do {
-                let configuration = try resolve(request)
-                _ = try configuration.loadCohorts()
-                text = configuration.yaml
-            } catch { failure = FederationError(describing: error) }
+        let text = try rank.onRoot {
+            let configuration = try resolve(request)
+            _ = try configuration.loadCohorts()
+            return configuration.yaml
         }
-        let isWrong = try rank.communicate { [failure] ranks throws(MPIError) in
-            try ranks.allReduce(Int64(failure.map { Int($0.exitStatus) } ?? 0), .maximum)
-        }
-        guard isWrong == 0 else {
-            let kind: FederationError.Kind = isWrong == 2 ? .configuration : .failure
-            throw AgreedFailure(
-                onRoot: rank,
-                failure ?? FederationError(kind: kind, attempted: "", subject: "", reason: "", remedy: ""))
-        }
-        let bytes = try rank.communicate { [text] ranks throws(MPIError) in
-            try ranks.broadcastBytes(rank.isRoot ? Array(text.utf8) : nil)
-        }
-        return try Configuration.parse(yaml: String(decoding: bytes, as: UTF8.self), name: "the configuration")
+        return try Configuration.parse(yaml: text, name: "the configuration")
     }
 
     private func resolve(_ request: RunRequest) throws(FederationError) -> Configuration {
@@ -88,9 +72,9 @@ package struct Preflight {
             let configuration = try Configuration.resolve(
                 preset: request.preset, file: request.file, settings: request.settings, data: request.data)
             guard configuration.data != nil else {
-                throw FederationError(
-                    kind: .configuration, attempted: "check", subject: "a run without data",
-                    reason: "no cohorts are named", remedy: "give --data, made by `fedcrld simulate` or `import`")
+                throw FederationError.usage(
+                    "check", "a run without data", "no cohorts are named",
+                    "give --data, made by `fedcrld simulate` or `import`")
             }
             return configuration
         }

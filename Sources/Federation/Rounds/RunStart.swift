@@ -61,34 +61,16 @@ package struct RunStart {
         var configuration = ""
         var folder = ""
         var resumes = false
-        var isMisconfigured = false
-        var failure: String?
     }
 
     /// Prepares the run that is asked for.
     package func prepare(_ request: RunRequest) throws -> TrainingRun {
-        var decision = Decision()
-        var failure: FederationError?
         var known: [Cohort]?
         var lease: RunLease?
-        if rank.isRoot {
-            do {
-                (decision, known) = try decide(request, &lease)
-            } catch {
-                failure = FederationError(describing: error)
-                decision.failure = "\(error)"
-                decision.isMisconfigured = failure?.kind == .configuration
-            }
-        }
-        decision = try rank.broadcast(decision)
-        if decision.failure != nil {
-            throw AgreedFailure(
-                onRoot: rank,
-                failure
-                    ?? FederationError(
-                        kind: decision.isMisconfigured ? .configuration : .failure, attempted: "", subject: "",
-                        reason: "",
-                        remedy: ""))
+        let decision = try rank.onRoot {
+            let (decision, cohorts) = try decide(request, &lease)
+            known = cohorts
+            return decision
         }
         let configuration = try Configuration.parse(yaml: decision.configuration, name: "the run's configuration")
         configuration.access.apply()
@@ -132,10 +114,11 @@ package struct RunStart {
         }
         configuration.makePathsAbsolute()
         guard let data = configuration.data else {
-            throw Self.usage("train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
+            throw FederationError.usage(
+                "train", "without data", "no cohorts are named", "give --data, made by `fedcrld simulate`")
         }
         guard FileManager.default.fileExists(atPath: data) else {
-            throw Self.usage(
+            throw FederationError.usage(
                 "train on", data, "there is no such folder",
                 "say with --data where the cohorts are, or make some with `fedcrld simulate` or `fedcrld import`")
         }
@@ -169,7 +152,7 @@ package struct RunStart {
                 : configuration.evaluateSplit == .test
                     ? "evaluate_split is test" : hasValidation ? nil : "no center has validation cases in \(data)"
             if let why {
-                throw Self.usage(
+                throw FederationError.usage(
                     "train with", "patience=\(configuration.patience)",
                     "it is measured on validation cases, and \(why)",
                     "set patience=0, or see that there are evaluations")
@@ -207,7 +190,7 @@ package struct RunStart {
             ("--out", request.out), ("--preset", request.preset), ("--config", request.file),
             ("--initial", request.initial),
         ] where value != nil {
-            throw Self.usage(
+            throw FederationError.usage(
                 "resume with", option, "a resumed run has its folder and its configuration",
                 "leave it out; --set changes what may change")
         }
@@ -222,17 +205,17 @@ package struct RunStart {
 
     private func newFolder(_ request: RunRequest) throws -> String {
         guard let out = request.out else {
-            throw Self.usage(
+            throw FederationError.usage(
                 "train", "without a folder", "--out is missing", "give --out, or --resume to continue a run")
         }
         let folder = RunFolder(out)
         guard folder.positions.isEmpty else {
-            throw Self.usage(
+            throw FederationError.usage(
                 "start a run in", out, "it already holds one",
                 "continue it with --resume \(out), or choose another folder")
         }
         guard !FileManager.default.fileExists(atPath: folder.configuration) else {
-            throw Self.usage(
+            throw FederationError.usage(
                 "start a run in", out, "it holds one that has no checkpoint yet",
                 "remove the folder if no job is running in it, or choose another")
         }
@@ -263,12 +246,5 @@ package struct RunStart {
                 reason: "the checkpoint has center \(center), which the data does not have",
                 remedy: "resume with the data that the run was started with")
         }
-    }
-
-    private static func usage(
-        _ attempted: String, _ subject: String, _ reason: String, _ remedy: String
-    ) -> FederationError {
-        FederationError(
-            kind: .configuration, attempted: attempted, subject: subject, reason: reason, remedy: remedy)
     }
 }

@@ -23,8 +23,28 @@ package enum Markup {
         return String(format: "%.\(digits)f", value).replacingOccurrences(of: "-", with: "−")
     }
 
+    /// A whole page, complete in itself: no other file and no network.
+    /// - Parameters:
+    ///   - title: in the browser's bar.
+    ///   - body: what it shows.
+    package static func page(title: String, body: String) -> String {
+        """
+        <!doctype html>
+        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+        <link rel="icon" href="data:,"><title>\(escape(title))</title>
+        <style>\(Style.css)</style></head><body>
+        \(body)</body></html>
+
+        """
+    }
+
+    /// A figure or a group of pictures with a title.
+    package static func panel(_ title: String, _ content: String, isWide: Bool = false) -> String {
+        "<div class=\"panel\(isWide ? " wide" : "")\"><h3>\(escape(title))</h3>\(content)</div>\n"
+    }
+
     /// A coordinate.
-    package static func place(_ value: Double) -> String { String(format: "%.1f", value) }
+    static func place(_ value: Double) -> String { String(format: "%.1f", value) }
 }
 
 /// A table with headings for rows and columns.

@@ -1,8 +1,7 @@
 /// The page's style sheet: one palette for light and one for dark surroundings, distinguishable without color vision
 /// (Okabe and Ito's blue, vermilion and green, and dashes beside them).
-package enum Style {
-    /// The style sheet.
-    package static let css = """
+enum Style {
+    static let css = """
         :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d5dae0;--paper:#fff;--card:#f6f8fa;--a:#0060a8;\
         --b:#c24e00;--c:#00795a;--fill:#0060a822}
         @media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--soft:#9aa5b1;--line:#363d46;--paper:#0f1317;--card:#171c22;\
