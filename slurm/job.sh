@@ -78,12 +78,20 @@ resume_if_requeued() {
   exit
 }
 
-# remove_segments: removes the shared memory of ours that killed ranks have left on the job's nodes, and no process has.
+# remove_segments: removes the shared memory of ours that killed ranks have left on the job's nodes, and no process has. Looks
+# twice: what another job's rank has just made is in its maps a moment later.
 remove_segments() {
   # shellcheck disable=SC2016 # it is for the shell on each node
-  local script='for segment in /dev/shm/vader_segment.*; do
-    if [[ -O $segment ]] && ! grep -qsF "$segment" /proc/[0-9]*/maps; then rm -f "$segment"; fi
-  done'
+  local script='unmapped() {
+    for segment in "$@"; do
+      if [[ -O $segment ]] && ! grep -qsF "$segment" /proc/[0-9]*/maps; then echo "$segment"; fi
+    done
+  }
+  mapfile -t left < <(unmapped /dev/shm/vader_segment.*)
+  ((${#left[@]})) || exit 0
+  sleep 2
+  mapfile -t left < <(unmapped "${left[@]}")
+  ((${#left[@]} == 0)) || rm -f "${left[@]}"'
   if ((${SLURM_NNODES:-1} > 1)); then
     srun --overlap --ntasks "$SLURM_NNODES" --ntasks-per-node=1 bash -c "$script" </dev/null || true
   else

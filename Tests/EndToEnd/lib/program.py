@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -66,10 +67,10 @@ class Job:
     def __init__(self, *command, environment=None, folder=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
         self.command = [word if isinstance(word, bytes) else str(word) for word in command]
         self.start = time.monotonic()
-        self.segments = _segments()
+        self.working = _WorkingFolders()
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True, cwd=folder,
-            errors="replace", env={**os.environ, **(environment or {})})
+            errors="replace", env={**os.environ, **self.working.environment, **(environment or {})})
         self.pid = self.process.pid
 
     def __enter__(self):
@@ -79,7 +80,7 @@ class Job:
         if self.process.poll() is None:
             self._kill()
         self.process.communicate()
-        _remove_segments(_segments() - self.segments)
+        self.working.remove()
 
     def send(self, number):
         """Sends the program itself a signal."""
@@ -110,25 +111,21 @@ class Job:
                 pass
 
 
-def _segments():
-    """Segments of shared memory that Open MPI's ranks have made."""
-    return set(Path("/dev/shm").glob("vader_segment.*")) if Path("/dev/shm").is_dir() else set()
+class _WorkingFolders:
+    """Folders of a job's own for what Open MPI keeps in files while it runs: segments of shared memory and its session. Jobs
+    that run at the same time do not meet there, and what killed ranks have left behind goes with them."""
 
+    def __init__(self):
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.segments = tempfile.mkdtemp(prefix="fedcrld-", dir=memory)
+        # Names of sockets are short.
+        self.session = tempfile.mkdtemp(prefix="ompi-", dir="/tmp")
+        self.environment = {
+            "OMPI_MCA_btl_vader_backing_directory": self.segments, "OMPI_MCA_orte_tmpdir_base": self.session}
 
-def _remove_segments(segments):
-    """Removes what killed ranks have left behind; what a process still has is not."""
-    if not segments:
-        return
-    maps = ""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                maps += (entry / "maps").read_text()
-            except OSError:
-                pass
-    for segment in segments:
-        if str(segment) not in maps:
-            segment.unlink(missing_ok=True)
+    def remove(self):
+        for folder in (self.segments, self.session):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(*command, limit=LIMIT, **options):
