@@ -111,7 +111,7 @@ struct Compare: ParsableCommand {
                 epochs: fewShotEpochs)
             request.seeds = try NumberList.parse(seeds, option: "--seeds")
             (request.folds, request.reference, request.distant) = (folds, reference, distant)
-            (request.data, request.preset, request.file) = (series.data, series.preset, series.config)
+            (request.data, request.preset, request.file) = (series.data, series.start.preset, series.start.config)
             (request.settings, request.tuned) = (series.settings, tuned)
             return request
         }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Federation
 
 /// When a job that trains ends of its own accord.
 struct JobOptions: ParsableArguments {

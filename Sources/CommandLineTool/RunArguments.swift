@@ -13,10 +13,7 @@ struct RunArguments: ParsableArguments {
     @Option(
         help: .init("The folder of a run to continue from its newest complete checkpoint.", valueName: "folder"))
     var resume: String?
-    @Option(help: .init("Where settings start from: tiny, small (the default) or paper.", valueName: "name"))
-    var preset: String?
-    @Option(help: .init("A YAML file of settings.", valueName: "file"))
-    var config: String?
+    @OptionGroup var start: StartingPoint
     @Option(
         name: .customLong("set"), parsing: .singleValue,
         help: .init("A setting, over preset and file. May be repeated.", valueName: "key=value"))
@@ -31,7 +28,7 @@ struct RunArguments: ParsableArguments {
     var request: RunRequest {
         var request = RunRequest()
         (request.data, request.out, request.resume) = (data, out, resume)
-        (request.preset, request.file, request.settings) = (preset, config, settings)
+        (request.preset, request.file, request.settings) = (start.preset, start.config, settings)
         request.options.scratch = scratch
         return request
     }

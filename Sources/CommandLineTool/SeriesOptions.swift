@@ -10,10 +10,7 @@ struct SeriesOptions: ParsableArguments {
     var data: String?
     @Option(help: .init("The folder of plan, trainings and results.", valueName: "folder"))
     var out: String
-    @Option(help: .init("Where settings start from: tiny, small (the default) or paper.", valueName: "name"))
-    var preset: String?
-    @Option(help: .init("A YAML file of settings.", valueName: "file"))
-    var config: String?
+    @OptionGroup var start: StartingPoint
     @Option(
         name: .customLong("set"), parsing: .singleValue,
         help: .init(

@@ -40,8 +40,8 @@ struct Tune: ParsableCommand {
         try series.run(
             plan: {
                 try TuningPlan(
-                    methods: NumberList.methods(methods), trials: trials, seed: searchSeed, preset: series.preset,
-                    file: series.config, settings: series.settings, data: series.data, warn: Messages.warn)
+                    methods: NumberList.methods(methods), trials: trials, seed: searchSeed, preset: series.start.preset,
+                    file: series.start.config, settings: series.settings, data: series.data, warn: Messages.warn)
             },
             judge: { rank, _, folder in rank.isRoot ? try Tuning.result(of: folder) : nil },
             failed: { TrialResult(failure: $0.description) },
