@@ -19,12 +19,14 @@ package struct MethodDescription: Sendable {
     package let ablations: [(name: String, settings: [String])]
     /// Whether all centers' data is trained on in one place, as one center's: nothing is federated then.
     package let poolsData: Bool
+    /// Whether what it does in a round depends on how many the run has: those stay as they are when it is resumed.
+    package let dependsOnRounds: Bool
 
     /// A description.
     package init(
         _ name: String, summary: String, reference: String, formula: String = "", settings: [SettingKey] = [],
         rates: ClosedRange<Double> = 1e-3...2e-2, ablations: [(name: String, settings: [String])] = [],
-        poolsData: Bool = false
+        poolsData: Bool = false, dependsOnRounds: Bool = false
     ) {
         self.name = name
         self.summary = summary
@@ -34,6 +36,7 @@ package struct MethodDescription: Sendable {
         self.rates = rates
         self.ablations = ablations
         self.poolsData = poolsData
+        self.dependsOnRounds = dependsOnRounds
     }
 }
 
@@ -65,6 +68,8 @@ package struct TrainingSettings: Sendable, Equatable {
     package var optimizer = Optimizer.standard
     /// Passes over a center's volumes in a round: a round's steps are as many times its volumes.
     package var localEpochs = 1
+    /// Rounds of the run.
+    package var rounds = 1
     /// The weight of the Dice loss.
     package var diceWeight = 1.0
     /// The weight of the cross-entropy.
@@ -133,14 +138,20 @@ package struct TrainingContext {
     package let server: ServerState
     /// The method's module, where it runs elsewhere.
     package let services: Services
+    /// The center's validation volumes, or those of training where it has none. They are read when they are asked for.
+    package let validation: () throws -> [TrainingVolume]
 
     /// A round of so many steps.
     /// - Parameter rateSum: see ``rateSum``; nil: the rate is constant.
-    package init(steps: Int, rateSum: Double? = nil, server: ServerState, services: Services) {
+    package init(
+        steps: Int, rateSum: Double? = nil, server: ServerState, services: Services,
+        validation: @escaping () throws -> [TrainingVolume] = { [] }
+    ) {
         self.steps = steps
         self.rateSum = rateSum ?? Double(steps)
         self.server = server
         self.services = services
+        self.validation = validation
     }
 }
 
@@ -179,7 +190,8 @@ package protocol FederatedMethod: Sendable {
     var operations: [RemoteOperation] { get }
 
     /// Prepares a center for a round, before its first step.
-    func begin(_ state: CenterState, _ server: ServerState)
+    /// - Parameter round: its number, from 1.
+    func begin(_ state: CenterState, round: Int, _ server: ServerState)
     /// Trains a center on one volume.
     /// - Returns: the losses, in the order of ``terms``.
     func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double]
@@ -195,7 +207,7 @@ extension FederatedMethod {
     package func module(of state: CenterState) -> any RemoteModule {
         preconditionFailure("\(Self.about.name) has no module of its own")
     }
-    package func begin(_ state: CenterState, _ server: ServerState) { server.load(into: state) }
+    package func begin(_ state: CenterState, round: Int, _ server: ServerState) { server.load(into: state) }
     package func finish(_ state: CenterState, _ context: TrainingContext) {}
 
     /// A center before its first round.

@@ -7,6 +7,7 @@ package enum MethodRegistry {
     package static let all: [any FederatedMethod.Type] = [
         FedCRLDMethod.self, Local.self, Centralized.self, FedAvg.self, FedProx.self, FedBN.self, FedPer.self,
         FedRep.self, Ditto.self, MRMTL.self, APFL.self, Moon.self, Scaffold.self, FedAdam.self, FedYogi.self,
+        PRRFL.self,
     ]
 
     /// All methods as a Markdown table, for the documentation.

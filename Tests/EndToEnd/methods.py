@@ -11,9 +11,9 @@ from lib.runs import (
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "mr-mtl", "apfl", "moon", "scaffold",
-           "fedadam", "fedyogi"]
-# The encoder learns in the epochs after the first.
-NEEDS = {"fedrep": ["local_epochs=2"]}
+           "fedadam", "fedyogi", "prrfl"]
+# The encoder learns, and a deputy's stage follows from another, in the epochs after the first.
+NEEDS = {"fedrep": ["local_epochs=2"], "prrfl": ["local_epochs=3"]}
 # With a state of the server, two models, controls, a model of the round before, parts that take steps of their own.
 STATEFUL = ["fedadam", "ditto", "scaffold", "moon", "fedrep", "centralized"]
 # Absent and late centers, and weights that differ.
@@ -58,6 +58,31 @@ for method in METHODS:
             expect_sound(out)
         found = {line["kind"] for line in metrics(whole)}
         expect(found >= {"round", "evaluation"}, f"{found}")
+
+
+@test("prrfl: stopped and killed in an epoch, it goes on in the stage and with the averages of a run that nobody stopped")
+def _(folder):
+    # What it averages depends on the number of rounds: they stay as they are.
+    values = ["local_epochs=4", "rounds=12"]
+    whole = reference("prrfl", *values)
+    stages = {line["centers"][name]["stage"] for line in metrics_of(whole) for name in line["centers"]}
+    expect(len(stages) > 1, f"stages {stages}")
+    out = folder / "run"
+    with start(data(), out, "method=prrfl", *values, ranks=3) as job:
+        wait_until(lambda: len(metrics_of(out)) > 2, "some rounds")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+    with Job(*resuming(out, ranks=2)) as job:
+        before = len(metrics_of(out))
+        wait_until(lambda: len(metrics_of(out)) > before, "another round")
+        for pid in job.ranks():
+            os.kill(pid, signal.SIGKILL)
+        job.wait()
+    expect(len(metrics_of(out)) < 12, "it was not killed in time")
+    resume(out, "rounds=13").failed_with(2, "rounds 13", "rounds 12")
+    resume(out).succeeded()
+    expect_same_bits(out, whole)
+    expect_sound(out)
 
 
 for method in STATEFUL:
@@ -110,6 +135,7 @@ def _(folder):
         ("ditto", {"network", "personal", "optimizer/network", "optimizer/personal"}, {"network"}),
         ("apfl", {"network", "personal", "mixture", "optimizer/network", "optimizer/personal"}, {"network"}),
         ("moon", {"network", "last", "optimizer/network"}, {"network"}),
+        ("prrfl", {"network", "personal", "spectrum", "transfer", "optimizer/network", "optimizer/personal"}, {"spectrum"}),
         ("scaffold", {"network", "control", "control_change"}, {"network", "control"}),
         ("fedadam", {"network", "optimizer/network"}, {
             "network", "optimizer/network"}),

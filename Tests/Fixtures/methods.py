@@ -19,10 +19,12 @@ from lib.reference_network import Decoder, Encoder  # found by golden
 from lib.reference_training import cross_entropy, dice
 
 WIDTH, CLASSES, SIZE, STEPS, ROUNDS, WEIGHTS = 8, [4, 5], [3, 20, 24], 3, 2, [1 / 3, 2 / 3]
-SALT, OTHER_SALTS = "1", {"fedrep": "4"}
+SALT, OTHER_SALTS = "1", {"fedrep": "4", "prrfl": "8"}
 RATE, SGD_RATE = 1e-3, 2e-2
 # Large, so that their effect is far above rounding.
 MU, LAMBDA, SERVER_RATE, TAU, BETAS, SCAFFOLD_RATE = 10.0, 5.0, 3e-3, 1e-3, (0.9, 0.99), 0.7
+# Every step is an epoch of its own.
+PRRFL_RATES, PRRFL_ALPHAS = (0.6, 0.9), (0.7, 0.9)
 HEAD_STEPS, ALPHA, ALPHA_RATE, MOON_MU, MOON_TEMPERATURE = 1, 0.4, 0.5, 2.0, 0.3
 
 
@@ -333,9 +335,115 @@ class FedYogi(FedAdam):
         return v - (1 - BETAS[1]) * change**2 * torch.sign(v - change**2)
 
 
+class PRRFL(Method):
+    """The network is the deputy. Kernels are averaged as NumPy transforms them, with low frequencies in the middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.personal = [copy.deepcopy(network) for network in self.networks]
+        self.personal_optimizers = [self.optimizer(network) for network in self.personal]
+        self.server = {name: torch.zeros_like(value) for name, value in self.server.items()}
+        self.stages = [0, 0]
+        self.round = 0
+
+    def exchanged(self, name):
+        return name.startswith("encoder.") and ".norm" not in name
+
+    @staticmethod
+    def spectrum(kernel):
+        n, c, d, h, w = kernel.shape
+        return np.fft.fftshift(np.fft.fft2(kernel.detach().permute(1, 2, 3, 4, 0).reshape(c * d * h, w * n).numpy()))
+
+    @staticmethod
+    def kernel(matrix, shape):
+        n, c, d, h, w = shape
+        return torch.from_numpy(np.ascontiguousarray(matrix)).reshape(c, d, h, w, n).permute(4, 0, 1, 2, 3)
+
+    def load(self, center):
+        if self.round > 0:
+            rate = PRRFL_RATES[0] + (self.round - 1) / ROUNDS * (PRRFL_RATES[1] - PRRFL_RATES[0])
+            with torch.no_grad():
+                for name, parameter in self.networks[center].named_parameters():
+                    if name not in self.server:
+                        continue
+                    if parameter.ndim < 5:
+                        parameter.copy_(self.server[name])
+                        continue
+                    own, shape = self.spectrum(parameter), parameter.shape
+                    n, c, d, h, w = shape
+                    theirs = self.server[name].permute(1, 2, 3, 4, 0).reshape(own.shape).numpy()
+                    theirs = np.fft.fftshift(theirs)
+                    low = np.zeros(own.shape, dtype=bool)
+                    (half_rows, half_columns), (middle_row, middle_column) = (
+                        [int(np.floor(count * rate / 2)) for count in own.shape], [count // 2 for count in own.shape])
+                    low[middle_row - half_rows:middle_row + half_rows, middle_column - half_columns:middle_column + half_columns] = True
+                    amplitude = np.where(low, theirs, np.abs(own))
+                    mixed = np.fft.ifft2(np.fft.ifftshift(amplitude * np.exp(1j * np.angle(own)))).real
+                    parameter.copy_(self.kernel(mixed, shape))
+        self.stages[center] = 0
+
+    def score(self, network, center):
+        image, labels = volume(center, STEPS)
+        with torch.no_grad():
+            found = network(image)[0].argmax(dim=0)
+        truth = labels[0].argmax(dim=0) if labels.ndim == 5 else labels.reshape(found.shape)
+        scores = []
+        for value in range(1, CLASSES[center]):
+            size = (found == value).sum() + (truth == value).sum()
+            if size > 0:
+                scores.append((2 * ((found == value) & (truth == value)).sum() / size).item())
+        return sum(scores) / len(scores)
+
+    def step(self, center, image, labels):
+        deputy, own = self.networks[center], self.personal[center]
+        low, high = (alpha * self.score(own, center) for alpha in PRRFL_ALPHAS)
+        score, stage = self.score(deputy, center), self.stages[center]
+        if stage == 0 or score < low:
+            stage = 1
+        elif stage == 1 or score < high:
+            stage = 2
+        else:
+            stage = 3
+        self.stages[center] = stage
+        by_deputy, by_own = deputy(image), own(image)
+
+        def taught(p, teacher):
+            return -(teacher.detach() * torch.log(p + 1e-6)).sum(dim=1).mean()
+
+        def total(p, teacher):
+            return dice(p, labels) + cross_entropy(p, labels) + (0 if teacher is None else taught(p, teacher))
+
+        deputy_total = total(by_deputy, by_own if stage < 3 else None)
+        own_total = total(by_own, by_deputy if stage > 1 else None)
+        result = [own_total.item(), dice(by_own, labels).item(), cross_entropy(by_own, labels).item(),
+                  taught(by_own, by_deputy).item() if stage > 1 else 0.0, deputy_total.item(), stage]
+        for optimizer, loss in ((self.optimizers[center], deputy_total), (self.personal_optimizers[center], own_total)):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return result
+
+    def value(self, center, name):
+        parameter = super().value(center, name)
+        if parameter.ndim < 5:
+            return parameter
+        return self.kernel(np.abs(np.fft.ifftshift(self.spectrum(parameter))), parameter.shape)
+
+    def aggregate(self):
+        super().aggregate()
+        self.round += 1
+
+    def variables(self, center):
+        return {**super().variables(center), "personal": dict(self.personal[center].named_parameters()),
+                "spectrum": {name: self.value(center, name) for name in self.server}}
+
+    def server_variables(self):
+        return {"spectrum": self.server}
+
+
 METHODS = {"local": Local, "centralized": Centralized, "fedavg": FedAvg, "fedprox": FedProx, "fedbn": FedBN,
            "fedper": FedPer, "fedrep": FedRep, "ditto": Ditto, "mr-mtl": MRMTL, "apfl": APFL, "moon": Moon, "scaffold": Scaffold,
-           "fedadam": FedAdam, "fedyogi": FedYogi}
+           "fedadam": FedAdam, "fedyogi": FedYogi, "prrfl": PRRFL}
 
 
 def probe(group, variables):
@@ -357,7 +465,8 @@ def main():
             width=WIDTH, classes=CLASSES, size=SIZE, steps=STEPS, rounds=ROUNDS, weights=WEIGHTS, rate=RATE,
             sgd_rate=SGD_RATE, mu=MU, server_rate=SERVER_RATE, tau=TAU, beta1=BETAS[0], beta2=BETAS[1],
             scaffold_rate=SCAFFOLD_RATE, alpha=ALPHA, alpha_rate=ALPHA_RATE, moon_mu=MOON_MU,
-            moon_temperature=MOON_TEMPERATURE)
+            moon_temperature=MOON_TEMPERATURE, prrfl_rate=PRRFL_RATES[0], prrfl_final_rate=PRRFL_RATES[1],
+            prrfl_alpha1=PRRFL_ALPHAS[0], prrfl_alpha2=PRRFL_ALPHAS[1])
         file.attrs["lambda"] = LAMBDA
         for name, kind in METHODS.items():
             SALT = OTHER_SALTS.get(name, usual)

@@ -14,8 +14,7 @@ import Testing
 struct MethodGoldenTests {
     static let names = [
         "local", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "mr-mtl", "apfl", "moon", "scaffold",
-        "fedadam",
-        "fedyogi",
+        "fedadam", "fedyogi", "prrfl",
     ]
 
     @Test("losses, and all that centers and server have after each round", arguments: names)
@@ -34,8 +33,9 @@ struct MethodGoldenTests {
             for (center, (method, state)) in zip(methods, states).enumerated() {
                 let group = "\(name)/round\(round)/center\(center)"
                 let context = TrainingContext(
-                    steps: golden.steps, server: aggregation.server, services: .here)
-                method.begin(state, aggregation.server)
+                    steps: golden.steps, server: aggregation.server, services: .here,
+                    validation: { [golden.volume(golden.steps, center: center)] })
+                method.begin(state, round: round + 1, aggregation.server)
                 let expected: [Double] = try file.read(group + "/losses")
                 for step in 0..<golden.steps {
                     let actual = try method.step(golden.volume(step, center: center), state, context)
@@ -143,7 +143,8 @@ private struct MethodGolden {
         var numbers: [String: Double] = [:]
         for name in [
             "rate", "sgd_rate", "mu", "lambda", "server_rate", "tau", "beta1", "beta2", "scaffold_rate", "alpha",
-            "alpha_rate", "moon_mu", "moon_temperature",
+            "alpha_rate", "moon_mu", "moon_temperature", "prrfl_rate", "prrfl_final_rate", "prrfl_alpha1",
+            "prrfl_alpha2",
         ] {
             numbers[name] = try file.attribute(name)
         }
@@ -181,6 +182,8 @@ private struct MethodGolden {
             "fedrep": ["local_epochs=\(steps)"],
             "apfl": [set("apfl.alpha", "alpha"), set("apfl.alpha_rate", "alpha_rate")],
             "moon": [set("moon.mu", "moon_mu"), set("moon.temperature", "moon_temperature")],
+            "prrfl": ["local_epochs=\(steps)", "rounds=\(rounds)"]
+                + ["rate", "final_rate", "alpha1", "alpha2"].map { set("prrfl.\($0)", "prrfl_\($0)") },
             "fedadam": adaptive("fedadam"), "fedyogi": adaptive("fedyogi"),
         ]
         return try Configuration.resolve(

@@ -102,7 +102,7 @@ struct UnseenCenter {
         let state = method.state(of: cohort.center, seed: configuration.seed)
         state.copyValues(from: try access.state(of: access.participant(of: nearest.center), cohorts: others))
         let server = try access.server(method)
-        method.begin(state, server)
+        method.begin(state, round: configuration.rounds + 1, server)
         // Training samples are kept by the participant's name, and this one has more of them every time.
         let samples = try CenterData(configuration, capacity: 1, warn: Messages.warn).trainingSamples(Participant(few))
         var progress = RoundProgress.Center()

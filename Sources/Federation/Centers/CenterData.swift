@@ -1,4 +1,5 @@
 import CardiacMR
+import FederatedLearning
 
 /// A center's volumes as the network takes them. Training samples stay in memory for participants that do.
 package final class CenterData {
@@ -8,6 +9,7 @@ package final class CenterData {
     private let warn: @Sendable (String) -> Void
     private var upcoming: (name: String, samples: Pending)?
     private var training: [(name: String, samples: [TrainingSample])] = []
+    private var validation: (name: String, volumes: [TrainingVolume])?
     private var warned: Set<String> = []
 
     private typealias Pending = Ahead<Result<[TrainingSample], CardiacMRError>>
@@ -47,6 +49,25 @@ package final class CenterData {
         for (sample, _) in samples { tell(sample.warnings) }
         training.append((participant.name, samples))
         return samples
+    }
+
+    /// The validation volumes of a participant as a step takes them, or its training volumes where it has none. Those of the
+    /// participant that was asked for last stay in memory.
+    package func validationVolumes(_ participant: Participant) throws -> [TrainingVolume] {
+        if let validation, validation.name == participant.name { return validation.volumes }
+        validation = nil
+        var volumes: [TrainingVolume] = []
+        for cohort in participant.cohorts {
+            for item in cohort.cases(in: .validation) {
+                volumes.append(
+                    TrainingVolume(try sample(item, of: cohort).sample, head: participant.head(of: cohort)))
+            }
+        }
+        if volumes.isEmpty {
+            volumes = try trainingSamples(participant).map { TrainingVolume($0.sample, head: $0.head) }
+        }
+        validation = (participant.name, volumes)
+        return volumes
     }
 
     /// Begins to prepare the training samples of a participant that will be asked for next, beside what the caller does.

@@ -28,7 +28,7 @@ extension Configuration {
         .init("data", \.data, .path, onResume: .free, "The folder of cohorts, one per center. --data sets it."),
         .init("method", \.method, .choice, "How the centers learn together."),
         .init(
-            "rounds", \.rounds, .whole(1...1_000_000), onResume: .freeAtConstantRate, "Federated rounds in all."),
+            "rounds", \.rounds, .whole(1...1_000_000), onResume: .freeUnlessCounted, "Federated rounds in all."),
         .init("local_epochs", \.localEpochs, .whole(1...10_000), "Passes over a center's training volumes per round."),
         .init(
             "learning_rate", \.learningRate, .number(0...1, excludingLowest: true),

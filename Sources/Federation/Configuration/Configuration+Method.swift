@@ -10,6 +10,7 @@ extension Configuration {
         settings.learningRate = learningRate
         settings.optimizer = optimizer
         settings.localEpochs = localEpochs
+        settings.rounds = rounds
         settings.diceWeight = loss.dice
         settings.crossEntropyWeight = loss.crossEntropy
         settings.diceClasses = loss.diceClasses

@@ -9,7 +9,7 @@ struct ConfigurationKey: Sendable {
         /// The value only decides how long, where or how observed the same computation is.
         case free
         /// Free, unless the learning rate's schedule hangs on it.
-        case freeAtConstantRate
+        case freeUnlessCounted
     }
 
     /// The dotted name; the dots are the nesting in YAML.
@@ -70,7 +70,8 @@ struct ConfigurationKey: Sendable {
         switch onResume {
         case .fixed: false
         case .free: true
-        case .freeAtConstantRate: !configuration.schedule.dependsOnRounds
+        case .freeUnlessCounted:
+            !configuration.schedule.dependsOnRounds && !configuration.method.type.about.dependsOnRounds
         }
     }
 

@@ -93,8 +93,7 @@ struct TrialStep {
         let state = method.state(of: participant.name, seed: configuration.seed)
         let server = method.serverState(seed: configuration.seed, keepsMemory: false)
         let context = TrainingContext(steps: 2, server: server, services: .here)
-        let volume = TrainingVolume(
-            image: sample.tensor, labels: sample.labels ?? [], head: participant.head(of: cohort))
+        let volume = TrainingVolume(sample, head: participant.head(of: cohort))
         TensorPool.shared.resetPeak()
         let before = TensorPool.shared.bytesInUse
         var seconds = 0.0

@@ -69,7 +69,7 @@ final class CenterHost: Host {
         let (rank, store, participant) = (run.rank, run.store, run.participants[center])
         rank.communicator.context = "center \(participant.name), round \(plan.round)"
         let state = try rank.clock.measure(.checkpoint) { try store.state(of: participant.name) }
-        if state.steps == 0 { run.method(center).begin(state, run.aggregation.server) }
+        if state.steps == 0 { run.method(center).begin(state, round: plan.round, run.aggregation.server) }
         store.begin(state)
         let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
         try rank.clock.measure(.compute) {
@@ -81,7 +81,8 @@ final class CenterHost: Host {
             run.notice.beginStep()
             try LocalTraining(center: participant.name, run.configuration, run.method(center)).run(
                 round: plan.round, samples: samples, state: state, server: run.aggregation.server,
-                services: services(center), progress: &part
+                services: services(center), validation: { [run] in try run.data.validationVolumes(participant) },
+                progress: &part
             ) { losses in
                 state.steps += 1
                 run.notice.endStep()

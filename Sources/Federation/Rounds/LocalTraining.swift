@@ -29,17 +29,19 @@ package struct LocalTraining: Sendable {
     ///   - samples: the center's training volumes, each with the head of its classes.
     ///   - server: what the server has sent.
     ///   - services: the way to what of the method runs elsewhere.
+    ///   - validation: the center's validation volumes, or those of training where it has none.
     ///   - progress: what of the round is done; brought up to date after each step.
     ///   - stepped: called after each step with its losses; whether to go on.
     package func run(
         round: Int, samples: [(sample: Sample, head: Int)], state: CenterState, server: ServerState, services: Services,
-        progress: inout RoundProgress.Center, stepped: ([Double]) throws -> Bool
+        validation: @escaping () throws -> [TrainingVolume] = { [] }, progress: inout RoundProgress.Center,
+        stepped: ([Double]) throws -> Bool
     ) throws {
         let visits = visits(round: round, samples: samples.count)
         let schedule = configuration.schedule
         let context = TrainingContext(
             steps: visits.count, rateSum: schedule.sum(round: round, steps: visits.count), server: server,
-            services: services)
+            services: services, validation: validation)
         if progress.losses.isEmpty { progress.losses = method.terms.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {
@@ -52,9 +54,7 @@ package struct LocalTraining: Sendable {
             }
             state.rateFactor = schedule.factor(round: round, step: progress.steps, of: visits.count)
             let losses = try method.step(
-                TrainingVolume(
-                    image: sample.tensor, labels: sample.labels ?? [], head: samples[visit.sample].head),
-                state, context)
+                TrainingVolume(sample, head: samples[visit.sample].head), state, context)
             guard losses.allSatisfy(\.isFinite) else {
                 throw FederationError(
                     kind: .divergence, attempted: "train", subject: "center \(center)",
@@ -95,6 +95,13 @@ package struct LocalTraining: Sendable {
         var random = RandomStream(
             seed: configuration.seed, purpose: "augmentation/\(center)", round, visit.epoch, visit.position)
         return augmentation.augment(sample, random: &random)
+    }
+}
+
+extension TrainingVolume {
+    /// A prepared sample whose classes a head tells apart.
+    package init(_ sample: Sample, head: Int) {
+        self.init(image: sample.tensor, labels: sample.labels ?? [], head: head)
     }
 }
 

@@ -19,7 +19,7 @@ final class ModuleHost: Host {
     ) throws -> HostedRound {
         try server.serve(
             prepare: { center, state in
-                if state.steps == 0 { run.method(center).begin(state, run.aggregation.server) }
+                if state.steps == 0 { run.method(center).begin(state, round: plan.round, run.aggregation.server) }
                 modules.begin(state)
             },
             rateFactor: { center, state in
