@@ -18,6 +18,9 @@ typedef struct {
 typedef struct {
     MPI_Request value;
 } CMPI_Request;
+typedef struct {
+    MPI_Win value;
+} CMPI_Win;
 
 static inline CMPI_Comm CMPI_COMM_WORLD(void) { return (CMPI_Comm){MPI_COMM_WORLD}; }
 static inline CMPI_Comm CMPI_COMM_SELF(void) { return (CMPI_Comm){MPI_COMM_SELF}; }
@@ -41,6 +44,48 @@ static inline int CMPI_MAX_PROCESSOR_NAME(void) { return MPI_MAX_PROCESSOR_NAME;
 static inline int CMPI_MAX_LIBRARY_VERSION_STRING(void) { return MPI_MAX_LIBRARY_VERSION_STRING; }
 
 static inline int CMPI_Comm_dup(CMPI_Comm comm, CMPI_Comm *copy) { return MPI_Comm_dup(comm.value, &copy->value); }
+// A communicator of two ranks of another one; called by these two.
+static inline int CMPI_Comm_create_pair(CMPI_Comm comm, int first, int second, CMPI_Comm *pair) {
+    MPI_Group all, two;
+    int members[2] = {first, second};
+    int status = MPI_Comm_group(comm.value, &all);
+    if (status != MPI_SUCCESS) return status;
+    status = MPI_Group_incl(all, 2, members, &two);
+    if (status == MPI_SUCCESS) {
+        status = MPI_Comm_create_group(comm.value, two, second, &pair->value);
+        MPI_Group_free(&two);
+    }
+    MPI_Group_free(&all);
+    return status;
+}
+// Whether all ranks of a communicator share memory; called by all.
+static inline int CMPI_Comm_shares_memory(CMPI_Comm comm, int *shares) {
+    MPI_Comm near;
+    int all, some = 0;
+    int status = MPI_Comm_size(comm.value, &all);
+    if (status == MPI_SUCCESS) status = MPI_Comm_split_type(comm.value, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &near);
+    if (status != MPI_SUCCESS) return status;
+    status = MPI_Comm_size(near, &some);
+    MPI_Comm_free(&near);
+    *shares = some == all;
+    return status;
+}
+// Memory of rank 0 that all ranks of a communicator read and write; called by all.
+static inline int CMPI_Win_allocate_shared(CMPI_Comm comm, int rank, int64_t bytes, void **memory, CMPI_Win *window) {
+    MPI_Aint size = rank == 0 ? (MPI_Aint)bytes : 0;
+    void *own;
+    int unit;
+    int status = MPI_Win_allocate_shared(size, 1, MPI_INFO_NULL, comm.value, &own, &window->value);
+    if (status == MPI_SUCCESS) status = MPI_Win_shared_query(window->value, 0, &size, &unit, memory);
+    if (status == MPI_SUCCESS) status = MPI_Win_lock_all(MPI_MODE_NOCHECK, window->value);
+    return status;
+}
+static inline int CMPI_Win_sync(CMPI_Win window) { return MPI_Win_sync(window.value); }
+static inline int CMPI_Win_free(CMPI_Win *window) {
+    int status = MPI_Win_unlock_all(window->value);
+    return status == MPI_SUCCESS ? MPI_Win_free(&window->value) : status;
+}
+static inline CMPI_Win CMPI_WIN_NULL(void) { return (CMPI_Win){MPI_WIN_NULL}; }
 static inline int CMPI_Comm_free(CMPI_Comm *comm) { return MPI_Comm_free(&comm->value); }
 static inline int CMPI_Comm_rank(CMPI_Comm comm, int *rank) { return MPI_Comm_rank(comm.value, rank); }
 static inline int CMPI_Comm_size(CMPI_Comm comm, int *size) { return MPI_Comm_size(comm.value, size); }

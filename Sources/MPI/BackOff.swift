@@ -17,6 +17,8 @@ struct BackOff {
         /// Data, while all ranks are here. Libraries move them on only when asked, so a sleep would hold up the others
         /// as well; sleep only when it takes very long.
         case transfer
+        /// One other rank that computes for this one, or asks it, for milliseconds: sleep soon, and never for long.
+        case link
     }
 
     private let purpose: Purpose
@@ -42,13 +44,17 @@ struct BackOff {
     mutating func pause() {
         looks += 1
         guard looks > 64 else { return }
-        let patience = purpose == .arrival ? 50e-6 : 0.1
+        let patience = purpose == .transfer ? 0.1 : 50e-6
         let elapsed = elapsed
         guard elapsed > patience else {
             sched_yield()
             return
         }
-        let sleep = min(elapsed / 8, max(200e-6, elapsed / 50), 1e-3)
+        let sleep =
+            switch purpose {
+            case .arrival, .transfer: min(elapsed / 8, max(200e-6, elapsed / 50), 1e-3)
+            case .link: elapsed < 1 ? 50e-6 : 1e-3
+            }
         var duration = timespec(tv_sec: 0, tv_nsec: Int(sleep * 1e9))
         nanosleep(&duration, nil)
     }

@@ -75,21 +75,44 @@ extension Communicator {
         return (start, Int32(min(maximumChunk, count - start)))
     }
 
-    private func finish(
+    /// Polls until a non-blocking call is done.
+    func finish(
         _ request: inout CMPI_Request, _ operation: String, _ purpose: BackOff.Purpose
     ) throws(MPIError) {
         var backOff = BackOff(for: purpose)
         var watch = Watch()
-        while true {
-            var done: Int32 = 0
-            try check(CMPI_Test(&request, &done), operation)
-            if done != 0 { return }
-            backOff.pause()
-            guard backOff.isTimeForOthers() else { continue }
-            try whileWaiting()
-            try attend()
-            try look(&watch, operation)
+        while try !isDone(&request, operation) { try pause(&backOff, &watch, operation) }
+    }
+
+    /// Whether a non-blocking call is done.
+    func isDone(_ request: inout CMPI_Request, _ operation: String) throws(MPIError) -> Bool {
+        var done: Int32 = 0
+        try check(CMPI_Test(&request, &done), operation)
+        return done != 0
+    }
+
+    /// Pauses between two looks, and sees to everything else now and then.
+    func pause(_ backOff: inout BackOff, _ watch: inout Watch, _ operation: String) throws(MPIError) {
+        backOff.pause()
+        guard backOff.isTimeForOthers() else { return }
+        try whileWaiting()
+        try attend()
+        try look(&watch, operation)
+    }
+
+    /// Runs what waits for one other rank, or for whoever comes first, in a link with the root (``RootLinks``); its time
+    /// counts as waiting.
+    func waitingInLink<Result>(
+        _ operation: String, _ body: () throws(MPIError) -> Result
+    ) throws(MPIError) -> Result {
+        requireMainThread()
+        let start = BackOff.seconds()
+        activity.enterLink(operation)
+        defer {
+            waitSeconds += BackOff.seconds() - start
+            activity.stage = .working
         }
+        return try body()
     }
 
     func requireRank(_ root: Int) {

@@ -16,7 +16,7 @@ struct Activity: Equatable {
     var stage = Stage.working
     /// The collective that is under way, or was the last.
     var operation = ""
-    /// Its payload; −1 where ranks may differ in it.
+    /// Its payload; −1 where ranks may differ in it, −2 where two ranks meet in a link.
     var bytes = -1
 
     mutating func enter(_ operation: String, bytes: Int?) {
@@ -26,13 +26,26 @@ struct Activity: Equatable {
         self.bytes = bytes ?? -1
     }
 
-    /// Whether two ranks are at the same collective.
+    /// Enters a link with the root, which is none of the collectives that all ranks count.
+    mutating func enterLink(_ operation: String) {
+        stage = .arriving
+        self.operation = operation
+        bytes = -2
+    }
+
+    private var isInLink: Bool { bytes == -2 }
+
+    /// Whether two ranks are at the same collective, or both in the phase of their links.
     func meets(_ other: Activity) -> Bool {
-        (sequence, operation, bytes) == (other.sequence, other.operation, other.bytes)
+        isInLink && other.isInLink
+            || (sequence, operation, bytes) == (other.sequence, other.operation, other.bytes)
     }
 
     /// In words: "collective 17, sum onto the root of 800 bytes".
-    var call: String { "collective \(sequence), \"\(operation)\"" + (bytes < 0 ? "" : " of \(bytes) bytes") }
+    var call: String {
+        isInLink
+            ? "\"\(operation)\"" : "collective \(sequence), \"\(operation)\"" + (bytes < 0 ? "" : " of \(bytes) bytes")
+    }
 
     // MARK: As a message
 

@@ -65,6 +65,9 @@ package final class Communicator {
     var sentTo: [Int64]
     var received: Int64 = 0
 
+    /// The links with the root, once there are some.
+    private var rootLinks: RootLinks?
+
     let handle: CMPI_Comm
     /// Of the mail, which must not be taken for anything else.
     let postal: CMPI_Comm
@@ -110,10 +113,20 @@ package final class Communicator {
     func finalize() -> Int32 {
         // Mail that nobody waits for any more is taken off the network; where that fails, ending MPI will say why.
         try? settle()
+        rootLinks?.free()
         var (handle, postal) = (handle, postal)
         _ = CMPI_Comm_free(&handle)
         _ = CMPI_Comm_free(&postal)
         return MPI_Finalize()
+    }
+
+    /// The links of every rank with the root. Made by the first call, which all ranks make together.
+    package func links() throws(MPIError) -> RootLinks {
+        if let rootLinks { return rootLinks }
+        precondition(size > 1, "a rank that is alone has no links")
+        let links = try RootLinks(self)
+        rootLinks = links
+        return links
     }
 
     /// Sets the three counters to zero.

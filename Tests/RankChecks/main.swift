@@ -24,7 +24,7 @@ func runChecks() throws -> Bool {
     }
     let checks = [
         collectiveChecks(), pieceChecks(), chunkChecks(), accountingChecks(), federationAggregationChecks(),
-        federationRelocalizationChecks(), mailChecks(),
+        federationRelocalizationChecks(), mailChecks(), linkChecks(),
     ].flatMap { $0 }
         .filter { check in words.isEmpty || words.contains { check.behaviour.contains($0) } }
     let passed = try run(checks, on: environment.world)

@@ -2,7 +2,7 @@ import FederatedLearning
 import MPI
 import Tensors
 
-/// The root's side of a method's module that lives there: one for each center. See ``ModuleExchange``.
+/// The root's side of a method's module that lives there: one for each center. See ``RootChannel``.
 package final class ModuleServer {
     private let rank: RankContext
     private let store: CenterStore
@@ -25,7 +25,7 @@ package final class ModuleServer {
         self.methods = methods
     }
 
-    /// Answers requests until no rank has any more.
+    /// Answers requests, of whoever asks first, until no rank has any more.
     /// - Parameters:
     ///   - prepare: called with a center's index and state before its first request: loads what is federated.
     ///   - rateFactor: the schedule's factor of the learning rate in the center's step at hand.
@@ -36,52 +36,29 @@ package final class ModuleServer {
     ) throws {
         modules.removeAll()
         var prepared: Set<Int> = []
-        while try rank.communicate({ ranks throws(MPIError) in try ranks.allReduce(Int64(0), .maximum) }) > 0 {
-            let headers = try rank.communicate { ranks throws(MPIError) in
-                try ranks.gather(ModuleExchange.Header().encoded)
-            }
-            let requests = (headers ?? []).map(ModuleExchange.Header.init(encoded:))
-            let sent = requests.map(\.floatsSent)
-            let received = requests.map(\.floatsReceived)
-            let input = Tensor(flat: max(1, sent.reduce(0, +)))
-            let output = Tensor(flat: max(1, received.reduce(0, +)))
-            try rank.communicate { ranks throws(MPIError) in
-                try ranks.gatherVariable(
-                    send: UnsafeBufferPointer(start: input.base, count: 0), counts: sent,
-                    into: UnsafeMutableBufferPointer(start: input.base, count: sent.reduce(0, +)), root: 0)
-            }
-            var source = input.base
-            var target = output.base
-            for request in requests where request.operation > 0 {
-                let name = centers[request.center]
-                let state = try rank.clock.measure(.checkpoint) { try store.state(of: name) }
-                if prepared.insert(request.center).inserted { prepare(request.center, state) }
-                state.rateFactor = rateFactor(request.center, state)
-                rank.clock.measure(.compute) { answer(request, state, UnsafePointer(source), into: target) }
-                source += request.floatsSent
-                target += request.floatsReceived
-                let operation = methods[name]?.operations[request.operation - 1]
-                if operation?.endsUse == true { modules[request.center] = nil }
-                if operation?.endsStep == true { try stepped(request.center, state) }
+        while let question = try rank.communicate({ ranks throws(MPIError) in try ranks.links().nextQuestion() }) {
+            let request = ModuleRequest(encoded: question.head)
+            let name = centers[request.center]
+            let state = try rank.clock.measure(.checkpoint) { try store.state(of: name) }
+            if prepared.insert(request.center).inserted { prepare(request.center, state) }
+            state.rateFactor = rateFactor(request.center, state)
+            let results = rank.clock.measure(.compute) {
+                module(request.center, state).answer(request.operation, request.shape, question.content)
             }
             try rank.communicate { ranks throws(MPIError) in
-                try ranks.scatterVariable(
-                    send: UnsafeBufferPointer(start: output.base, count: received.reduce(0, +)), counts: received,
-                    into: UnsafeMutableBufferPointer(start: output.base, count: 0), root: 0)
+                try ranks.links().answer(question, count: request.floatsReceived) { target in
+                    var position = 0
+                    for result in results {
+                        (target + position).update(from: result.base, count: result.count)
+                        position += result.count
+                    }
+                }
             }
+            let operation = methods[name]?.operations[request.operation - 1]
+            if operation?.endsUse == true { modules[request.center] = nil }
+            if operation?.endsStep == true { try stepped(request.center, state) }
         }
         modules.removeAll()
-    }
-
-    private func answer(
-        _ request: ModuleExchange.Header, _ state: CenterState, _ input: UnsafePointer<Float>,
-        into output: UnsafeMutablePointer<Float>
-    ) {
-        var position = 0
-        for result in module(request.center, state).answer(request.operation, request.shape, input) {
-            (output + position).update(from: result.base, count: result.count)
-            position += result.count
-        }
     }
 
     /// The module of a center, with the state that the store holds now.

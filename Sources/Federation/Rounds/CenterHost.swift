@@ -1,5 +1,6 @@
 import CardiacMR
 import FederatedLearning
+import MPI
 import Tensors
 
 /// A rank that trains and evaluates the centers that are assigned to it, one after the other.
@@ -16,6 +17,7 @@ final class CenterHost: Host {
     func train(
         _ plan: RoundPlan, continuing before: RoundProgress, isCheckpointed: Bool
     ) throws -> HostedRound {
+        try openLinks()
         var result = HostedRound()
         let mine = plan.centers.filter { run.assignment.rankOf[$0] == run.rank.rank }
         // Who is in memory comes first: the others take its place later.
@@ -41,6 +43,7 @@ final class CenterHost: Host {
     func contributeForOthers(_ plan: RoundPlan) {}
 
     func evaluate(_ split: Split) throws -> [CenterMeans] {
+        try openLinks()
         var means: [CenterMeans] = []
         for center in run.assignment.centers(of: run.rank.rank) where !run.notice.isRaised {
             let participant = run.participants[center]
@@ -100,6 +103,12 @@ final class CenterHost: Host {
             try run.add(state, center, plan)
         }
         return CenterReport(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
+    }
+
+    /// Links the ranks with a root that computes for them, before any of them is busy.
+    private func openLinks() throws {
+        guard isRemote else { return }
+        _ = try run.rank.communicate { ranks throws(MPIError) in try ranks.links() }
     }
 
     /// The way to what of a center's method runs elsewhere.

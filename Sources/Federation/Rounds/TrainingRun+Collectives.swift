@@ -3,7 +3,7 @@ import FederatedLearning
 import MPI
 
 /// What all ranks do together: a round and an evaluation, each collective in the order in which it happens. Between them
-/// the rank's host works; with a module on the root that has exchanges of its own (``ModuleExchange``).
+/// the rank's host works; with a module on the root that has exchanges of two ranks (``RootChannel``).
 extension TrainingRun {
     /// How a round went on all ranks.
     struct Ending {
