@@ -28,7 +28,7 @@ struct FedCRLDCommand: ParsableCommand {
         version: Program.name,
         subcommands: [
             Simulate.self, Import.self, PartitionCommand.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
-            Compare.self, Evaluate.self, Predict.self, Score.self, Report.self, Inspect.self, Verify.self,
+            Compare.self, Status.self, Evaluate.self, Predict.self, Score.self, Report.self, Inspect.self, Verify.self,
             Rollback.self, Bench.self,
         ])
 

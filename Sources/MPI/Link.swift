@@ -11,7 +11,7 @@ final class Link {
     /// Of a question's content and of its answer.
     private(set) var memory: UnsafeMutablePointer<Float>
     /// Numbers that it has room for.
-    private(set) var capacity = 1
+    private(set) var capacity = 0
     /// A head.
     let head = UnsafeMutableBufferPointer<Int64>.allocate(capacity: 2 + RootLinks.headCount)
     /// What says only that the answer is there.
@@ -39,7 +39,7 @@ final class Link {
         var shares: Int32 = 0
         try ranks.check(CMPI_Comm_shares_memory(handle, &shares), operation)
         isShared = sharesMemory && shares != 0
-        memory = .allocate(capacity: capacity)
+        memory = .allocate(capacity: 1)
         head.initialize(repeating: 0)
         word.initialize(to: 0)
         let arguments = UnsafeMutablePointer<Int32>.allocate(capacity: 6)
@@ -63,7 +63,7 @@ final class Link {
 
     // MARK: Memory
 
-    private var hasWindow: Bool { isShared && capacity > 1 }
+    private var hasWindow: Bool { isShared && capacity > 0 }
 
     /// Makes room for so many numbers in memory of this rank alone; shared memory has it already.
     func reserve(_ count: Int, _ operation: String) throws(MPIError) {
@@ -90,7 +90,7 @@ final class Link {
                 remedy: "make room in /dev/shm on \(ranks.nodeName), or place the module at the clients")
         }
         memory = start.bindMemory(to: Float.self, capacity: count)
-        capacity = max(2, count)
+        capacity = count
     }
 
     /// Makes what was written in shared memory before visible to what is read after.

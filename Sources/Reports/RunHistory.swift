@@ -20,6 +20,10 @@ package struct RunHistory: Sendable {
     package private(set) var split = Split.test
     /// The last round.
     package private(set) var lastRound = 0
+    /// The last round that is complete, and its wall seconds.
+    package private(set) var lastComplete: (round: Int, seconds: Double)?
+    /// The last round after which cases of ``split`` were evaluated, and its mean foreground Dice over the centers.
+    package private(set) var lastEvaluation: (round: Int, dice: Double)?
     /// Wall seconds of all rounds.
     package private(set) var seconds = 0.0
 
@@ -30,6 +34,7 @@ package struct RunHistory: Sendable {
                 attempted: "read", subject: folder.metrics, reason: "there is no such file, or it may not be read",
                 remedy: "give the folder of a run (--out of `fedcrld train`)")
         }
+        var means: [Split: (round: Int, dice: Double)] = [:]
         var dice: [Split: [(center: String, round: Int, value: Double)]] = [:]
         for line in data.split(separator: UInt8(ascii: "\n")) {
             guard let object = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
@@ -38,11 +43,18 @@ package struct RunHistory: Sendable {
             lastRound = max(lastRound, round)
             switch kind {
             case "round":
-                seconds += object["seconds"] as? Double ?? 0
+                let duration = object["seconds"] as? Double ?? 0
+                seconds += duration
+                lastComplete = (round, duration)
                 for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
                     centers[center, default: .init()].rounds.append((round, values.compactMapValues { $0 as? Double }))
                 }
             case "evaluation":
+                if let split = (object["split"] as? String).flatMap(Split.init),
+                    let mean = object["mean_dice"] as? Double
+                {
+                    means[split] = (round, mean)
+                }
                 for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
                     guard let mean = values["mean_dice"] as? Double else { continue }
                     let split = (object["split"] as? String).flatMap(Split.init) ?? .test
@@ -53,6 +65,7 @@ package struct RunHistory: Sendable {
             }
         }
         if dice[.validation] != nil { split = .validation }
+        lastEvaluation = means[split]
         for (center, round, value) in dice[split] ?? [] {
             centers[center, default: .init()].dice.append((round, value))
         }

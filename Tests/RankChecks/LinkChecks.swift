@@ -30,7 +30,10 @@ private func questions(_ rank: Int, _ phase: Int) -> [(count: Int, answer: Int)]
     var random = RandomStream(seed: 3, purpose: "questions", rank, phase)
     return (0..<5 + rank).map { number in
         // Some are empty, some longer than any before.
-        (number % 4 == 0 ? 0 : random.index(below: 1 << min(20, 6 + 3 * number)), 1 + random.index(below: 3000))
+        (
+            number % 4 == 0 ? 0 : random.index(below: 1 << min(20, 6 + 3 * number)),
+            number == 0 ? 1 : 1 + random.index(below: 3000)
+        )
     }
 }
 

@@ -106,7 +106,7 @@ package struct RunAccess {
     }
 
     /// The configuration of a run, whatever its checkpoints are.
-    static func configuration(
+    package static func configuration(
         of folder: RunFolder, attempted: String = "read the run"
     ) throws(FederationError) -> Configuration {
         guard let text = try? String(contentsOfFile: folder.configuration, encoding: .utf8) else {

@@ -58,6 +58,16 @@ package final class RunLease: @unchecked Sendable {
             remedy: "leave the run to that job; this one was suspended, or could not reach the disk, for too long")
     }
 
+    // MARK: Looking at it
+
+    /// The job that has a run, and whether it lives: where its process cannot be seen from here, whether it touches the file,
+    /// which takes some seconds to see where that has just stopped.
+    package static func look(_ folder: RunFolder) -> (holder: Holder, lives: Bool)? {
+        guard let holder = holder(folder.lease) else { return nil }
+        if let hasEnded = holder.hasEnded(seenFrom: Holder()) { return (holder, !hasEnded) }
+        return (holder, !isSilent(folder.lease, seconds: Int(2 * interval)))
+    }
+
     // MARK: Taking it
 
     /// Makes the file, which succeeds for one job only, or takes a dead one's place; and looks at it again.
@@ -170,7 +180,7 @@ extension RunLease {
         /// This process, now.
         package init() {}
 
-        var description: String {
+        package var description: String {
             "process \(process) on \(host)" + (job.map { " (Slurm job \($0))" } ?? "") + ", since \(since)"
         }
 

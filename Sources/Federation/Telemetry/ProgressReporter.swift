@@ -95,6 +95,14 @@ package final class ProgressReporter {
         barIsShown = false
     }
 
+    /// How far the run is now, for the file that others look at.
+    func note(at time: Double) -> ProgressNote {
+        let progress = progress
+        return ProgressNote(
+            round: progress.round, step: min(stepsDone, roundSteps), steps: roundSteps,
+            stepsPerSecond: progress.stepsPerSecond, secondsLeft: progress.secondsLeft, time: time)
+    }
+
     /// How far the run is now.
     package var progress: RunProgress {
         var progress = RunProgress(

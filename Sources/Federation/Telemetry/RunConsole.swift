@@ -11,6 +11,7 @@ final class RunConsole {
     private let events: EventWriter?
     private var roundStart = monotonicSeconds()
     private var stepsLeft = 0
+    private var noted = -Double.infinity
     private let isQuiet: Bool
 
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
@@ -47,12 +48,22 @@ final class RunConsole {
         roundStart = monotonicSeconds()
         stepsLeft = steps - done
         progress?.begin(round: round, steps: steps, done: done)
+        noteProgress(every: 1)
+    }
+
+    /// Writes down how far the run is, for those who look on from elsewhere.
+    /// - Parameter interval: seconds between two notes at least.
+    private func noteProgress(every interval: Double) {
+        guard let progress, monotonicSeconds() - noted >= interval else { return }
+        noted = monotonicSeconds()
+        progress.note(at: Date().timeIntervalSince1970).write(to: folder)
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
     func stepped(_ losses: [Double]? = nil) {
         stepsLeft -= 1
         progress?.advance(steps: 1, losses: losses.map(shown) ?? [])
+        noteProgress(every: 5)
     }
 
     /// The losses that the progress bar shows.
@@ -95,6 +106,7 @@ final class RunConsole {
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
         progress.end(round: round, losses: shown(means))
+        noteProgress(every: 1)
     }
 
     /// Writes down that a checkpoint has become complete.
@@ -154,10 +166,12 @@ final class RunConsole {
     /// The run ends before its last round.
     func stop() throws {
         progress?.finish()
+        noteProgress(every: 0)
         try metrics?.synchronize()
     }
 
     func finish(round: Int, phases: [[Double]]?) throws {
+        noteProgress(every: 0)
         guard let phases, let metrics else { return }
         try metrics.append(
             kind: "phases", round: round, ["ranks": .list(phases.map { .list($0.map { .number($0) }) })])
