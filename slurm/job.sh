@@ -87,7 +87,7 @@ remove_segments() {
       if [[ -O $segment ]] && ! grep -qsF "$segment" /proc/[0-9]*/maps; then echo "$segment"; fi
     done
   }
-  mapfile -t left < <(unmapped /dev/shm/vader_segment.*)
+  mapfile -t left < <(unmapped /dev/shm/vader_segment.* /dev/shm/osc_sm.*)
   ((${#left[@]})) || exit 0
   sleep 2
   mapfile -t left < <(unmapped "${left[@]}")

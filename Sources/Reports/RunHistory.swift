@@ -16,6 +16,8 @@ package struct RunHistory: Sendable {
     package private(set) var centers: [String: Course] = [:]
     /// Seconds per phase of every rank, in the order of `RunPhase`, then the total; empty where the run has not ended.
     package private(set) var phases: [[Double]] = []
+    /// The round after which the run ended, as often as it did; nil where it has not.
+    package private(set) var end: Int?
     /// The split of the courses' Dice: validation where the run evaluated such cases, else test.
     package private(set) var split = Split.test
     /// The last round.
@@ -60,7 +62,9 @@ package struct RunHistory: Sendable {
                     let split = (object["split"] as? String).flatMap(Split.init) ?? .test
                     dice[split, default: []].append((center, round, mean))
                 }
-            case "phases": phases = object["ranks"] as? [[Double]] ?? []
+            case "phases":
+                phases = object["ranks"] as? [[Double]] ?? []
+                end = round
             default: break
             }
         }

@@ -35,11 +35,13 @@ package struct RunStatus {
         let note = ProgressNote(of: folder)
         let job = RunLease.look(folder)
         let newest = Self.newest(folder)
-        // What ended in good order has said so after its last round.
-        let hasEnded = newest.position.map { $0.steps == 0 && $0.round >= configuration.rounds } ?? false
+        // A run that its patience ended has said so; one whose rounds were raised since has gone on.
+        let hasEnded =
+            newest.position.map { $0.steps == 0 && ($0.round >= configuration.rounds || $0.round == history?.end) }
+            ?? false
         if let job {
             state = job.lives ? .running : .killed
-        } else if hasEnded || history?.phases.isEmpty == false {
+        } else if hasEnded {
             state = .finished
         } else {
             state = newest.position == nil ? .unbegun : .stopped
@@ -76,7 +78,7 @@ package struct RunStatus {
         }
         switch state {
         case .stopped, .killed: text += "  to go on: fedcrld train --resume \(path)\n"
-        case .unbegun: text += "  to begin: fedcrld train --out another folder, or remove this one\n"
+        case .unbegun: text += "  to begin: remove the folder and train anew, or choose another\n"
         case .running, .finished: break
         }
 

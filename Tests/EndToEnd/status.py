@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 
-from lib.program import fedcrld, wait_until
-from lib.runs import checkpoint, metrics, resume, simulate, start, train
+from lib.program import Job, fedcrld, wait_until
+from lib.runs import checkpoint, metrics, resume, resuming, simulate, start, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
@@ -64,6 +64,29 @@ for ranks in (1, 3):
         text, found = status(out)
         expect_equal((found["state"], found["job"]), ("stopped", None), "state")
         expect(f"fedcrld train --resume {out}" in text, text)
+
+
+@test("a finished run whose rounds are raised, and that is stopped, is stopped")
+def _(folder):
+    out = folder / "run"
+    shutil.copytree(finished(), out)
+    with Job(*resuming(out, "rounds=1000")) as job:
+        wait_until(lambda: status(out)[1]["round"] > 4, "another round")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+    expect_equal(status(out)[1]["state"], "stopped", "state")
+
+
+@test("a run that its patience has ended is finished")
+def _(folder):
+    out = folder / "run"
+    cohorts = folder / "data"
+    fedcrld("simulate", "--out", cohorts, "--subjects", 8, "--size", "3x32x32", "--centers", 2).succeeded()
+    # Nothing is learnt at this rate, so that nothing gets better.
+    train(cohorts, out, "rounds=9", "evaluate_every=1", "patience=2", "learning_rate=1e-9").succeeded()
+    _, found = status(out)
+    expect_equal((found["state"], found["rounds"]), ("finished", 9), "state")
+    expect(found["round"] < 9, f"{found}")
 
 
 @test("a killed run: who had it, and from where it goes on; resumed to its end it is finished")

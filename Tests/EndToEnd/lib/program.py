@@ -121,7 +121,8 @@ class _WorkingFolders:
         # Names of sockets are short.
         self.session = tempfile.mkdtemp(prefix="ompi-", dir="/tmp")
         self.environment = {
-            "OMPI_MCA_btl_vader_backing_directory": self.segments, "OMPI_MCA_orte_tmpdir_base": self.session}
+            "OMPI_MCA_btl_vader_backing_directory": self.segments, "OMPI_MCA_osc_sm_backing_directory": self.segments,
+            "OMPI_MCA_orte_tmpdir_base": self.session}
 
     def remove(self):
         for folder in (self.segments, self.session):
