@@ -69,6 +69,9 @@ def expect_durable(calls, folder):
     expect(len(renames) > 2, f"{len(renames)} renames were seen")
     for index in renames:
         _, old, new = calls[index]
+        # What only tells how far a run is may be lost with the machine.
+        if Path(new).name == "progress":
+            continue
         if not old.endswith(".partial") and ".partial" not in Path(old).name and not Path(old).name.startswith("running."):
             continue
         before = [call for call in calls[:index] if call[1] == old]

@@ -34,12 +34,30 @@ def data():
     return folder
 
 
+# The runs that are there, with their settings.
+_runs = {}
+
+
 @fixture
 def result(*values):
     """A run of the base's settings, and some others."""
     out = shared_folder() / f"run-{abs(hash(values))}"
     said = train(data(), out, *BASE, *values).succeeded()
+    _runs[out] = values
     return out, said
+
+
+def remove_runs(key, before):
+    """Removes the runs with a value of a key, once it is checked, and what else was made for it: all together are gigabytes."""
+    for out, values in list(_runs.items()):
+        # A method's own settings are compared with a run of the method.
+        if key != "method" and any(value.startswith(f"{key}=") for value in values):
+            shutil.rmtree(out)
+            del _runs[out]
+    for made in set(shared_folder().iterdir()) - before - set(_runs):
+        # What other keys' checks use, too.
+        if made.name not in ("data", "more", "validated", "prediction-usual") and not made.name.startswith("fold-"):
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
 
 
 def bits(out):
@@ -363,7 +381,11 @@ for key, check in TABLE.items():
 
     @test(f"{key} has an effect")
     def _(folder, key=key, check=check):
-        check(key)
+        before = set(shared_folder().iterdir())
+        try:
+            check(key)
+        finally:
+            remove_runs(key, before)
 
 
 main()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import h5py
 
-UNUSED = ("tensorboard", "metrics.jsonl", "running", "working")
+UNUSED = ("tensorboard", "metrics.jsonl", "running", "progress", "working")
 
 
 def value(name):

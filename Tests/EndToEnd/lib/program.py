@@ -126,7 +126,12 @@ class _WorkingFolders:
 
     def remove(self):
         for folder in (self.segments, self.session):
-            shutil.rmtree(folder, ignore_errors=True)
+            # A process that was killed may be about to make something there still.
+            for _ in range(20):
+                shutil.rmtree(folder, ignore_errors=True)
+                if not os.path.exists(folder):
+                    break
+                time.sleep(0.1)
 
 
 def run(*command, limit=LIMIT, **options):
