@@ -15,7 +15,7 @@ final class Link {
     /// A head.
     let head = UnsafeMutableBufferPointer<Int64>.allocate(capacity: 2 + RootLinks.headCount)
     /// What says only that the answer is there.
-    let word = UnsafeMutablePointer<Int64>.allocate(capacity: 1)
+    private let word = UnsafeMutablePointer<Int64>.allocate(capacity: 1)
     /// On the root: of the next head, whether it is under way, and whether the rank has no more questions.
     var request = CMPI_REQUEST_NULL()
     var isPosted = false
@@ -109,16 +109,27 @@ final class Link {
                 nil, 0, head.baseAddress, headCounts, displacements, CMPI_INT64_T(), 0, handle, &request), operation)
     }
 
-    /// Receives what the rank contributes.
-    func gather(into memory: UnsafeMutablePointer<Float>, _ count: Int, _ operation: String) throws(MPIError) {
+    /// Receives a question's content, which shared memory has already.
+    func receiveContent(_ count: Int, _ operation: String) throws(MPIError) {
+        guard !isShared else { return try synchronize(operation) }
+        try reserve(count, operation)
         counts[1] = try length(count, operation)
         try ranks.complete(operation) { request in
             CMPI_Igatherv(nil, 0, memory, counts, displacements, CMPI_FLOAT(), 0, handle, &request)
         }
     }
 
-    /// Sends what the rank receives.
-    func scatter(
+    /// Sends an answer, or says that shared memory has it.
+    func sendAnswer(_ count: Int, _ operation: String) throws(MPIError) {
+        guard isShared else { return try scatter(memory, count, .float, operation) }
+        try synchronize(operation)
+        try sayWord(operation)
+    }
+
+    /// Says that what the rank waits for is there.
+    func sayWord(_ operation: String) throws(MPIError) { try scatter(word, 1, .int64, operation) }
+
+    private func scatter(
         _ memory: UnsafeRawPointer, _ count: Int, _ kind: MPIKind, _ operation: String
     ) throws(MPIError) {
         counts[1] = try length(count, operation)
@@ -128,13 +139,30 @@ final class Link {
         }
     }
 
-    /// Says that what the rank waits for is there.
-    func sayWord(_ operation: String) throws(MPIError) { try scatter(word, 1, .int64, operation) }
-
     // MARK: The other rank's calls
 
-    /// Sends what the root gathers.
-    func contribute(
+    /// Sends a head.
+    func sendHead(_ operation: String) throws(MPIError) {
+        try contribute(head.baseAddress, head.count, .int64, operation)
+    }
+
+    /// Sends a question's content, which shared memory has already.
+    func sendContent(_ count: Int, _ operation: String) throws(MPIError) {
+        if !isShared { try contribute(memory, count, .float, operation) }
+    }
+
+    /// Waits for an answer.
+    func receiveAnswer(_ answer: UnsafeMutableBufferPointer<Float>, _ operation: String) throws(MPIError) {
+        guard isShared else { return try receive(answer.baseAddress, answer.count, .float, operation) }
+        try hearWord(operation)
+        try synchronize(operation)
+        answer.baseAddress?.update(from: memory, count: answer.count)
+    }
+
+    /// Waits until the root says that what this rank waits for is there.
+    func hearWord(_ operation: String) throws(MPIError) { try receive(word, 1, .int64, operation) }
+
+    private func contribute(
         _ memory: UnsafeRawPointer?, _ count: Int, _ kind: MPIKind, _ operation: String
     ) throws(MPIError) {
         let length = try length(count, operation)
@@ -143,8 +171,7 @@ final class Link {
         }
     }
 
-    /// Receives what the root scatters.
-    func receive(
+    private func receive(
         _ memory: UnsafeMutableRawPointer?, _ count: Int, _ kind: MPIKind, _ operation: String
     ) throws(MPIError) {
         let length = try length(count, operation)

@@ -86,12 +86,7 @@ package final class RootLinks {
         let link = links[question.rank - 1]
         try link.reserve(count, operation)
         write(link.memory)
-        if link.isShared {
-            try link.synchronize(operation)
-            try link.sayWord(operation)
-        } else {
-            try link.scatter(link.memory, count, .float, operation)
-        }
+        try link.sendAnswer(count, operation)
         ranks.bytesMoved += count * MemoryLayout<Float>.size
     }
 
@@ -108,12 +103,7 @@ package final class RootLinks {
             return nil
         case .question:
             let count = Int(link.head[1])
-            if link.isShared {
-                try link.synchronize(operation)
-            } else {
-                try link.reserve(count, operation)
-                try link.gather(into: link.memory, count, operation)
-            }
+            try link.receiveContent(count, operation)
             ranks.bytesMoved += count * MemoryLayout<Float>.size
             return Question(rank: link.rank, head: Array(link.head[2...]), content: UnsafePointer(link.memory))
         case nil:
@@ -145,16 +135,10 @@ package final class RootLinks {
             }
             try link.reserve(most, operation)
             write(link.memory)
-            if link.isShared { try link.synchronize(operation) }
+            try link.synchronize(operation)
             try send(link, .question, count, head, operation)
-            if link.isShared {
-                try link.receive(link.word, 1, .int64, operation)
-                try link.synchronize(operation)
-                if let start = answer.baseAddress { start.update(from: link.memory, count: answer.count) }
-            } else {
-                try link.contribute(link.memory, count, .float, operation)
-                try link.receive(answer.baseAddress, answer.count, .float, operation)
-            }
+            try link.sendContent(count, operation)
+            try link.receiveAnswer(answer, operation)
         }
         ranks.bytesMoved += (count + answer.count) * MemoryLayout<Float>.size
     }
@@ -165,7 +149,7 @@ package final class RootLinks {
         let link = links[0]
         try ranks.waitingInLink(operation) { () throws(MPIError) in
             try send(link, .end, 0, [], operation)
-            try link.receive(link.word, 1, .int64, operation)
+            try link.hearWord(operation)
         }
     }
 
@@ -183,6 +167,6 @@ package final class RootLinks {
         _ link: Link, _ kind: Kind, _ count: Int, _ numbers: [Int64], _ operation: String
     ) throws(MPIError) {
         _ = link.head.update(fromContentsOf: [kind.rawValue, Int64(count)] + numbers)
-        try link.contribute(link.head.baseAddress, link.head.count, .int64, operation)
+        try link.sendHead(operation)
     }
 }

@@ -20,25 +20,32 @@ package struct RunStatus {
 
     /// What is the matter.
     package let state: State
-    /// Lines for a person.
-    package private(set) var text = ""
-    /// The same for a program.
-    package let metrics: MetricsValue
+    private let path: String
+    private let configuration: Configuration
+    private let history: RunHistory?
+    private let best: RunPosition?
+    /// How far the job is that trains it.
+    private let progress: ProgressNote?
+    private let job: (holder: RunLease.Holder, lives: Bool)?
+    private let newest: (position: RunPosition?, seconds: Double?, problem: String?)
+    /// When it was looked at.
+    private let now: Double
 
     /// Looks at a run. Where the job that has it cannot be seen from this machine, that takes up to ten seconds.
     /// - Parameter now: seconds since 1970.
     /// - Throws: where the folder is of no run, or its configuration cannot be read.
     package init(_ path: String, now: Double = Date().timeIntervalSince1970) throws {
         let folder = RunFolder(path)
-        let configuration = try RunAccess.configuration(of: folder, attempted: "tell the state of")
-        let history = try? RunHistory(folder)
+        (self.path, self.now) = (path, now)
+        configuration = try RunAccess.configuration(of: folder, attempted: "tell the state of")
+        history = try? RunHistory(folder)
+        best = folder.best
         let note = ProgressNote(of: folder)
-        let job = RunLease.look(folder)
-        let newest = Self.newest(folder)
+        job = RunLease.look(folder)
+        newest = Self.newest(folder)
+        let (rounds, end) = (configuration.rounds, history?.end)
         // A run that its patience ended has said so; one whose rounds were raised since has gone on.
-        let hasEnded =
-            newest.position.map { $0.steps == 0 && ($0.round >= configuration.rounds || $0.round == history?.end) }
-            ?? false
+        let hasEnded = newest.position.map { $0.steps == 0 && ($0.round >= rounds || $0.round == end) } ?? false
         if let job {
             state = job.lives ? .running : .killed
         } else if hasEnded {
@@ -46,65 +53,78 @@ package struct RunStatus {
         } else {
             state = newest.position == nil ? .unbegun : .stopped
         }
+        progress = state == .running ? note : nil
+    }
 
-        let round = state == .running ? note?.round : nil
-        let left = state == .running ? note?.secondsLeft.map { max(0, $0 - (now - (note?.time ?? now))) } : nil
-        text += "run \(path): \(state.rawValue)\n"
-        text +=
-            "  method \(configuration.method.rawValue), \(configuration.rounds) rounds, data \(configuration.data ?? "unknown")\n"
-        if let job { text += "  job: \(job.holder.description)\(job.lives ? "" : "; it is gone")\n" }
-        if let round, let note {
-            text += "  round \(round) of \(configuration.rounds)"
-            if note.steps > 0 { text += ", step \(note.step) of \(note.steps)" }
-            text += note.stepsPerSecond.map { String(format: ", %.3g steps/s", $0) } ?? ""
-            text += left.map { ", \(RunProgress.duration($0)) left" } ?? ""
-            text += "\n"
+    private var secondsLeft: Double? {
+        progress.flatMap { note in note.secondsLeft.map { max(0, $0 - (now - note.time)) } }
+    }
+
+    private var checkpointAge: Double? { newest.seconds.map { max(0, now - $0) } }
+
+    /// Lines for a person.
+    package var text: String {
+        let rounds = configuration.rounds
+        var lines = [
+            "run \(path): \(state.rawValue)",
+            "method \(configuration.method.rawValue), \(rounds) rounds, data \(configuration.data ?? "unknown")",
+        ]
+        if let job { lines.append("job: \(job.holder.description)" + (job.lives ? "" : "; it is gone")) }
+        if let progress {
+            var parts = ["round \(progress.round) of \(rounds)"]
+            if progress.steps > 0 { parts.append("step \(progress.step) of \(progress.steps)") }
+            if let speed = progress.stepsPerSecond { parts.append(String(format: "%.3g steps/s", speed)) }
+            if let secondsLeft { parts.append("\(RunProgress.duration(secondsLeft)) left") }
+            lines.append(parts.joined(separator: ", "))
         } else if let last = history?.lastComplete {
-            text +=
-                "  last complete round: \(last.round) of \(configuration.rounds), \(RunProgress.duration(last.seconds))\n"
+            lines.append("last complete round: \(last.round) of \(rounds), \(RunProgress.duration(last.seconds))")
         }
         if let position = newest.position {
-            let age = newest.seconds.map { now - $0 }
-            text += "  last checkpoint: \(position.description)"
-            text += age.map { ", \(RunProgress.duration(max(0, $0))) ago\n" } ?? "\n"
+            let age = checkpointAge.map { ", \(RunProgress.duration($0)) ago" } ?? ""
+            lines.append("last checkpoint: \(position.description)\(age)")
         } else {
-            text += "  no complete checkpoint yet\n"
+            lines.append("no complete checkpoint yet")
         }
-        if let problem = newest.problem { text += "  damaged: \(problem)\n" }
-        if let last = history?.lastEvaluation, let split = history?.split.rawValue {
-            text += String(
-                format: "  last \(split) Dice: %.3f, after round %d", last.dice, last.round)
-            text += folder.best.map { "; the best round is \($0.round)\n" } ?? "\n"
+        if let problem = newest.problem { lines.append("damaged: \(problem)") }
+        if let history, let last = history.lastEvaluation {
+            let dice = String(format: "%.3f", last.dice)
+            lines.append(
+                "last \(history.split.rawValue) Dice: \(dice), after round \(last.round)"
+                    + (best.map { "; the best round is \($0.round)" } ?? ""))
         }
         switch state {
-        case .stopped, .killed: text += "  to go on: fedcrld train --resume \(path)\n"
-        case .unbegun: text += "  to begin: remove the folder and train anew, or choose another\n"
+        case .stopped, .killed: lines.append("to go on: fedcrld train --resume \(path)")
+        case .unbegun: lines.append("to begin: remove the folder and train anew, or choose another")
         case .running, .finished: break
         }
+        return lines.joined(separator: "\n  ") + "\n"
+    }
 
-        let current = state == .running ? note : nil
+    /// The same for a program.
+    package var metrics: MetricsValue {
         var members: [String: MetricsValue] = [
             "run": .text(path), "state": .text(state.rawValue), "method": .text(configuration.method.rawValue),
-            "rounds": .integer(configuration.rounds), "damaged": Self.value(newest.problem, MetricsValue.text),
-            "best_round": Self.value(folder.best?.round, MetricsValue.integer),
+            "rounds": .integer(configuration.rounds),
         ]
-        members["round"] = Self.value(current?.round ?? history?.lastComplete?.round, MetricsValue.integer)
-        members["step"] = Self.value(current?.step, MetricsValue.integer)
-        members["steps"] = Self.value(current?.steps, MetricsValue.integer)
-        members["steps_per_second"] = Self.value(current?.stepsPerSecond, MetricsValue.number)
-        members["seconds_left"] = Self.value(left, MetricsValue.number)
+        members["round"] = Self.value(progress?.round ?? history?.lastComplete?.round, MetricsValue.integer)
+        members["step"] = Self.value(progress?.step, MetricsValue.integer)
+        members["steps"] = Self.value(progress?.steps, MetricsValue.integer)
+        members["steps_per_second"] = Self.value(progress?.stepsPerSecond, MetricsValue.number)
+        members["seconds_left"] = Self.value(secondsLeft, MetricsValue.number)
         members["checkpoint"] = Self.value(newest.position) { position in
             [
                 "name": .text(position.name), "round": .integer(position.round), "steps": .integer(position.steps),
-                "seconds_ago": Self.value(newest.seconds.map { max(0, now - $0) }, MetricsValue.number),
+                "seconds_ago": Self.value(checkpointAge, MetricsValue.number),
             ]
         }
+        members["damaged"] = Self.value(newest.problem, MetricsValue.text)
         members["evaluation"] = Self.value(history?.lastEvaluation) { last in
             [
-                "split": .text(history?.split.rawValue ?? ""), "round": .integer(last.round),
+                "split": Self.value(history?.split.rawValue, MetricsValue.text), "round": .integer(last.round),
                 "dice": .number(last.dice),
             ]
         }
+        members["best_round"] = Self.value(best?.round, MetricsValue.integer)
         members["job"] = Self.value(job) { job in
             [
                 "host": .text(job.holder.host), "process": .integer(Int(job.holder.process)),
@@ -112,7 +132,7 @@ package struct RunStatus {
                 "lives": .bool(job.lives),
             ]
         }
-        metrics = .object(members)
+        return .object(members)
     }
 
     private static func value<Value>(_ value: Value?, _ kind: (Value) -> MetricsValue) -> MetricsValue {

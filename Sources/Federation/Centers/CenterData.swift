@@ -51,8 +51,8 @@ package final class CenterData {
         return samples
     }
 
-    /// The validation volumes of a participant as a step takes them, or its training volumes where it has none. Those of the
-    /// participant that was asked for last stay in memory.
+    /// The validation volumes of a participant as a step takes them. Those of the participant that was asked for last stay in
+    /// memory.
     package func validationVolumes(_ participant: Participant) throws -> [TrainingVolume] {
         if let validation, validation.name == participant.name { return validation.volumes }
         validation = nil
@@ -62,9 +62,6 @@ package final class CenterData {
                 volumes.append(
                     TrainingVolume(try sample(item, of: cohort).sample, head: participant.head(of: cohort)))
             }
-        }
-        if volumes.isEmpty {
-            volumes = try trainingSamples(participant).map { TrainingVolume($0.sample, head: $0.head) }
         }
         validation = (participant.name, volumes)
         return volumes

@@ -8,7 +8,7 @@ struct ConfigurationKey: Sendable {
         case fixed
         /// The value only decides how long, where or how observed the same computation is.
         case free
-        /// Free, unless the learning rate's schedule hangs on it.
+        /// Free, unless the learning rate's schedule or the method hangs on it.
         case freeUnlessCounted
     }
 

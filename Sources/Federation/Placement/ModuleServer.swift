@@ -46,13 +46,7 @@ package final class ModuleServer {
                 module(request.center, state).answer(request.operation, request.shape, question.content)
             }
             try rank.communicate { ranks throws(MPIError) in
-                try ranks.links().answer(question, count: request.floatsReceived) { target in
-                    var position = 0
-                    for result in results {
-                        (target + position).update(from: result.base, count: result.count)
-                        position += result.count
-                    }
-                }
+                try ranks.links().answer(question, count: request.floatsReceived) { results.write(to: $0) }
             }
             let operation = methods[name]?.operations[request.operation - 1]
             if operation?.endsUse == true { modules[request.center] = nil }

@@ -37,6 +37,17 @@ struct ModuleRequest {
     }
 }
 
+extension [Tensor] {
+    /// Writes the tensors' numbers one after the other.
+    func write(to target: UnsafeMutablePointer<Float>) {
+        var place = target
+        for tensor in self {
+            place.update(from: tensor.base, count: tensor.count)
+            place += tensor.count
+        }
+    }
+}
+
 /// How a rank that hosts centers asks the root for a method's module, where that lives there: through its link with the root
 /// (``RootLinks``), whatever the other ranks are doing.
 package struct RootChannel: RemoteChannel {
@@ -59,14 +70,7 @@ package struct RootChannel: RemoteChannel {
         let answer = Tensor(request.answerShape)
         try rank.communicate { ranks throws(MPIError) in
             try ranks.links().ask(
-                request.encoded, count: request.floatsSent,
-                { target in
-                    var position = 0
-                    for tensor in inputs {
-                        (target + position).update(from: tensor.base, count: tensor.count)
-                        position += tensor.count
-                    }
-                }, answer: answer.values)
+                request.encoded, count: request.floatsSent, { inputs.write(to: $0) }, answer: answer.values)
         }
         return answer
     }

@@ -29,7 +29,7 @@ package struct LocalTraining: Sendable {
     ///   - samples: the center's training volumes, each with the head of its classes.
     ///   - server: what the server has sent.
     ///   - services: the way to what of the method runs elsewhere.
-    ///   - validation: the center's validation volumes, or those of training where it has none.
+    ///   - validation: the center's validation volumes; where it has none, those of training stand in for them.
     ///   - progress: what of the round is done; brought up to date after each step.
     ///   - stepped: called after each step with its losses; whether to go on.
     package func run(
@@ -41,7 +41,11 @@ package struct LocalTraining: Sendable {
         let schedule = configuration.schedule
         let context = TrainingContext(
             steps: visits.count, rateSum: schedule.sum(round: round, steps: visits.count), server: server,
-            services: services, validation: validation)
+            services: services,
+            validation: {
+                let volumes = try validation()
+                return volumes.isEmpty ? samples.map { TrainingVolume($0.sample, head: $0.head) } : volumes
+            })
         if progress.losses.isEmpty { progress.losses = method.terms.map { _ in 0 } }
         var upcoming: Ahead<Sample>?
         while progress.steps < visits.count {

@@ -96,7 +96,7 @@ package final class ProgressReporter {
     }
 
     /// How far the run is now, for the file that others look at.
-    func note(at time: Double) -> ProgressNote {
+    func progressNote(at time: Double) -> ProgressNote {
         let progress = progress
         return ProgressNote(
             round: progress.round, step: min(stepsDone, roundSteps), steps: roundSteps,

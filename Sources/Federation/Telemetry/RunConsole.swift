@@ -56,7 +56,7 @@ final class RunConsole {
     private func noteProgress(every interval: Double) {
         guard let progress, monotonicSeconds() - noted >= interval else { return }
         noted = monotonicSeconds()
-        progress.note(at: Date().timeIntervalSince1970).write(to: folder)
+        progress.progressNote(at: Date().timeIntervalSince1970).write(to: folder)
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
