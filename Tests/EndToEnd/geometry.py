@@ -1,11 +1,11 @@
-"""Where voxels are: segmentations stored in another order or place than their images, headers with two transforms or a
-broken one, and masks that take over what their image's header says."""
+"""Where voxels are: images whose slices are stored the other way round, segmentations stored in another order or place than
+their images, headers with two transforms or a broken one, and masks that take over what their image's header says."""
 
 import itertools
 import json
 
 from lib.program import fedcrld
-from lib.runs import centers, cohort, copy, settings, simulate, train
+from lib.runs import centers, cohort, copy, metrics, settings, simulate, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
@@ -59,6 +59,54 @@ def evaluated(out, folder):
     content = json.loads(fedcrld("evaluate", "--run", out, "--data", folder, "--json").succeeded().out)
     (center,) = content["centers"].values()
     return {item["case"]: (item["dice"], item["true_ml"], item["hd95_mm"]) for item in center["cases"]}
+
+
+# Images whose slices are stored the other way round.
+
+WAYS_ROUND = {
+    "mirrored columns": ((0, 1, 2), (True, False, False)),
+    "mirrored rows": ((0, 1, 2), (False, True, False)),
+    "a quarter turn": ((1, 0, 2), (True, False, False)),
+}
+
+
+@test("a cohort trains, is evaluated and predicted alike in four orientations of its slices; with `stored` it does not")
+def _(folder):
+    need_nibabel()
+    center = centers(data())[0]
+    image, _ = case()
+
+    def result(source, name, *values):
+        out = folder / f"{name}-run"
+        train(source, out, "rounds=4", "learning_rate=3e-3", *values).succeeded()
+        losses = [line["losses"] for line in metrics(out) if line["kind"] == "round"]
+        name = source / center / image.relative_to(data() / center)
+        fedcrld("predict", "--run", out, "--center", center, "--input", name, "--output", folder / "s.nii").succeeded()
+        prediction, shown = nibabel.load(folder / "s.nii"), nibabel.load(name)
+        expect_equal(prediction.shape, shown.shape, "the size of the segmentation")
+        expect(numpy.allclose(prediction.affine, shown.affine, atol=1e-3), "the segmentation lies beside its image")
+        canonical = nibabel.as_closest_canonical(prediction)
+        return losses, evaluated(out, source), numpy.asarray(canonical.dataobj)
+
+    wanted = result(data(), "as-simulated")
+    expect(any(dice for scores in wanted[1].values() for dice in scores[0]), "nothing was learnt")
+    for name, (axes, flips) in WAYS_ROUND.items():
+        other = copy(data(), folder / name.replace(" ", "-"))
+        for kind in ("images", "labels"):
+            for file in (other / center / kind).iterdir():
+                stored_otherwise(file, file, axes, flips)
+        losses, scores, labels = result(other, name.replace(" ", "-"))
+        expect_equal(losses, wanted[0], f"losses with {name}")
+        expect_equal(list(scores), list(wanted[1]), f"cases with {name}")
+        for case_name, (dice, volumes, distances) in scores.items():
+            expect_equal((dice, volumes), wanted[1][case_name][:2], f"Dice and volumes of {case_name} with {name}")
+            # A distance that there is none of is null.
+            pair = [numpy.array(values, dtype=float) for values in (distances, wanted[1][case_name][2])]
+            expect(numpy.allclose(*pair, atol=1e-3, equal_nan=True), f"distances of {case_name} with {name}: {pair}")
+        expect(numpy.array_equal(labels, wanted[2]), f"another segmentation with {name}")
+    expect(
+        result(other, "stored", "preprocessing.orientation=stored")[0] != wanted[0],
+        "as stored, a quarter turn makes no difference")
 
 
 # Labels in another order, or in other places.

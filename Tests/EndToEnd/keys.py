@@ -1,11 +1,13 @@
 """Every key of the configuration has an effect in a run: one table over all keys, so that a new key without effect fails."""
 
+import functools
 import gzip
 import json
 import os
 import re
 import shutil
 import stat
+import struct
 import time
 from pathlib import Path
 
@@ -60,8 +62,9 @@ def remove_runs(key, before):
             shutil.rmtree(made) if made.is_dir() else made.unlink()
 
 
+@functools.cache
 def bits(out):
-    """Checksums of all files with numbers of the newest checkpoint."""
+    """Checksums of all files with numbers of the newest checkpoint, of a run that has come to its end."""
     number = rounds(out)[-1]
     content = fedcrld("inspect", checkpoint(out, number) / "server.h5", "--json").succeeded().out
     states = [fedcrld("inspect", checkpoint(out, number) / "centers" / f"{center}.h5", "--json").succeeded().out
@@ -259,6 +262,24 @@ def absent(_):
     expect(abs(dice["one"]["dice"][name] - (rest + missing) / cases) < 1e-12, f"{dice}")
 
 
+def orientation(key):
+    """Images whose headers say that they are mirrored: of the simulated ones both values see the same."""
+    other = copy(data(), shared_folder() / "mirrored")
+    for path in [*other.glob("*/images/*.nii.gz"), *other.glob("*/labels/*.nii.gz")]:
+        content = bytearray(gzip.decompress(path.read_bytes()))
+        # qform_code and sform_code, then the first entry of each row of the sform.
+        struct.pack_into("<2h", content, 252, 0, 1)
+        for place in (280, 296, 312):
+            struct.pack_into("<f", content, place, -struct.unpack_from("<f", content, place)[0])
+        path.write_bytes(gzip.compress(bytes(content)))
+    found = []
+    for value in ("canonical", "stored"):
+        out = shared_folder() / f"orientation-{value}"
+        train(other, out, *BASE, f"{key}={value}").succeeded()
+        found.append(bits(out))
+    expect(found[0] != found[1], f"{key} leads to the same parameters")
+
+
 def leave_out(key):
     out = shared_folder() / "left-out"
     train(data(), out, *BASE, f"{key}=[{centers(data())[1]}]").succeeded()
@@ -323,7 +344,7 @@ TABLE = {
     "prrfl.alpha1": of_method("prrfl", 1, "local_epochs=6", "learning_rate=1e-2"),
     "prrfl.alpha2": of_method("prrfl", 1, "local_epochs=6", "learning_rate=1e-2"),
     "cohorts.leave_out": leave_out, "cohorts.folds": folds, "cohorts.fold": folds,
-    "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
+    "preprocessing.orientation": orientation, "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
     "preprocessing.normalize": other_bits("false"),
     "preprocessing.cache": None,
     "augmentation.enabled": other_bits("false"), "augmentation.mirror.probability": other_bits(0),

@@ -286,15 +286,21 @@ def expect_changed(settings, others):
 # The prepared image.
 
 
-def expect_prepared(folder, image):
-    """Fails the test unless the network sees of an image what the reference prepares."""
+def expect_prepared(folder, image, axes=None):
+    """Fails the test unless the network sees of an image what the reference prepares, of an image that nibabel brings to some
+    axes before, where it is stored otherwise."""
     out, center = finished(1, "client"), sorted(reference(SETTINGS).start)[0]
     fedcrld(
         "predict", "--run", out, "--center", center, "--input", image, "--output", folder / "labels.nii",
         "--probabilities", folder / "seen.h5").succeeded()
     with h5py.File(folder / "seen.h5") as file:
         found = file["image"][()]
-    wanted = prepared(nibabel.load(image), {
+    shown = nibabel.load(image)
+    if axes:
+        orientations = nibabel.orientations
+        shown = shown.as_reoriented(orientations.ornt_transform(
+            orientations.io_orientation(shown.affine), orientations.axcodes2ornt(axes)))
+    wanted = prepared(shown, {
         "size": (32, 32), "preprocessing.spacing": 3, "preprocessing.normalize": True,
         "preprocessing.clip_percentile": SETTINGS["preprocessing.clip_percentile"]})
     expect_equal(found.shape, wanted.shape, "the size of the prepared image")
@@ -316,9 +322,12 @@ def _(folder):
 def _(folder):
     need_python_modules()
     voxels = numpy.random.default_rng(2).gamma(2, 300, (17, 31, 4)).astype(numpy.float32)
-    image = nibabel.Nifti1Image(voxels, numpy.diag([-4.3, 2.35, 8, 1]))
-    nibabel.save(image, folder / "image.nii.gz")
-    expect_prepared(folder, folder / "image.nii.gz")
+    # Stored with rows to the front, with columns to the right, and with rows and columns exchanged; shown as LPS.
+    for x, y in (([-4.3, 0], [0, 2.35]), ([4.3, 0], [0, -2.35]), ([0, 4.3], [2.35, 0])):
+        affine = numpy.diag([1.0, 1, 8, 1])
+        affine[:2, 0], affine[:2, 1] = x, y
+        nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "image.nii.gz")
+        expect_prepared(folder, folder / "image.nii.gz", "LPS")
 
 
 # The whole way.

@@ -23,7 +23,7 @@ extension Preprocessing {
     /// Resamples each class's mask linearly and takes the highest; what lies off the image is background.
     func resampled(_ labels: [UInt8], classes: Int, _ geometry: SampleGeometry) -> [UInt8] {
         let plane = geometry.sampling(.linear)
-        let inSlice = geometry.native.size.x * geometry.native.size.y
+        let inSlice = geometry.oriented.size.x * geometry.oriented.size.y
         return slices(geometry, of: UInt8(0)) { nativeSlice, output in
             labels.withUnsafeBufferPointer { labels in
                 guard let base = labels.baseAddress else { return }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Makes samples of images: resamples in the plane, crops or pads around the center, clips, normalizes.
+/// Makes samples of images: turns slices, resamples in the plane, crops or pads around the center, clips, normalizes.
 package struct Preprocessing: Sendable {
     /// What is done.
     package let settings: PreprocessingSettings
@@ -54,6 +54,9 @@ package struct Preprocessing: Sendable {
     ) -> Sample {
         precondition(labels.map { $0.count == image.grid.count } ?? true, "a label for each voxel")
         let geometry = SampleGeometry(native: image.grid, settings: settings)
+        let orientation = geometry.orientation
+        let labels = labels.map { orientation.turned($0, of: image.grid) }
+        let image = Volume(grid: geometry.oriented, voxels: orientation.turned(image.voxels, of: image.grid))
         var warnings: [String] = []
         var values = resampled(image, geometry)
         if !normalize(&values, geometry) { warnings.append("\(path) shows one value everywhere") }

@@ -1,5 +1,15 @@
 /// How an image becomes what the network sees. Every step can be switched off.
 package struct PreprocessingSettings: Codable, Equatable, Sendable {
+    /// Which way round slices are seen.
+    package enum Orientation: String, Codable, CaseIterable, Sendable {
+        /// Columns to the patient's left, rows down, where the header tells; see ``PlaneOrientation``.
+        case canonical
+        /// As the file has them.
+        case stored
+    }
+
+    /// Which way round slices are seen.
+    package var orientation = Orientation.stored
     /// In-plane pixel size to resample to, in mm; nil leaves the pixels as they are. Slices are never resampled.
     package var spacing: Double? = 1.25
     /// Rows to crop or pad to, around the image's center; nil keeps all.
@@ -20,9 +30,10 @@ package struct PreprocessingSettings: Codable, Equatable, Sendable {
 
     /// Settings; nil switches a step off.
     package init(
-        spacing: Double? = 1.25, height: Int? = 200, width: Int? = 200, depth: Int? = nil,
-        clipPercentile: Double? = 99.5, normalizes: Bool = true
+        orientation: Orientation = .stored, spacing: Double? = 1.25, height: Int? = 200, width: Int? = 200,
+        depth: Int? = nil, clipPercentile: Double? = 99.5, normalizes: Bool = true
     ) {
+        self.orientation = orientation
         self.spacing = spacing
         self.height = height
         self.width = width

@@ -51,6 +51,6 @@ extension SampleGeometry {
                 plane.labels(classes: classes, into: base + nativeSlice * plane.outputCount) { fill(slice, $0, $1) }
             }
         }
-        return LabelVolume(grid: native, labels: labels)
+        return LabelVolume(grid: native, labels: orientation.restored(labels, to: native))
     }
 }

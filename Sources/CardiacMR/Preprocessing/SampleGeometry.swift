@@ -34,6 +34,9 @@ package struct SampleGeometry: Equatable, Sendable {
 
     /// The image's own grid.
     package let native: Grid
+    /// How its slices are turned, and what comes of the grid.
+    let orientation: PlaneOrientation
+    let oriented: Grid
     let rows, columns: Axis
     /// The image's slice that is the sample's first (negative: padded), and the sample's slices.
     let firstSlice, depth: Int
@@ -41,10 +44,12 @@ package struct SampleGeometry: Equatable, Sendable {
     /// Of an image's grid, prepared as the settings say.
     package init(native: Grid, settings: PreprocessingSettings) {
         self.native = native
+        orientation = settings.orientation == .canonical ? PlaneOrientation(canonicalFor: native) : .stored
+        oriented = orientation.turned(native)
         columns = Axis(
-            native: native.size.x, spacing: native.spacing.x, target: settings.spacing, sample: settings.width)
+            native: oriented.size.x, spacing: oriented.spacing.x, target: settings.spacing, sample: settings.width)
         rows = Axis(
-            native: native.size.y, spacing: native.spacing.y, target: settings.spacing, sample: settings.height)
+            native: oriented.size.y, spacing: oriented.spacing.y, target: settings.spacing, sample: settings.height)
         depth = settings.depth ?? native.size.z
         firstSlice = Int((Double(native.size.z - depth) / 2).rounded(.down))
     }
@@ -54,7 +59,7 @@ package struct SampleGeometry: Equatable, Sendable {
 
     /// The sample's voxel sizes (x, y, z) in mm.
     package var spacing: SIMD3<Double> {
-        [native.spacing.x * columns.scale, native.spacing.y * rows.scale, native.spacing.z]
+        [oriented.spacing.x * columns.scale, oriented.spacing.y * rows.scale, oriented.spacing.z]
     }
 
     func sampling(_ kernel: ResamplingAxis.Kernel) -> PlaneResampling {

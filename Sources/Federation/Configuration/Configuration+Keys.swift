@@ -122,6 +122,10 @@ extension Configuration {
             "cohorts.fold", \.cohorts.fold, .whole(1...100),
             "The part that is tested on, of cohorts.folds; the next one is validated on."),
         .init(
+            "preprocessing.orientation", \.preprocessing.settings.orientation, .choice,
+            "Which way round slices are seen: canonical, columns to the patient's left and rows down, where an image's header "
+                + "tells, or as stored. Segmentations are always as their image is stored."),
+        .init(
             "preprocessing.spacing", \.preprocessing.spacing, .number(0...PreprocessingSettings.spacings.upperBound),
             "Pixel size in mm that volumes are resampled to, in the plane; 0: not resampled."),
         .init(

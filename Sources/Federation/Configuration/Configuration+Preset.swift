@@ -16,6 +16,7 @@ extension Configuration {
     package init(preset: Preset) {
         self.init()
         self.preset = preset
+        preprocessing.settings.orientation = .canonical
         switch preset {
         case .paper: break
         case .small:
