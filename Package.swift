@@ -87,12 +87,17 @@ let package = Package(
             name: "Comparisons",
             dependencies: ["CardiacMR", "FederatedLearning", "Federation", "Files", "Reports", "Tensors"],
             swiftSettings: strict),
+        .target(
+            name: "ModelFormats",
+            dependencies: [
+                "CardiacMR", "Federation", "HDF5", "NeuralNetwork",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], exclude: ["ONNX/onnx.proto"], swiftSettings: strict),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
                 "CardiacMR", "Comparisons", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods",
-                "MPI",
-                "NeuralNetwork", "Reports", "Tensors",
+                "ModelFormats", "MPI", "NeuralNetwork", "Reports", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 

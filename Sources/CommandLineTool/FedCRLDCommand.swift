@@ -28,8 +28,8 @@ struct FedCRLDCommand: ParsableCommand {
         version: Program.name,
         subcommands: [
             Simulate.self, Import.self, PartitionCommand.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
-            Compare.self, Status.self, Evaluate.self, Predict.self, Score.self, Report.self, Inspect.self, Verify.self,
-            Rollback.self, Bench.self,
+            Compare.self, Status.self, Evaluate.self, Predict.self, Score.self, Report.self, Export.self,
+            Inspect.self, Verify.self, Rollback.self, Bench.self,
         ])
 
     /// Parses and runs; a wrong command line ends with status 2, as a wrong configuration does.

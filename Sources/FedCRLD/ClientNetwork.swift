@@ -37,6 +37,20 @@ package struct ClientNetwork: Sendable {
         self.layout = layout
     }
 
+    /// Adds the network to a graph.
+    /// - Parameters:
+    ///   - parameters: of the encoders and the decoder.
+    ///   - relocalizing: of the relocalization.
+    package func trace(
+        _ image: InferenceGraph.Value, _ parameters: Parameters, relocalizing: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        let server = globalEncoder.trace(image, parameters, in: &graph)[3]
+        let levels = localEncoder.trace(image, parameters, in: &graph)
+        let relocalized = relocalization.trace(server: server, client: levels[3], relocalizing, in: &graph)
+        return decoder.trace(relocalized, levels: levels, parameters, in: &graph)
+    }
+
     /// Every 3 × 3 convolution of the network, in forward order, for an image of the extent of `shape`.
     package func convolutions(at shape: Shape) -> [PlacedConvolution] {
         globalEncoder.convolutions(at: shape) + localEncoder.convolutions(at: shape)

@@ -194,6 +194,22 @@ package struct FedCRLDMethod: FederatedMethod {
         return sum
     }
 
+    package func trace(
+        _ image: InferenceGraph.Value, head: Int, _ state: CenterState, in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        let (model, relocalization) = (
+            MomentumBank(state), MomentumBank(state, part: Self.relocalizationPart)
+        )
+        func trace(byBank: Bool) -> InferenceGraph.Value {
+            graph.prefix = byBank && segmenting == .both ? "bank." : ""
+            return network.trace(
+                image, byBank ? model.teacher : model.student,
+                relocalizing: byBank ? relocalization.teacher : relocalization.student, in: &graph)
+        }
+        guard segmenting == .both else { return trace(byBank: segmenting == .bank) }
+        return graph.add(.mean, [trace(byBank: false), trace(byBank: true)])
+    }
+
     private func relocalization(of state: CenterState, _ services: Services) -> any RelocalizationService {
         services.channel.map { RemoteRelocalization($0) } ?? localRelocalization(of: state)
     }

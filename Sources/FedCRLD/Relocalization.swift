@@ -63,6 +63,19 @@ package struct Relocalization: Sendable {
         }
     }
 
+    /// Adds the module to a graph.
+    package func trace(
+        server: InferenceGraph.Value, client: InferenceGraph.Value, _ parameters: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        switch kind {
+        case .transformer(let transformer):
+            transformer.trace(server: server, client: client, parameters, in: &graph)
+        case .projection(let layer):
+            layer.trace(graph.add(.concatenation, [server, client]), parameters, in: &graph)
+        }
+    }
+
     /// Writes the parameters' gradients and returns the ones by the bottlenecks, given the one by the output.
     package func backward(
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters

@@ -55,6 +55,21 @@ package struct RelocalizationTransformer: Sendable {
         )
     }
 
+    /// Adds the transformer to a graph.
+    func trace(
+        server: InferenceGraph.Value, client: InferenceGraph.Value, _ parameters: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        func normalized(_ x: InferenceGraph.Value, plus y: InferenceGraph.Value) -> InferenceGraph.Value {
+            norm.trace(graph.add(.addition, [x, y]), parameters, in: &graph)
+        }
+        let first = normalized(selfAttention.trace(client, context: client, parameters, in: &graph), plus: client)
+        let a = normalized(selfFusion.trace(first, parameters, in: &graph), plus: first)
+        let second = normalized(crossAttention.trace(server, context: a, parameters, in: &graph), plus: a)
+        let b = normalized(crossFusion.trace(second, parameters, in: &graph), plus: second)
+        return graph.add(.concatenation, [a, b])
+    }
+
     /// Writes the parameters' gradients and returns the ones by the bottlenecks, given the one by the output.
     func backward(
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters

@@ -199,6 +199,10 @@ package protocol FederatedMethod: Sendable {
     func finish(_ state: CenterState, _ context: TrainingContext)
     /// Class probabilities (D, H, W, classes) of an image (D, H, W, 1), by one of the heads.
     func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor
+    /// Adds to a graph what ``predict(_:head:_:_:)`` computes, for other programs. The state has all parts.
+    /// - Returns: the probabilities.
+    func trace(_ image: InferenceGraph.Value, head: Int, _ state: CenterState, in graph: inout InferenceGraph)
+        -> InferenceGraph.Value
 }
 
 extension FederatedMethod {

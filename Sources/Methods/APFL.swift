@@ -54,8 +54,7 @@ struct APFL: UNetMethod {
         return losses + [Double(share), global[0]]
     }
 
-    func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor {
-        let mixture = state["personal"].mixed(with: state["network"], share: state["mixture"].values[0])
-        return training.step.network.infer(image, head: head, mixture)
+    func segmentingParameters(_ state: CenterState) -> Parameters {
+        state["personal"].mixed(with: state["network"], share: state["mixture"].values[0])
     }
 }

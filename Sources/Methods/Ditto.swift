@@ -1,4 +1,5 @@
 import FederatedLearning
+import NeuralNetwork
 
 /// Two models: one is averaged, the other is the center's own and is drawn to what the server sent.
 struct Ditto: UNetMethod {
@@ -26,7 +27,7 @@ struct Ditto: UNetMethod {
         [training.variable("network"), training.variable("personal", start: .copy(of: "network"))]
     }
 
-    var segmenting: String { "personal" }
+    func segmentingParameters(_ state: CenterState) -> Parameters { state["personal"] }
 
     var terms: [LossTerm] {
         SupervisedStep.terms + [LossTerm("proximal"), LossTerm("global_total", shown: "global")]

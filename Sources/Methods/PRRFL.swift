@@ -63,7 +63,7 @@ struct PRRFL: UNetMethod {
 
     var exchanges: [Exchange] { [Exchange("spectrum", Self.shared, replaces: false)] }
 
-    var segmenting: String { "personal" }
+    func segmentingParameters(_ state: CenterState) -> Parameters { state["personal"] }
 
     var terms: [LossTerm] {
         SupervisedStep.terms + [LossTerm("distillation"), LossTerm("deputy_total", shown: "deputy"), LossTerm("stage")]

@@ -10,7 +10,7 @@ try:
     import numpy
     import torch
 
-    from lib.reference_network import Network
+    from lib.python_file import Network
 
     absence = None
 except ImportError as error:

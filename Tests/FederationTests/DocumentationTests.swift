@@ -46,7 +46,7 @@ struct DocumentationTests {
         "description", "==", "<", "attributeDescription", "pluralDescription", "attribute", "elements", "kind",
         "stored",
         "about", "exchanges", "width", "heads", "networkParameters", "remotePart", "terms", "variables", "operations",
-        "module", "step", "predict", "begin", "finish", "answer", "memory", "apply",
+        "module", "step", "predict", "trace", "begin", "finish", "answer", "memory", "apply",
     ]
     private static let initializers = [
         "Literal", "init?(_ stored", "init?(attribute", "_ settings: TrainingSettings, heads: [Int], population",

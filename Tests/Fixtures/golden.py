@@ -6,7 +6,7 @@ Parameter P below a prefix has the name "PREFIX/P": convolutions are symmetric /
 1 + 0.1 * symmetric, its offset 0.1 * symmetric. Volume V is symmetric("PREFIX/volumeV") plus 2 where
 label = (z + (y + 2 z) // 4 + x // 5 + V) mod classes is not 0. Both are rounded to float32, which the engine has them in.
 
-The networks' parts and the losses are those of `Tests/EndToEnd/lib`, which are written from the method's description.
+The networks are those of `scripts/python/fedcrld.py`, the losses of `Tests/EndToEnd/lib`: both are written from the method's description.
 """
 
 import math

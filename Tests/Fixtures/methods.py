@@ -12,10 +12,9 @@ import sys
 import h5py
 import numpy as np
 import torch
-from torch import nn
 
 import golden
-from lib.reference_network import Decoder, Encoder  # found by golden
+from lib.python_file import UNet  # found by golden
 from lib.reference_training import cross_entropy, dice
 
 WIDTH, CLASSES, SIZE, STEPS, ROUNDS, WEIGHTS = 8, [4, 5], [3, 20, 24], 3, 2, [1 / 3, 2 / 3]
@@ -28,22 +27,8 @@ PRRFL_RATES, PRRFL_ALPHAS = (0.6, 0.9), (0.7, 0.9)
 HEAD_STEPS, ALPHA, ALPHA_RATE, MOON_MU, MOON_TEMPERATURE = 1, 0.4, 0.5, 2.0, 0.3
 
 
-class UNet(nn.Module):
-    """FedCRLD's encoder and decoder, with a convolution where its relocalization stands."""
-
-    def __init__(self, classes, w):
-        super().__init__()
-        self.encoder = Encoder(w)
-        self.bottleneck = nn.Conv3d(16 * w, 32 * w, 1)
-        self.decoder = Decoder(w, classes)
-
-    def forward(self, image):
-        levels = self.encoder(image)
-        return self.decoder(self.bottleneck(levels[-1]), levels)
-
-
 def initial(center):
-    return golden.fill(UNet(CLASSES[center], WIDTH), f"{SALT}/center{center}")
+    return golden.fill(UNet(WIDTH, [CLASSES[center]]), f"{SALT}/center{center}")
 
 
 def volume(center, index):
@@ -118,22 +103,8 @@ class Local(Method):
         return False
 
 
-class PooledDecoder(Decoder):
-    """A decoder with a head for each list of classes."""
-
-    def __init__(self, w, heads):
-        super().__init__(w, heads[0])
-        del self.head
-        self.heads = nn.ModuleList(nn.Conv3d(2 * w, classes, 1) for classes in heads)
-
-    def forward(self, x, levels, head):
-        return torch.softmax(self.heads[head](self.features(x, levels)), dim=1)
-
-
 class PooledUNet(UNet):
-    def __init__(self, heads, w):
-        super().__init__(heads[0], w)
-        self.decoder = PooledDecoder(w, heads)
+    """One network with a head for each list of classes."""
 
     def forward(self, image, head):
         levels = self.encoder(image)
@@ -146,7 +117,7 @@ class Centralized(Method):
     centers = 1
 
     def __init__(self):
-        self.networks = [golden.fill(PooledUNet(CLASSES, WIDTH), f"{SALT}/center0")]
+        self.networks = [golden.fill(PooledUNet(WIDTH, CLASSES), f"{SALT}/center0")]
         self.optimizers = [self.optimizer(self.networks[0])]
         self.server = {}
 
@@ -256,8 +227,8 @@ class Moon(Method):
         server = copy.deepcopy(network.encoder)
         server.load_state_dict({name: self.server["encoder." + name] for name in server.state_dict()})
         own, theirs, last = (encoder(image)[-1].mean(dim=(2, 3, 4)) for encoder in (network.encoder, server, self.last[center]))
-        near = torch.exp(nn.functional.cosine_similarity(own, theirs.detach()) / MOON_TEMPERATURE)
-        far = torch.exp(nn.functional.cosine_similarity(own, last.detach()) / MOON_TEMPERATURE)
+        near = torch.exp(torch.nn.functional.cosine_similarity(own, theirs.detach()) / MOON_TEMPERATURE)
+        far = torch.exp(torch.nn.functional.cosine_similarity(own, last.detach()) / MOON_TEMPERATURE)
         contrastive = -torch.log(near / (near + far)).mean()
         dice, entropy = supervised(network, image, labels)
         return self.descend(network, self.optimizers[center], dice, entropy, MOON_MU * contrastive) + [contrastive.item()]

@@ -2,7 +2,7 @@
 
     python3 scripts/lib/torch_step.py --width 32 --size 8x96x96 --threads 2 --steps 2 --format channels_last_3d
 
-Prints one JSON object: step_seconds (best), peak_mib, torch. The network is the tests' reference network; the step is
+Prints one JSON object: step_seconds (best), peak_mib, torch. The network is the one of scripts/python/fedcrld.py; the step is
 the one of the FedCRLD floor's method.md.
 """
 
@@ -17,8 +17,8 @@ import time
 import torch
 from torch.nn import functional
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests" / "EndToEnd"))
-from lib.reference_network import Network  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+from fedcrld import Network  # noqa: E402
 
 
 def run(network, image):

@@ -1,5 +1,6 @@
 import CardiacMR
 import FederatedLearning
+import NeuralNetwork
 import Tensors
 
 /// What segments images.
@@ -103,6 +104,24 @@ package struct Segmenter: CaseSegmenter {
         }
         Elementwise.scale(sum, by: 0.25)
         return sum
+    }
+}
+
+extension Segmenter {
+    /// What ``probabilities(_:)`` computes of a sample's image, for other programs.
+    package var graph: InferenceGraph {
+        InferenceGraph { image, graph in
+            func predict(_ image: InferenceGraph.Value) -> InferenceGraph.Value {
+                method.trace(image, head: head, state, in: &graph)
+            }
+            let plain = predict(image)
+            guard settings.mirrors else { return plain }
+            let others = [(false, true), (true, false), (true, true)].map { rows, columns in
+                let mirroring = InferenceGraph.Operation.mirroring(rows: rows, columns: columns)
+                return graph.add(mirroring, [predict(graph.add(mirroring, [image]))])
+            }
+            return graph.add(.mean, [plain] + others)
+        }
     }
 }
 

@@ -6,8 +6,8 @@ import Tensors
 protocol UNetMethod: FederatedMethod {
     /// The network and how it is trained.
     var training: UNetTraining { get }
-    /// The variable that segments images.
-    var segmenting: String { get }
+    /// The parameters that segment images.
+    func segmentingParameters(_ state: CenterState) -> Parameters
 }
 
 /// The U-Net of a center and how it is trained.
@@ -78,14 +78,20 @@ extension UNetMethod {
     package var terms: [LossTerm] { SupervisedStep.terms }
     package var variables: [Variable] { [training.variable()] }
     package var exchanges: [Exchange] { [Exchange("network", training.shareable())] }
-    var segmenting: String { "network" }
+    func segmentingParameters(_ state: CenterState) -> Parameters { state["network"] }
 
     package func step(_ volume: TrainingVolume, _ state: CenterState, _ context: TrainingContext) throws -> [Double] {
         training.step.train("network", of: state, on: volume, groups: training.groups(of: volume))
     }
 
     package func predict(_ image: Tensor, head: Int, _ state: CenterState, _ services: Services) throws -> Tensor {
-        training.step.network.infer(image, head: head, state[segmenting])
+        training.step.network.infer(image, head: head, segmentingParameters(state))
+    }
+
+    package func trace(
+        _ image: InferenceGraph.Value, head: Int, _ state: CenterState, in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        training.step.network.trace(image, head: head, segmentingParameters(state), in: &graph)
     }
 }
 

@@ -38,6 +38,16 @@ package struct Attention: Sendable {
         )
     }
 
+    /// Adds the attention to a graph.
+    package func trace(
+        _ queries: InferenceGraph.Value, context: InferenceGraph.Value, _ parameters: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        let projected = [(query, queries), (key, context), (value, context)]
+            .map { layer, input in layer.trace(input, parameters, in: &graph) }
+        return projection.trace(graph.add(.attention(scale: kernel.scale), projected), parameters, in: &graph)
+    }
+
     /// Writes the parameters' gradients and returns the ones by queries and context.
     package func backward(
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters

@@ -37,6 +37,14 @@ package struct ConvolutionBlock: Sendable {
         return norm2.forwardInPlace(conv2.forward(middle, parameters), parameters)
     }
 
+    /// Adds the block to a graph.
+    package func trace(_ input: InferenceGraph.Value, _ parameters: Parameters, in graph: inout InferenceGraph)
+        -> InferenceGraph.Value
+    {
+        let middle = norm1.trace(conv1.trace(input, parameters, in: &graph), parameters, in: &graph)
+        return norm2.trace(conv2.trace(middle, parameters, in: &graph), parameters, in: &graph)
+    }
+
     /// Writes the parameters' gradients.
     /// - Parameters:
     ///   - gradient: by the output; its memory is used for other things.

@@ -23,6 +23,13 @@ package struct ConvolutionLayer: Sendable {
         kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
+    /// Adds the layer to a graph.
+    package func trace(_ input: InferenceGraph.Value, _ parameters: Parameters, in graph: inout InferenceGraph)
+        -> InferenceGraph.Value
+    {
+        graph.add(.convolution(kernel: [kernel.taps, 3, 3]), [input], [weight, bias], of: parameters)
+    }
+
     /// Writes the parameters' gradients, given the layer's input and the gradient by its output.
     package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Parameters) {
         kernel.backwardWeights(
@@ -73,6 +80,13 @@ package struct PointwiseLayer: Sendable {
         kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
+    /// Adds the layer to a graph.
+    package func trace(_ input: InferenceGraph.Value, _ parameters: Parameters, in graph: inout InferenceGraph)
+        -> InferenceGraph.Value
+    {
+        graph.add(.convolution(kernel: [1, 1, 1]), [input], [weight, bias], of: parameters)
+    }
+
     /// Writes the parameters' gradients and returns the one by the input, added to `result` where that is given.
     @discardableResult
     package func backward(
@@ -105,6 +119,15 @@ package struct UpsamplingLayer: Sendable {
     /// (D, H, W, inputs) to the skip's extent, with the skip's channels first.
     package func forward(_ input: Tensor, skip: Tensor, _ parameters: Parameters) -> Tensor {
         kernel.forward(input, skip: skip, weight: parameters[weight], bias: parameters[bias])
+    }
+
+    /// Adds the layer to a graph.
+    package func trace(
+        _ input: InferenceGraph.Value, skip: InferenceGraph.Value, _ parameters: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        let output = graph.add(.upsampling, [input], [weight, bias], of: parameters)
+        return graph.add(.concatenation, [skip, graph.add(.fitting, [output, skip])])
     }
 
     /// Writes the parameters' gradients and returns the ones by the input and by the skip.

@@ -35,6 +35,16 @@ package struct NormalizationLayer: Sendable {
             into: input)
     }
 
+    /// Adds the layer to a graph.
+    package func trace(_ input: InferenceGraph.Value, _ parameters: Parameters, in graph: inout InferenceGraph)
+        -> InferenceGraph.Value
+    {
+        let normalized = graph.add(
+            .groupNormalization(groups: GroupNormalization.groups, epsilon: Float(GroupNormalization.epsilon)), [input],
+            [weight, bias], of: parameters)
+        return kernel.slope == 1 ? normalized : graph.add(.leakyRectifier(slope: kernel.slope), [normalized])
+    }
+
     /// The output again, from what was kept.
     package func output(_ saved: Saved, _ parameters: Parameters) -> Tensor {
         kernel.apply(

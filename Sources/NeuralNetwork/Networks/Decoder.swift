@@ -76,6 +76,19 @@ package struct Decoder: Sendable {
         return scores
     }
 
+    /// Adds the decoder with a head to a graph.
+    package func trace(
+        _ bottleneck: InferenceGraph.Value, levels: [InferenceGraph.Value], head: Int = 0, _ parameters: Parameters,
+        in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        var features = bottleneck
+        for stage in 0..<3 {
+            let joined = ups[stage].trace(features, skip: levels[2 - stage], parameters, in: &graph)
+            features = blocks[stage].trace(joined, parameters, in: &graph)
+        }
+        return graph.add(.softmax, [heads[head].trace(features, parameters, in: &graph)])
+    }
+
     /// Writes the parameters' gradients, given the one by the scores before the softmax; zeros for the other heads. What was
     /// kept for a stage is given up as soon as its gradients are known.
     /// - Returns: the gradients by the features and by the encoder's first three levels.

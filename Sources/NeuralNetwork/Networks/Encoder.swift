@@ -61,6 +61,19 @@ package struct Encoder: Sendable {
         return outputs
     }
 
+    /// Adds the encoder to a graph.
+    /// - Returns: the outputs of the four levels.
+    package func trace(_ image: InferenceGraph.Value, _ parameters: Parameters, in graph: inout InferenceGraph)
+        -> [InferenceGraph.Value]
+    {
+        var outputs: [InferenceGraph.Value] = []
+        for level in levels {
+            let input = outputs.last.map { graph.add(.maximumPooling, [$0]) } ?? image
+            outputs.append(level.trace(input, parameters, in: &graph))
+        }
+        return outputs
+    }
+
     /// Writes the parameters' gradients. What was kept for a level is given up as soon as its gradients are known.
     /// - Parameters:
     ///   - bottleneck: gradient by the bottleneck.

@@ -54,6 +54,15 @@ package struct UNet: Sendable {
         return decoder.infer(widening.forward(levels[3], parameters), levels: levels, head: head, parameters)
     }
 
+    /// Adds the network with a head to a graph.
+    package func trace(
+        _ image: InferenceGraph.Value, head: Int, _ parameters: Parameters, in graph: inout InferenceGraph
+    ) -> InferenceGraph.Value {
+        let levels = encoder.trace(image, parameters, in: &graph)
+        let bottleneck = widening.trace(levels[3], parameters, in: &graph)
+        return decoder.trace(bottleneck, levels: levels, head: head, parameters, in: &graph)
+    }
+
     /// The encoder's last output (D, H/8, W/8, 16w) for an image, keeping nothing.
     /// - Parameter parameters: of this layout, or its beginning with the whole encoder.
     package func bottleneck(_ image: Tensor, _ parameters: Parameters) -> Tensor {

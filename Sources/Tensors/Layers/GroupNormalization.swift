@@ -11,7 +11,8 @@ package struct GroupNormalization: Hashable, Sendable {
 
     /// Number of groups.
     package static let groups = 4
-    private static let epsilon = 1e-5
+    /// What is added to the variance.
+    package static let epsilon = 1e-5
 
     /// A normalization of `channels` channels, a multiple of 4.
     package init(channels: Int, slope: Float) {

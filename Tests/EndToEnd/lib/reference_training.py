@@ -15,7 +15,7 @@ import numpy
 import torch
 from torch.nn import functional
 
-from lib.reference_network import Network
+from lib.python_file import Network
 
 # What a run does unless it is told otherwise: the defaults of the method, and of the keys that these tests leave alone.
 DEFAULTS = {
