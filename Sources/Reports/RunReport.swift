@@ -46,14 +46,15 @@ package struct RunReport {
     }
 
     /// The page, complete in itself: no other file and no network.
-    package var html: String {
+    /// - Parameter watched: where the run is, for a page that is written again while it trains.
+    package func html(watched: WatchedState? = nil) -> String {
         let round = access.manifest.round
         let summary = ScoreSummary(scores.map(\.means))
         let cases = scores.reduce(0) { $0 + $1.cases.count }
         let body = """
             <header><h1>Federated training of \(scores.count) centers</h1>
             <p>\(Markup.escape(access.folder.path)), checkpoint of round \(round), \(Markup.escape(access.manifest.program)). \
-            Measured on the \(split.rawValue) split, on the images' own grids.</p></header><main>
+            Measured on the \(split.rawValue) split, on the images' own grids.</p>\(watched?.markup ?? "")</header><main>
             <ul class="facts"><li><b>\(Markup.number(summary.mean, 3))</b><span>mean foreground Dice</span></li>
             <li><b>\(Markup.number(summary.worst?.dice, 3))</b><span>least of a center</span></li>
             <li><b>\(scores.count)</b><span>centers</span></li><li><b>\(cases)</b><span>cases</span></li>
@@ -61,9 +62,11 @@ package struct RunReport {
             <li><b>\(Markup.number(history.seconds / 60, 1))</b><span>minutes of rounds</span></li></ul>
             \(learning)\(representation)\(accuracy)\(function)\(pictures)\(phases)\(configuration)</main>
             """
-        return Markup.page(title: "\(method.name): \(access.folder.path)", body: body)
+        return Markup.page(title: "\(method.name): \(access.folder.path)", body: body, reload: watched?.reload)
     }
 
     /// Writes the page.
-    package func write(to path: String) throws(FederationError) { try DurableFile.write(html.utf8, to: path) }
+    package func write(to path: String, watched: WatchedState? = nil) throws(FederationError) {
+        try DurableFile.write(html(watched: watched).utf8, to: path)
+    }
 }

@@ -20,6 +20,8 @@ package struct RunStatus {
 
     /// What is the matter.
     package let state: State
+    /// Whether there is a checkpoint of a round's end.
+    package let hasWholeRound: Bool
     private let path: String
     private let configuration: Configuration
     private let history: RunHistory?
@@ -43,6 +45,7 @@ package struct RunStatus {
         let note = ProgressNote(of: folder)
         job = RunLease.look(folder)
         newest = Self.newest(folder)
+        hasWholeRound = folder.positions.contains { $0.steps == 0 }
         let (rounds, end) = (configuration.rounds, history?.end)
         // A run that its patience ended has said so; one whose rounds were raised since has gone on.
         let hasEnded = newest.position.map { $0.steps == 0 && ($0.round >= rounds || $0.round == end) } ?? false
@@ -98,6 +101,12 @@ package struct RunStatus {
         case .running, .finished: break
         }
         return lines.joined(separator: "\n  ") + "\n"
+    }
+
+    /// What changes when there is something new to report.
+    package var stage: [String] {
+        let rounds = [newest.position?.name, history?.lastComplete.map { String($0.round) }].map { $0 ?? "none" }
+        return [state.rawValue] + rounds
     }
 
     /// The same for a program.

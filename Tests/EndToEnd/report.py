@@ -5,8 +5,8 @@ import re
 
 from lib.faulty_files import faulty
 from lib.page import Page
-from lib.program import fedcrld
-from lib.runs import centers, simulate, train
+from lib.program import FEDCRLD, Job, fedcrld, is_alive, wait_until
+from lib.runs import centers, simulate, start, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 @fixture
@@ -89,6 +89,39 @@ def _(folder):
 @test("a folder that is no run is refused")
 def _(folder):
     fedcrld("report", folder).failed_with(2, str(folder), "config.yaml")
+
+
+@test("with --watch the page follows a run from its beginning, is read again by browsers, and is final when the run has finished")
+def _(folder):
+    data, _ = run()
+    out = folder / "run"
+    with start(data, out, "rounds=12", "checkpoint.every=4", "local_epochs=4") as training:
+        wait_until((out / "config.yaml").exists, "a run")
+        with Job(FEDCRLD, "report", out, "--watch", "--every", "1", "--out", folder / "page.html") as watching:
+            page = folder / "page.html"
+            seen = []
+
+            def text():
+                return page.read_text(encoding="utf-8") if page.exists() else ""
+
+            def note():
+                seen.append(('http-equiv="refresh" content="1"' in text(), "no complete checkpoint yet" in text(),
+                             "checkpoint of round 4" in text() or "checkpoint of round 8" in text()))
+                return not is_alive(training.pid)
+
+            wait_until(note, "the end of the training")
+            training.wait().succeeded()
+            watching.wait(30).succeeded()
+    expect(any(again and empty for again, empty, _ in seen), "no page of the beginning")
+    expect(any(again and middle for again, _, middle in seen), "no page of the middle")
+    expect("refresh" not in text() and "checkpoint of round 12" in text() and "finished" in text(), text()[:2000])
+    Page(text())
+
+
+@test("--watch of a folder that is no run, and a useless interval, are one error")
+def _(folder):
+    fedcrld("report", folder, "--watch").failed_with(2, "there is no file")
+    expect("--every 0" in fedcrld("report", folder, "--watch", "--every", 0).ended_with(2).err, "the interval")
 
 
 main()

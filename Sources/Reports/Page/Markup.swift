@@ -27,11 +27,12 @@ package enum Markup {
     /// - Parameters:
     ///   - title: in the browser's bar.
     ///   - body: what it shows.
-    package static func page(title: String, body: String) -> String {
+    ///   - reload: seconds after which a browser reads it again; nil: never.
+    package static func page(title: String, body: String, reload: Int? = nil) -> String {
         """
         <!doctype html>
         <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-        <link rel="icon" href="data:,"><title>\(escape(title))</title>
+        \(reload.map { "<meta http-equiv=\"refresh\" content=\"\($0)\">" } ?? "")<link rel="icon" href="data:,"><title>\(escape(title))</title>
         <style>\(Style.css)</style></head><body>
         \(body)</body></html>
 
