@@ -8,12 +8,14 @@
 #             mpirun, from the same MPI library as the program's, is always right.
 #   REQUEUES  how often a job that is stopped before its last round puts itself back into the queue (20; 0: never)
 #   SCRATCH   a folder on each node's own disk for the centers that are not in memory, such as /tmp or $TMPDIR (none)
+#   FEDCRLD_JOBS  the folder of these files (slurm)
 
 set -euo pipefail
 
 # --- edit here: your site's modules, for example
 # module load openmpi hdf5 openblas
 
+jobs=${jobs:-slurm}
 fedcrld=${FEDCRLD:-.build/release/fedcrld}
 [[ -x $fedcrld ]] || {
   echo "there is no program $fedcrld in $PWD; build it (swift build -c release), call sbatch in the project's folder," \
@@ -103,7 +105,7 @@ remove_segments() {
 run_training() {
   local run=$1
   shift
-  run_resumable "RUN=$run sbatch slurm/resume.sbatch" train "$@"
+  run_resumable "RUN=$run sbatch $jobs/resume.sbatch" train "$@"
 }
 
 # run_resumable CONTINUATION COMMAND OPTIONS…: a command that trains, on every rank. Slurm's signal before the time limit
