@@ -15,6 +15,7 @@ SETTINGS = [
     "width=4", "size=32x32", "local_epochs=1", "learning_rate=1e-3", "preprocessing.spacing=3", "evaluate_every=0",
     "threads=1", "rounds=3", "augmentation.enabled=true",
     "checkpoint.every=1", "schedule=constant", "warmup_rounds=0", "loss.dice_background=true", "loss.dice_absent=true",
+    "prediction.largest_component=none",
 ]
 
 
