@@ -147,8 +147,11 @@ package enum StateFile {
         where include: (ParameterLayout.Entry) -> Bool = { _ in true }
     ) throws(HDF5Error) {
         for entry in parameters.layout.entries where include(entry) {
-            try file.write(
-                entry.pytorchValues(parameters), shape: entry.shape, to: "\(group)/\(path(of: entry.name))")
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: entry.count) { buffer throws(HDF5Error) in
+                entry.copyPytorchValues(parameters, to: buffer)
+                try file.write(
+                    UnsafeBufferPointer(buffer), shape: entry.shape, to: "\(group)/\(path(of: entry.name))")
+            }
         }
     }
 
@@ -158,11 +161,10 @@ package enum StateFile {
         where include: (ParameterLayout.Entry) -> Bool = { _ in true }
     ) throws(HDF5Error) {
         for entry in parameters.layout.entries where include(entry) {
-            var buffer = [Float](repeating: 0, count: entry.count)
-            try buffer.withUnsafeMutableBufferPointer { buffer throws(HDF5Error) in
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: entry.count) { buffer throws(HDF5Error) in
                 try file.read(into: buffer, shape: entry.shape, from: "\(group)/\(path(of: entry.name))")
+                entry.setPytorchValues(UnsafeBufferPointer(buffer), in: parameters)
             }
-            entry.setPytorchValues(buffer, in: parameters)
         }
     }
 

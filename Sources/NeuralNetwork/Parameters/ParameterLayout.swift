@@ -96,49 +96,75 @@ package struct ParameterLayout: Sendable {
 }
 
 extension ParameterLayout.Entry {
-    /// Calls `body(index in PyTorch's order, index in memory)` for every value, in PyTorch's order; both count from the
-    /// parameter's start.
+    /// Calls `body` for runs of values that are neighbours in memory, of at most a cache line: the place in PyTorch's order of the
+    /// first and the distance of the next, the place in memory, and how many. Both places count from the parameter's start.
+    ///
+    /// Whole lines are read or written so, whichever way the values go.
     @inline(__always)
-    private func forEachValue(_ body: (_ pytorch: Int, _ memory: Int) -> Void) {
-        switch order {
-        case .natural:
-            for index in 0..<count { body(index, index) }
-        case .convolution:
-            let (outputs, inputs) = (shape[0], shape[1])
-            let taps = count / (outputs * inputs)
-            for output in 0..<outputs {
-                for input in 0..<inputs {
-                    for tap in 0..<taps {
-                        body((output * inputs + input) * taps + tap, (tap * inputs + input) * outputs + output)
-                    }
-                }
-            }
-        case .transposedConvolution:
-            let (inputs, outputs) = (shape[0], shape[1])
-            let taps = count / (outputs * inputs)
-            for input in 0..<inputs {
-                for output in 0..<outputs {
-                    for tap in 0..<taps {
-                        body((input * outputs + output) * taps + tap, (input * taps + tap) * outputs + output)
-                    }
+    private func forEachRun(_ body: (_ pytorch: Int, _ step: Int, _ memory: Int, _ count: Int) -> Void) {
+        /// Of `rows` matrices, each (taps, outputs) in memory and (outputs, taps) in PyTorch's order.
+        func runs(
+            rows: Int, taps: Int, outputs: Int, row: (pytorch: Int, memory: Int), tap: Int, step: Int
+        ) {
+            for first in stride(from: 0, to: outputs, by: Self.line) {
+                let count = min(Self.line, outputs &- first)
+                for index in 0..<rows {
+                    let start = index &* row.pytorch &+ first &* step
+                    let source = index &* row.memory &+ first
+                    for place in 0..<taps { body(start &+ place, step, source &+ place &* tap, count) }
                 }
             }
         }
+        switch order {
+        case .natural:
+            body(0, 1, 0, count)
+        case .convolution:
+            let (outputs, inputs) = (shape[0], shape[1])
+            let taps = count / (outputs * inputs)
+            runs(
+                rows: inputs, taps: taps, outputs: outputs, row: (taps, outputs), tap: inputs * outputs,
+                step: inputs * taps)
+        case .transposedConvolution:
+            let (inputs, outputs) = (shape[0], shape[1])
+            let taps = count / (outputs * inputs)
+            runs(
+                rows: inputs, taps: taps, outputs: outputs, row: (outputs * taps, taps * outputs), tap: outputs,
+                step: taps)
+        }
     }
+
+    /// Floats of a cache line.
+    private static let line = 16
 
     /// The parameter's values in PyTorch's order.
     package func pytorchValues(_ parameters: Parameters) -> [Float] {
-        let memory = parameters[range]
-        var result = [Float](repeating: 0, count: count)
-        forEachValue { result[$0] = memory[$1] }
-        return result
+        [Float](unsafeUninitializedCapacity: count) { result, filled in
+            copyPytorchValues(parameters, to: result)
+            filled = count
+        }
+    }
+
+    /// Writes the parameter's values in PyTorch's order.
+    package func copyPytorchValues(_ parameters: Parameters, to result: UnsafeMutableBufferPointer<Float>) {
+        precondition(result.count >= count, "room for \(count) values")
+        guard let target = result.baseAddress, let memory = parameters[range].baseAddress else { return }
+        forEachRun { pytorch, step, place, count in
+            for index in 0..<count { target[pytorch &+ index &* step] = memory[place &+ index] }
+        }
     }
 
     /// Sets the parameter's values, given in PyTorch's order.
     package func setPytorchValues(_ values: [Float], in parameters: Parameters) {
+        values.withUnsafeBufferPointer { setPytorchValues($0, in: parameters) }
+    }
+
+    /// The same.
+    package func setPytorchValues(_ values: UnsafeBufferPointer<Float>, in parameters: Parameters) {
         precondition(values.count == count, "\(values.count) values for \(name) of shape \(shape)")
-        let memory = parameters[range]
-        forEachValue { memory[$1] = values[$0] }
+        guard let source = values.baseAddress, let memory = parameters[range].baseAddress else { return }
+        forEachRun { pytorch, step, place, count in
+            for index in 0..<count { memory[place &+ index] = source[pytorch &+ index &* step] }
+        }
     }
 }
 
