@@ -16,6 +16,8 @@ struct BenchRun {
         var checkpoints: [(seconds: Double, bytes: Int)]
         /// Peak resident memory of each rank, in MiB.
         var memory: [Int]
+        /// Every rank's seconds by phase, and in all (``PhaseClock/record``).
+        var phases: [[Double]] = []
     }
 
     let rank: RankContext
@@ -63,6 +65,7 @@ struct BenchRun {
             switch object["kind"] as? String {
             case "round": figures.roundSeconds.append(seconds)
             case "checkpoint": figures.checkpoints.append((seconds, object["bytes"] as? Int ?? 0))
+            case "phases": figures.phases = object["ranks"] as? [[Double]] ?? []
             default: continue
             }
         }

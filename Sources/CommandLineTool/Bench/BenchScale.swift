@@ -11,6 +11,8 @@ struct BenchScale: ParsableCommand {
             started with: rounds should take as long, and ranks need as much memory, however many centers there are.
 
               mpirun -n 3 fedcrld bench scale --centers 10 100 1000
+
+            `scripts/bench-scaling` makes a table over numbers of ranks of it.
             """)
 
     @OptionGroup var options: BenchRunOptions
@@ -22,6 +24,8 @@ struct BenchScale: ParsableCommand {
     var rounds = 4
     @Option(help: "Base width of the network.")
     var width = 4
+    @Flag(help: "Tell where each run's time went, by phase.")
+    var profile = false
 
     func validate() throws {
         guard centers.allSatisfy({ $0 > 0 }), participants >= 0 else {
@@ -37,7 +41,8 @@ struct BenchScale: ParsableCommand {
                 let part = participants == 0 ? 1 : min(1, Double(participants) / Double(count))
                 let settings =
                     [
-                        "rounds=\(rounds)", "width=\(width)", "size=32x32", "participation=\(part)", "evaluate_every=0",
+                        "rounds=\(rounds)", "local_epochs=1", "schedule=constant", "warmup_rounds=0", "width=\(width)",
+                        "size=32x32", "participation=\(part)", "evaluate_every=0",
                         "crl.placement=client", "balance=true", "resident_centers=2", "checkpoint.every=1",
                     ] + options.settings
                 let figures = try run.figures(
@@ -61,6 +66,7 @@ struct BenchScale: ParsableCommand {
                             "centers": .integer($0.centers), "round_seconds": .number(median($0.figures.roundSeconds)),
                             "checkpoint_seconds": .number(median($0.figures.checkpoints.map(\.seconds))),
                             "server_mib": .integer($0.figures.memory[0]), "client_mib": .integer(client($0.figures)),
+                            "phases": phases($0.figures),
                         ]
                     }),
             ])
@@ -75,6 +81,21 @@ struct BenchScale: ParsableCommand {
                 String(row.figures.memory[0]), String(client(row.figures)),
             ])
         }
-        try Console.print(table.rendered(Terminal.isUnicode() ? .unicode : .plain), terminator: "")
+        let style: TextTable.Style = Terminal.isUnicode() ? .unicode : .plain
+        try Console.print(table.rendered(style), terminator: "")
+        guard profile else { return }
+        for row in rows {
+            try Console.print("\n\(row.centers) centers, \(rounds) rounds and the last evaluation")
+            try Console.print(TextTable.phases(ranks: row.figures.phases).rendered(style), terminator: "")
+        }
+    }
+
+    /// Seconds of each rank by phase.
+    private func phases(_ figures: BenchRun.Figures) -> MetricsValue {
+        .object(
+            Dictionary(
+                uniqueKeysWithValues: RunPhase.allCases.map { phase in
+                    (phase.name, .list(figures.phases.map { .number($0[phase.rawValue]) }))
+                }))
     }
 }

@@ -34,10 +34,12 @@ def call(*command, **options):
 
 
 class Nodes:
-    """As a context: the nodes n1, n2, … and the commands of a user who is logged in on the head node."""
+    """As a context: the nodes n1, n2, … and the commands of a user who is logged in on the head node. Folders that are hidden
+    are empty for all of them."""
 
-    def __init__(self, folder, count, cores=4):
+    def __init__(self, folder, count, cores=4, hidden=()):
         self.folder, self.names, self.cores = Path(folder), [f"n{number + 1}" for number in range(count)], cores
+        self.hidden = [str(path) for path in hidden]
         self.prefix = f"fedcrld{os.getpid()}"
         self.daemons = []
 
@@ -70,9 +72,11 @@ class Nodes:
 
     def on(self, node, *command):
         """The command that runs another as if on a node, which has its own name, network and table of hosts."""
-        script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+        script = (
+            'mount --bind "$1" /etc/hosts && shift && '
+            'while [[ $1 != -- ]]; do mount -t tmpfs none "$1" || exit; shift; done && shift && exec "$@"')
         return ["nsenter", f"--net=/run/netns/{self._space(node)}", f"--uts={self.folder}/uts-{node}", "unshare", "--mount",
-                "bash", "-c", script, "bash", self.folder / "hosts", *command]
+                "bash", "-c", script, "bash", self.folder / "hosts", *self.hidden, "--", *command]
 
     def run(self, *command, **options):
         """Runs a command of Slurm's on the head node; its output."""

@@ -8,15 +8,16 @@ off in the middle of a round, during a checkpoint and during an exchange of root
 import os
 import shutil
 import time
+from pathlib import Path
 
 from lib.nodes import TIMEOUT, Nodes, missing
-from lib.program import FEDCRLD, PROJECT, fedcrld, wait_until
+from lib.program import FEDCRLD, PROJECT, fedcrld, run, wait_until
 from lib.runs import SETTINGS, expect_same_bits, expect_sound, positions, settings, simulate, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 # Open MPI must take the nodes' network, and may not believe that processes of other nodes are on this machine.
 OPTIONS = ["--preset", "tiny", *settings(*SETTINGS)]
-LONG = ["rounds=12", "local_epochs=4", "size=64x64", "checkpoint.every=2"]
+LONG = ["rounds=10", "local_epochs=4", "size=48x48", "checkpoint.every=2"]
 
 expect(not missing(), f"not there: {', '.join(missing())}; apt-get install slurm-wlm munge iproute2")
 expect(os.geteuid() == 0, "network namespaces need root")
@@ -75,6 +76,29 @@ for count in (2, 3):
                 expect_sound(out)
         said = output(folder)
         expect(f"on n[1-{count}]" in said or f"on {','.join(f'n{n + 1}' for n in range(count))}" in said, said[:2000])
+
+
+@test("an installed copy, where neither source tree nor toolchain is to be seen: a job that queues itself again, and one that resumes")
+def _(folder):
+    swift = Path(os.path.realpath(shutil.which("swift")))
+    expect(len(swift.parents) > 3, f"the toolchain of {swift} cannot be hidden: it is not in a folder of its own")
+    prefix, empty = folder / "prefix", folder / "empty"
+    empty.mkdir()
+    run(PROJECT / "scripts" / "install", "--prefix", prefix, limit=600).succeeded()
+    jobs = prefix / "share" / "fedcrld" / "slurm"
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(empty), "DATA": str(data()), "RUN": "run"}
+    with Nodes(folder / "nodes", 1, hidden=[PROJECT, swift.parents[2]]) as nodes:
+        environment["SLURM_CONF"] = os.environ["SLURM_CONF"]
+        expect_equal(nodes.run("find", PROJECT, swift.parents[2], "-mindepth", "1"), "", "what is to be seen of hidden folders")
+
+        def job(name, *arguments):
+            number = nodes.run("sbatch", "--parsable", jobs / name, *arguments, env=environment, cwd=empty)
+            finish(nodes, number, empty)
+
+        job("train.sbatch", *OPTIONS, *settings("rounds=2"), "--max-hours", "0.0003")
+        job("resume.sbatch", *settings("rounds=3"))
+    expect("back in the queue" in output(empty), output(empty)[-3000:])
+    expect_same_bits(empty / "run", undisturbed("rounds=3"))
 
 
 def in_round(out):
