@@ -66,6 +66,28 @@ for ranks in (1, 3):
         expect(f"fedcrld train --resume {out}" in text, text)
 
 
+@test("steps of ranks whose work the root does not see are counted within a round, and their notes go with them")
+def _(folder):
+    out = folder / "run"
+    with start(data(), out, "rounds=2", "local_epochs=3000", "crl.placement=client", ranks=3) as job:
+        wait_until(lambda: (out / "progress").exists() and status(out)[1]["step"] > 0, "a step")
+        before = status(out)[1]
+        expect_equal((before["state"], before["round"]), ("running", 1), "state")
+        wait_until(lambda: status(out)[1]["step"] > before["step"], "more steps")
+        found = status(out)[1]
+        expect(0 < found["step"] < found["steps"], f"{found}")
+        expect(not metrics(out), "the round has ended")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+    expect_equal(sorted(path.name for path in out.glob("progress*")), ["progress"], "what is left")
+    # What a killed rank has left is removed by the job that goes on.
+    (out / "progress-2").write_text('{"round": 1, "steps": 5}')
+    with Job(*resuming(out)) as job:
+        wait_until(lambda: not (out / "progress-2").exists(), "the removal")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+
+
 @test("a finished run whose rounds are raised, and that is stopped, is stopped")
 def _(folder):
     out = folder / "run"

@@ -14,7 +14,7 @@ import Foundation
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
 ///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
-///     RUN/progress                              how far it is
+///     RUN/progress                              how far it is; progress-3: how far a rank is whose steps the root does not see
 ///     RUN/readers/round-000012@…                who reads a checkpoint meanwhile, which stays until then
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
 package struct RunFolder: Sendable, Equatable {
@@ -63,6 +63,13 @@ package struct RunFolder: Sendable, Equatable {
     package var lease: String { path + "/running" }
     /// How far it is.
     package var progress: String { path + "/progress" }
+    /// How far a rank is.
+    func progress(ofRank rank: Int) -> String { "\(progress)-\(rank)" }
+    /// The files that say how far ranks are.
+    var progressOfRanks: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.filter { $0.hasPrefix("progress-") }.map { "\(path)/\($0)" }
+    }
     /// The folder of those who read checkpoints while a job trains.
     package var readers: String { path + "/readers" }
     /// The states of centers that are not in memory.

@@ -94,7 +94,8 @@ package final class TrainingRun {
             rank: rank, configuration: configuration, participants: participants, store: store,
             data: try CenterData(configuration, capacity: capacity, warn: Messages.warn), aggregation: aggregation,
             console: try RunConsole(
-                isRoot: rank.isRoot, configuration: configuration, terms: method.terms, folder: folder,
+                isRoot: rank.isRoot, silentRank: rank.isRoot || remotePart != nil ? nil : rank.rank,
+                configuration: configuration, terms: method.terms, folder: folder,
                 finished: firstRound - 1, validated: selects ? selection.evaluated : nil, isQuiet: options.isQuiet),
             checkpoints: CheckpointWriter(
                 rank, folder: folder, configuration: configuration, disk: disk, store: store, modules: modules,

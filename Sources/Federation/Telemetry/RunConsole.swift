@@ -3,7 +3,8 @@ import FederatedLearning
 import Files
 import Foundation
 
-/// What the root tells of a run: progress on standard error, `metrics.jsonl`, the tables at the end. Silent on other ranks.
+/// What the root tells of a run: progress on standard error, `metrics.jsonl`, the tables at the end. Other ranks are silent, but
+/// for a note of their steps where the root does not see these.
 final class RunConsole {
     private let folder: RunFolder
     private let progress: ProgressReporter?
@@ -12,6 +13,8 @@ final class RunConsole {
     private var roundStart = monotonicSeconds()
     private var stepsLeft = 0
     private var noted = -Double.infinity
+    /// Where this rank notes its steps, and how many it has done; nil where the root sees them.
+    private var own: (path: String, note: ProgressNote.OfRank)?
     private let isQuiet: Bool
 
     private var style: TextTable.Style { Terminal.isUnicode() ? .unicode : .plain }
@@ -20,12 +23,14 @@ final class RunConsole {
     private let convention: Configuration.AbsentClass
 
     /// - Parameters:
+    ///   - silentRank: the number of this rank, where its steps are its own affair; nil where they are the root's, too.
     ///   - terms: the losses that the method's steps tell.
     ///   - finished: rounds that were done before this process began.
     ///   - validated: the last of them whose validation counts; nil where nothing is chosen by validations.
     ///   - isQuiet: whether only files are written.
     init(
-        isRoot: Bool, configuration: Configuration, terms: [LossTerm], folder: RunFolder, finished: Int,
+        isRoot: Bool, silentRank: Int? = nil, configuration: Configuration, terms: [LossTerm], folder: RunFolder,
+        finished: Int,
         validated: Int?,
         isQuiet: Bool
     ) throws {
@@ -33,6 +38,9 @@ final class RunConsole {
         convention = configuration.evaluateAbsent
         self.folder = folder
         self.isQuiet = isQuiet
+        own = silentRank.map { (folder.progress(ofRank: $0), ProgressNote.OfRank(round: 0, steps: 0)) }
+        // Those of an earlier job: nobody writes before all ranks have come here.
+        if isRoot { folder.progressOfRanks.forEach { unlink($0) } }
         progress =
             isRoot
             ? ProgressReporter(
@@ -48,21 +56,24 @@ final class RunConsole {
         roundStart = monotonicSeconds()
         stepsLeft = steps - done
         progress?.begin(round: round, steps: steps, done: done)
+        own?.note = ProgressNote.OfRank(round: round, steps: 0)
         noteProgress(every: 1)
     }
 
     /// Writes down how far the run is, for those who look on from elsewhere.
     /// - Parameter interval: seconds between two notes at least.
     private func noteProgress(every interval: Double) {
-        guard let progress, monotonicSeconds() - noted >= interval else { return }
+        guard progress != nil || own != nil, monotonicSeconds() - noted >= interval else { return }
         noted = monotonicSeconds()
-        progress.progressNote(at: Date().timeIntervalSince1970).write(to: folder)
+        progress?.progressNote(at: Date().timeIntervalSince1970).write(to: folder)
+        if let own { own.note.write(to: own.path) }
     }
 
     /// A step was done, by this rank or, where losses are unknown, by one that it serves.
     func stepped(_ losses: [Double]? = nil) {
         stepsLeft -= 1
         progress?.advance(steps: 1, losses: losses.map(shown) ?? [])
+        own?.note.steps += 1
         noteProgress(every: 5)
     }
 
@@ -163,14 +174,22 @@ final class RunConsole {
         if !isQuiet { progress?.note(text) }
     }
 
+    /// What this rank says of its steps counts no more.
+    private func removeOwnNote() {
+        if let own { unlink(own.path) }
+        own = nil
+    }
+
     /// The run ends before its last round.
     func stop() throws {
+        removeOwnNote()
         progress?.finish()
         noteProgress(every: 0)
         try metrics?.synchronize()
     }
 
     func finish(round: Int, phases: [[Double]]?) throws {
+        removeOwnNote()
         noteProgress(every: 0)
         guard let phases, let metrics else { return }
         try metrics.append(

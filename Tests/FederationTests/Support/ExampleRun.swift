@@ -24,6 +24,8 @@ final class ExampleRun {
     static let settings = [
         "preset=tiny", "augmentation.enabled=true", "checkpoint.every=1", "width=4", "size=[16, 17]",
         "preprocessing.spacing=8", "threads=1", "evaluate_every=2", "local_epochs=1",
+        "learning_rate=3e-3", "schedule=constant", "warmup_rounds=0", "loss.dice_background=true",
+        "loss.dice_absent=true", "prediction.largest_component=none",
     ]
 
     /// Trains a new run in a folder of the given name.
