@@ -69,34 +69,15 @@ package struct PlaneOrientation: Equatable, Sendable {
 
     /// Values of a stored grid's voxels in the turned grid's order.
     func turned<Value>(_ values: [Value], of grid: Grid) -> [Value] {
-        guard self != .stored else { return values }
-        var result = values
-        forEachPixel(of: grid) { stored, turned in result[turned] = values[stored] }
-        return result
+        let isFlipped = isTransposed ? [flipsRows, flipsColumns, false] : [flipsColumns, flipsRows, false]
+        return AxisOrder(axes: axes, isFlipped: isFlipped).reordered(values, to: turned(grid).size)
     }
 
     /// Values in the turned grid's order as a stored grid has them.
     func restored<Value>(_ values: [Value], to grid: Grid) -> [Value] {
-        guard self != .stored else { return values }
-        var result = values
-        forEachPixel(of: grid) { stored, turned in result[stored] = values[turned] }
-        return result
+        AxisOrder(axes: axes, isFlipped: [flipsColumns, flipsRows, false]).reordered(values, to: grid.size)
     }
 
-    /// Calls `body` with each voxel's place as stored and as turned.
-    private func forEachPixel(of grid: Grid, _ body: (_ stored: Int, _ turned: Int) -> Void) {
-        let (width, height) = (grid.size.x, grid.size.y)
-        let (columns, rows) = isTransposed ? (height, width) : (width, height)
-        for slice in 0..<grid.size.z {
-            let start = slice * width * height
-            for y in 0..<height {
-                for x in 0..<width {
-                    let (column, row) = isTransposed ? (y, x) : (x, y)
-                    let turned =
-                        (flipsRows ? rows - 1 - row : row) * columns + (flipsColumns ? columns - 1 - column : column)
-                    body(start + y * width + x, start + turned)
-                }
-            }
-        }
-    }
+    /// The axes of the stored and of the turned grid that run along each other: an exchange is its own inverse.
+    private var axes: SIMD3<Int> { isTransposed ? [1, 0, 2] : [0, 1, 2] }
 }
