@@ -68,7 +68,7 @@ package struct RunFolder: Sendable, Equatable {
     /// The files that say how far ranks are.
     var progressOfRanks: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.filter { $0.hasPrefix("progress-") }.map { "\(path)/\($0)" }
+        return names.filter { $0.hasPrefix("progress-") && !$0.hasSuffix(".partial") }.map { "\(path)/\($0)" }
     }
     /// The folder of those who read checkpoints while a job trains.
     package var readers: String { path + "/readers" }

@@ -92,13 +92,16 @@ package struct Segmenter: CaseSegmenter {
     /// Classes that it tells apart, background included.
     package var classes: Int { state.heads[head] }
 
+    /// The mirror images that count beside the image itself: whether its rows, and its columns, are mirrored.
+    private static let mirrorings = [(false, true), (true, false), (true, true)]
+
     /// Class probabilities (D, H, W, classes) of a sample.
     package func probabilities(_ sample: Sample) throws -> Tensor {
         func predict(_ image: Tensor) throws -> Tensor { try method.predict(image, head: head, state, services) }
         let image = sample.tensor
         let sum = try predict(image)
         guard settings.mirrors else { return sum }
-        for (rows, columns) in [(false, true), (true, false), (true, true)] {
+        for (rows, columns) in Self.mirrorings {
             let other = try predict(image.mirrored(rows: rows, columns: columns))
             Elementwise.add(other.mirrored(rows: rows, columns: columns), to: sum)
         }
@@ -116,7 +119,7 @@ extension Segmenter {
             }
             let plain = predict(image)
             guard settings.mirrors else { return plain }
-            let others = [(false, true), (true, false), (true, true)].map { rows, columns in
+            let others = Self.mirrorings.map { rows, columns in
                 let mirroring = InferenceGraph.Operation.mirroring(rows: rows, columns: columns)
                 return graph.add(mirroring, [predict(graph.add(mirroring, [image]))])
             }
