@@ -44,16 +44,18 @@ struct Export: ParsableCommand {
     private var outputs: [String] { [onnx, safetensors, volumes].compactMap { $0 } }
 
     func run() throws {
-        let (access, model) = try reading.read(folder) { access in
-            let cohorts = (try? access.configuration.loadCohorts(data)) ?? []
-            try Output.refuseInputs(outputs, inputs: access.files + cohorts.flatMap(\.files))
-            return (access, try CenterModel(access, center: center))
+        let (access, cohorts, model) = try reading.read(folder) { access in
+            // Only volumes need the data.
+            let cohorts = Result { try access.cohorts(data: data) }
+            let known = (try? cohorts.get()) ?? []
+            try Output.refuseInputs(outputs, inputs: access.files + known.flatMap(\.files))
+            let classes = known.first { $0.center == center }?.classes
+            return (access, cohorts, try CenterModel(access, center: center, classes: classes))
         }
-        access.configuration.access.apply()
         if let onnx { try DurableFile.write(model.onnx(), to: onnx) }
         if let safetensors { try DurableFile.write(model.safetensors(), to: safetensors) }
         if let volumes {
-            try CenterVolumes.write(of: center, access, data: data, to: volumes, warn: Messages.warn)
+            try CenterVolumes.write(of: center, in: cohorts.get(), access.configuration, to: volumes, Messages.warn)
         }
         for output in outputs { try Console.print(output) }
     }

@@ -60,12 +60,14 @@ struct Report: ParsableCommand {
         }
     }
 
+    private func page(of run: RunFolder) -> String { out ?? "\(run.path)/report.html" }
+
     /// Evaluates a checkpoint and writes the page.
     /// - Returns: its path.
     private func write(_ watched: WatchedState? = nil) throws -> String {
         try reading.read(folder) { access in
             let cohorts = try access.cohorts(data: data)
-            let path = out ?? "\(access.folder.path)/report.html"
+            let path = page(of: access.folder)
             try Output.refuseInputs([path], inputs: access.files + cohorts.flatMap(\.files))
             let report = try RunReport(access, cohorts: cohorts, split: split, warn: Messages.warn)
             try report.write(to: path, watched: watched)
@@ -79,7 +81,7 @@ struct Report: ParsableCommand {
         let configuration = try RunAccess.configuration(of: run)
         configuration.access.apply()
         let cohorts = (try? configuration.loadCohorts(data)) ?? []
-        let path = out ?? "\(run.path)/report.html"
+        let path = page(of: run)
         try Output.refuseInputs([path], inputs: [run.configuration, run.metrics] + cohorts.flatMap(\.files))
         try watched.write(to: path)
         return path

@@ -14,8 +14,9 @@ package struct CenterModel {
     private let metadata: [String: String]
 
     /// The model of a center in a run's checkpoint.
+    /// - Parameter names: of the classes; nil where they are not known.
     /// - Throws: where the run has no such center or its files cannot be read.
-    package init(_ access: RunAccess, center: String) throws {
+    package init(_ access: RunAccess, center: String, classes names: [String]?) throws {
         let segmenter = try access.segmenter(of: center)
         graph = segmenter.graph
         classes = segmenter.classes
@@ -26,8 +27,7 @@ package struct CenterModel {
             "center": center, "round": String(access.manifest.position.round),
         ]
         for key in Self.settings { metadata[key] = configuration.value(of: key) }
-        let cohort = try? access.configuration.loadCohorts(nil).first { $0.center == center }
-        if let names = cohort?.classes {
+        if let names {
             metadata["classes"] = String(decoding: try JSONEncoder().encode(names), as: UTF8.self)
         }
         self.metadata = metadata

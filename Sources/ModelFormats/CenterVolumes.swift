@@ -9,17 +9,18 @@ import HDF5
 package enum CenterVolumes {
     /// Prepares all cases of a center as a run's settings say and writes them.
     /// - Parameter warn: is told what is odd about the files.
-    /// - Throws: where the data is gone, a case cannot be used, or the file cannot be written.
+    /// - Throws: where there is no such cohort, a case cannot be used, or the file cannot be written.
     package static func write(
-        of center: String, _ access: RunAccess, data: String?, to path: String, warn: (String) -> Void
+        of center: String, in cohorts: [Cohort], _ configuration: Configuration, to path: String,
+        _ warn: (String) -> Void
     ) throws {
-        guard let cohort = try access.cohorts(data: data).first(where: { $0.center == center }) else {
+        guard let cohort = cohorts.first(where: { $0.center == center }) else {
             throw FederationError(
                 kind: .configuration, attempted: "export the volumes of", subject: center,
-                reason: "there is no such cohort in \(data ?? access.configuration.data ?? "the run's data")",
-                remedy: "name the folder of cohorts: --data")
+                reason: "the data has only \(cohorts.map(\.center).joined(separator: ", "))",
+                remedy: "name the folder that has its cohort: --data")
         }
-        let preprocessing = try Preprocessing(access.configuration.preprocessing.settings)
+        let preprocessing = try Preprocessing(configuration.preprocessing.settings)
         try StagedFile(path) { file in
             try file.createGroup("info")
             try file.setAttribute("center", of: "info", to: center)

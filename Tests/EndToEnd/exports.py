@@ -5,11 +5,10 @@ import subprocess
 import sys
 
 from lib.program import FEDCRLD, fedcrld
-from lib.runs import centers, cohort, images, simulate, train
+from lib.runs import centers, cohort, predicted, simulate, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
-    import h5py
     import numpy
     import onnx
     import onnxruntime
@@ -45,16 +44,6 @@ def finished(*values):
     return out
 
 
-def predicted(folder, out, center, *options):
-    """What the program prepares of a test image and predicts for it."""
-    image = images(data(), center, "test")[0]
-    fedcrld(
-        "predict", "--run", out, "--center", center, "--probabilities", folder / "p.h5", "--input", image,
-        "--output", folder / "labels.nii", *options).succeeded()
-    with h5py.File(folder / "p.h5") as content:
-        return content["image"][()], content["probabilities"][()]
-
-
 def exported(folder, out, center, *options):
     """The ONNX and the safetensors file of a center's network."""
     files = folder / "network.onnx", folder / "network.safetensors"
@@ -86,7 +75,7 @@ for size in SIZES:
         out = finished(f"size={size}")
         for center in (centers(data())[0], centers(data())[-1]):
             classes = cohort(data(), center)["classes"]
-            image, wanted = predicted(folder, out, center)
+            image, wanted = predicted(folder, data(), out, center)
             file, _ = exported(folder, out, center)
             found, session = in_runtime(file, image)
             expect_close(found, wanted, f"{center}, {image.shape}")
@@ -128,7 +117,7 @@ for method, values in METHODS:
         need_python_modules()
         out = finished(f"method={method}", *values)
         for center in (centers(data())[1], centers(data())[-1]):
-            image, wanted = predicted(folder, out, center)
+            image, wanted = predicted(folder, data(), out, center)
             file, parameters = exported(folder, out, center)
             expect_close(in_runtime(file, image)[0], wanted, "ONNX Runtime")
             network = Run(out).network(center)
@@ -147,7 +136,7 @@ def _(folder):
     need_python_modules()
     out, center = finished(f"size={SIZES[1]}"), centers(data())[0]
     options = ("--set", "prediction.mirrors=true", "--set", "md.segments=both")
-    image, wanted = predicted(folder, out, center, *options)
+    image, wanted = predicted(folder, data(), out, center, *options)
     file, parameters = exported(folder, out, center, *options)
     expect_close(in_runtime(file, image)[0], wanted, "ONNX Runtime")
     names = list(safetensors.numpy.load_file(parameters))
@@ -165,7 +154,7 @@ def _(folder):
         wanted = sorted(f"{row['subject']}-{row['phase']}" for row in rows if row["split"] == split)
         expect_equal(sorted(name for name, _, _ in volumes(file, split)), wanted, f"the cases of {split}")
     (_, image, labels), *_ = volumes(file, "test")
-    expect(numpy.array_equal(image, predicted(folder, out, center)[0]), "another image than predict's")
+    expect(numpy.array_equal(image, predicted(folder, data(), out, center)[0]), "another image than predict's")
     expect(labels.dtype == numpy.uint8 and labels.shape == image.shape and labels.max() > 0, "no labels")
 
 

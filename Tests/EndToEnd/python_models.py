@@ -2,7 +2,7 @@
 
 
 from lib.program import fedcrld
-from lib.runs import centers, checkpoint, cohort, images, resume, simulate, train
+from lib.runs import centers, checkpoint, cohort, images, predicted, resume, simulate, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
@@ -10,7 +10,7 @@ try:
     import numpy
     import torch
 
-    from lib.python_file import Network
+    from lib.python_file import Network, parameters
 
     absence = None
 except ImportError as error:
@@ -40,15 +40,9 @@ def finished(placement):
     return out
 
 
-def state_dict(group, prefix=""):
-    """The tensors below a group by their state-dict names. Links to the root's file are followed."""
-    state = {}
-    for name, item in group.items():
-        if isinstance(item, h5py.Group):
-            state.update(state_dict(item, f"{prefix}{name}."))
-        else:
-            state[prefix + name] = torch.from_numpy(item[()])
-    return state
+def state_dict(group):
+    """The tensors below a group by their state-dict names."""
+    return {name: torch.from_numpy(values) for name, values in parameters(group)}
 
 
 def probabilities(file, group, classes, image):
@@ -58,16 +52,6 @@ def probabilities(file, group, classes, image):
         network.load_state_dict(state_dict(content[group]), strict=True)
     with torch.no_grad():
         return network(torch.from_numpy(image)[None, None])[0].numpy()
-
-
-def predicted(folder, out, center, number):
-    """What the program prepares of a test image and predicts for it."""
-    file = folder / f"{center}.h5"
-    fedcrld(
-        "predict", "--run", out, "--center", center, "--checkpoint", number, "--probabilities", file, "--input",
-        images(data(), center, "test")[0], "--output", folder / "labels.nii").succeeded()
-    with h5py.File(file) as content:
-        return content["image"][()], content["probabilities"][()]
 
 
 for placement in ("root", "client"):
@@ -80,7 +64,7 @@ for placement in ("root", "client"):
             need_python_modules()
             out, center = finished(placement), centers(data())[index]
             classes = len(cohort(data(), center)["classes"])
-            image, ours = predicted(folder, out, center, 2)
+            image, ours = predicted(folder, data(), out, center, "--checkpoint", 2)
             expect_equal(ours.shape, (classes, *image.shape), "the shape of the probabilities")
             expect_equal(image.shape[1:], (36, 44), "the size of the image")
             expect(numpy.isfinite(ours).all() and ours.std() > 0.01, "the probabilities say nothing")

@@ -27,7 +27,8 @@ use_oracles() {
   fi
   PATH=$oracles/bin:$PATH
   export PATH
-  python3 -I -c 'import h5py, medpy.metric, monai.metrics, nibabel, numpy, onnx, onnxruntime, safetensors, scipy, SimpleITK' &&
-    python3 -I -c 'import tensorboard, torch' ||
+  python3 -I -c '
+import h5py, medpy.metric, monai.metrics, nibabel, numpy, onnx, onnxruntime, safetensors, scipy, SimpleITK
+import tensorboard, torch' ||
     fail "an oracle of $requirements cannot be imported; remove $oracles and start again"
 }

@@ -40,10 +40,10 @@ class Run:
         """The folder of a round's checkpoint: "latest", "best" (on validation cases), or the round's number."""
         folder = self.folder / "checkpoints"
         if which == "latest":
-            found = sorted(path.parent for path in folder.glob("round-*/manifest.json") if path.parent.name[6:].isdigit())
+            found = [path.parent for path in folder.glob("round-*/manifest.json") if path.parent.name[6:].isdigit()]
             if not found:
                 raise FileNotFoundError(f"{self.folder} has no complete checkpoint of a whole round")
-            return found[-1]
+            return max(found, key=lambda path: int(path.name[6:]))
         if which == "best":
             pointer = folder / "best"
             if not pointer.is_file():
@@ -164,7 +164,7 @@ class Run:
             if variable not in file:
                 kept = sorted(name for name in file if name not in ("info", "optimizer"))
                 raise KeyError(f"{path} has no variable {variable}; it has {', '.join(kept)}")
-            return dict(_parameters(file[variable]))
+            return dict(parameters(file[variable]))
 
 
 def cohorts(folder):
@@ -194,11 +194,11 @@ def volumes(file, split="train"):
         return [(name, group["image"][()], group["labels"][()]) for name, group in content[split].items()]
 
 
-def _parameters(group, prefix=""):
-    """The datasets below a group by their state-dict names. Links to the root's files are followed."""
+def parameters(group, prefix=""):
+    """The datasets below a group of an open HDF5 file, each with its state-dict name. Links to the root's files are followed."""
     for name, item in group.items():
         if isinstance(item, h5py.Group):
-            yield from _parameters(item, f"{prefix}{name}.")
+            yield from parameters(item, f"{prefix}{name}.")
         else:
             yield prefix + name, item[()]
 

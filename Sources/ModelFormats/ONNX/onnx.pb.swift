@@ -144,8 +144,6 @@ nonisolated struct ONNXAttributeProto: Sendable {
 
   var i: Int64 = 0
 
-  var floats: [Float] = []
-
   var ints: [Int64] = []
 
   var type: ONNXAttributeProto.AttributeType = .undefined
@@ -157,7 +155,6 @@ nonisolated struct ONNXAttributeProto: Sendable {
     case undefined // = 0
     case float // = 1
     case int // = 2
-    case floats // = 6
     case ints // = 7
     case UNRECOGNIZED(Int)
 
@@ -170,7 +167,6 @@ nonisolated struct ONNXAttributeProto: Sendable {
       case 0: self = .undefined
       case 1: self = .float
       case 2: self = .int
-      case 6: self = .floats
       case 7: self = .ints
       default: self = .UNRECOGNIZED(rawValue)
       }
@@ -181,7 +177,6 @@ nonisolated struct ONNXAttributeProto: Sendable {
       case .undefined: return 0
       case .float: return 1
       case .int: return 2
-      case .floats: return 6
       case .ints: return 7
       case .UNRECOGNIZED(let i): return i
       }
@@ -192,7 +187,6 @@ nonisolated struct ONNXAttributeProto: Sendable {
       .undefined,
       .float,
       .int,
-      .floats,
       .ints,
     ]
 
@@ -273,8 +267,6 @@ nonisolated struct ONNXValueInfoProto: Sendable {
   var hasType: Bool {self._type != nil}
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   mutating func clearType() {self._type = nil}
-
-  var docString: String = String()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -615,7 +607,7 @@ nonisolated extension ONNXNodeProto: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".AttributeProto"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}f\0\u{1}i\0\u{2}\u{4}floats\0\u{1}ints\0\u{2}\u{c}type\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}f\0\u{1}i\0\u{2}\u{5}ints\0\u{2}\u{c}type\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -626,7 +618,6 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularFloatField(value: &self.f) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.i) }()
-      case 7: try { try decoder.decodeRepeatedFloatField(value: &self.floats) }()
       case 8: try { try decoder.decodeRepeatedInt64Field(value: &self.ints) }()
       case 20: try { try decoder.decodeSingularEnumField(value: &self.type) }()
       default: break
@@ -644,9 +635,6 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
     if self.i != 0 {
       try visitor.visitSingularInt64Field(value: self.i, fieldNumber: 3)
     }
-    if !self.floats.isEmpty {
-      try visitor.visitPackedFloatField(value: self.floats, fieldNumber: 7)
-    }
     if !self.ints.isEmpty {
       try visitor.visitPackedInt64Field(value: self.ints, fieldNumber: 8)
     }
@@ -660,7 +648,6 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.name != rhs.name {return false}
     if lhs.f != rhs.f {return false}
     if lhs.i != rhs.i {return false}
-    if lhs.floats != rhs.floats {return false}
     if lhs.ints != rhs.ints {return false}
     if lhs.type != rhs.type {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -669,7 +656,7 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
 }
 
 nonisolated extension ONNXAttributeProto.AttributeType: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNDEFINED\0\u{1}FLOAT\0\u{1}INT\0\u{2}\u{4}FLOATS\0\u{1}INTS\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNDEFINED\0\u{1}FLOAT\0\u{1}INT\0\u{2}\u{5}INTS\0")
 }
 
 nonisolated extension ONNXTensorProto: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -723,7 +710,7 @@ nonisolated extension ONNXTensorProto.DataType: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension ONNXValueInfoProto: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ValueInfoProto"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0\u{3}doc_string\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}type\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -733,7 +720,6 @@ nonisolated extension ONNXValueInfoProto: SwiftProtobuf.Message, SwiftProtobuf._
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._type) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.docString) }()
       default: break
       }
     }
@@ -750,16 +736,12 @@ nonisolated extension ONNXValueInfoProto: SwiftProtobuf.Message, SwiftProtobuf._
     try { if let v = self._type {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    if !self.docString.isEmpty {
-      try visitor.visitSingularStringField(value: self.docString, fieldNumber: 3)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: ONNXValueInfoProto, rhs: ONNXValueInfoProto) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs._type != rhs._type {return false}
-    if lhs.docString != rhs.docString {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

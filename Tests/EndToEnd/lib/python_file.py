@@ -6,4 +6,4 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[3] / "scripts" / "python"
 sys.path.insert(0, str(FOLDER))
 
-from fedcrld import Decoder, Encoder, Network, Run, UNet, cohorts, volumes  # noqa: E402, F401
+from fedcrld import Network, Run, UNet, cohorts, parameters, volumes  # noqa: E402, F401

@@ -133,6 +133,18 @@ def images(data, center, split):
     return found
 
 
+def predicted(folder, data, out, center, *options):
+    """What the program prepares of a center's first test image, and the probabilities that it predicts for it."""
+    import h5py  # Only who has it asks for this.
+
+    file = Path(folder) / f"{center}.h5"
+    fedcrld(
+        "predict", "--run", out, "--center", center, "--probabilities", file, "--input", images(data, center, "test")[0],
+        "--output", Path(folder) / "labels.nii", *options).succeeded()
+    with h5py.File(file) as content:
+        return content["image"][()], content["probabilities"][()]
+
+
 def expect_rounds(out, wanted):
     """Fails the test unless the complete checkpoints of a run are those of these rounds."""
     expect_equal(rounds(out), wanted, "the list of checkpoints")

@@ -15,7 +15,6 @@ from lib.program import FEDCRLD, PROJECT, fedcrld, run, wait_until
 from lib.runs import SETTINGS, expect_same_bits, expect_sound, positions, settings, simulate, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-# Open MPI must take the nodes' network, and may not believe that processes of other nodes are on this machine.
 OPTIONS = ["--preset", "tiny", *settings(*SETTINGS)]
 LONG = ["rounds=10", "local_epochs=4", "size=48x48", "checkpoint.every=2"]
 
@@ -30,7 +29,7 @@ def data():
 
 @fixture
 def undisturbed(*values):
-    out = shared_folder() / f"undisturbed-{len(values)}"
+    out = shared_folder() / "-".join(["undisturbed", *values])
     train(data(), out, *values, limit=300).succeeded()
     return out
 
@@ -142,8 +141,6 @@ for instant, (has_come, placement) in INSTANTS.items():
 def _(folder):
     out = folder / "run"
     with Nodes(folder / "nodes", 2) as nodes:
-        # A controller that waits for longer than the program.
-        nodes.run("scontrol", "update", "PartitionName=debug", "State=UP")
         job = submit(nodes, folder, out, *LONG, "crl.placement=root", options=["--patience", "0.05"])
         wait_until(lambda: in_round(out), f"the middle: {output(folder)[-3000:]}", limit=120)
         nodes.cut("n2")
