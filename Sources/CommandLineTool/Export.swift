@@ -11,7 +11,7 @@ struct Export: ParsableCommand {
             ONNX is the network with its operators, for ONNX Runtime and whatever else reads it: input `image` (batch, 1, depth, \
             height, width), output `probabilities` (batch, classes, depth, height, width), all but the channels free; height and \
             width at least 8. safetensors is the parameters alone, under their state-dict names. Both say in their metadata how \
-            an image is prepared and what the classes are. Connected components are not part of a network: what \
+            an image is prepared and, where the run's data is at hand, what the classes are. Connected components are not part of a network: what \
             prediction.largest_component keeps is up to who uses it. The volumes are the center's as its network sees them, with \
             their labels: give them to nobody who may not see the images.
 
