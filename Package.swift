@@ -35,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     ],
     targets: [
         .systemLibrary(
@@ -74,10 +75,23 @@ let package = Package(
             name: "Methods", dependencies: ["FedCRLD", "FederatedLearning", "NeuralNetwork", "Tensors"],
             swiftSettings: strict),
         .target(
+            name: "SecureAggregation",
+            dependencies: [
+                "Errors", "Tensors", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ], swiftSettings: strict),
+        .target(
+            name: "DifferentialPrivacy",
+            dependencies: [
+                "Tensors", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ], swiftSettings: strict),
+        .target(
             name: "Federation",
             dependencies: [
-                "CardiacMR", "CBuild", "CZlib", "Errors", "FederatedLearning", "Files", "HDF5", "Methods", "MPI",
-                "NeuralNetwork", "Tensors", "Yams",
+                "CardiacMR", "CBuild", "CZlib", "DifferentialPrivacy", "Errors", "FederatedLearning", "Files", "HDF5",
+                "Methods",
+                "MPI", "NeuralNetwork", "SecureAggregation", "Tensors", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["Telemetry/TensorBoard/event.proto"], swiftSettings: strict),
         .target(
@@ -96,8 +110,9 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CardiacMR", "Comparisons", "FedCRLD", "FederatedLearning", "Federation", "Files", "HDF5", "Methods",
-                "ModelFormats", "MPI", "NeuralNetwork", "Reports", "Tensors",
+                "CardiacMR", "Comparisons", "DifferentialPrivacy", "FedCRLD", "FederatedLearning", "Federation",
+                "Files", "HDF5", "Methods",
+                "ModelFormats", "MPI", "NeuralNetwork", "Reports", "SecureAggregation", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -110,6 +125,9 @@ let package = Package(
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: strict),
+        .testTarget(name: "DifferentialPrivacyTests", dependencies: ["DifferentialPrivacy"], swiftSettings: strict),
+        .testTarget(
+            name: "SecureAggregationTests", dependencies: ["SecureAggregation", "Tensors"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "NeuralNetworkTests", dependencies: ["NeuralNetwork", "Tensors"], swiftSettings: strict),
         .testTarget(

@@ -27,8 +27,9 @@ struct FedCRLDCommand: ParsableCommand {
             """,
         version: Program.name,
         subcommands: [
-            Simulate.self, Import.self, PartitionCommand.self, Check.self, Train.self, MethodsCommand.self, Tune.self,
-            Compare.self, Status.self, Evaluate.self, Predict.self, Score.self, Report.self, Export.self,
+            Simulate.self, Import.self, PartitionCommand.self, Check.self, Keys.self, Privacy.self, Train.self,
+            MethodsCommand.self, Tune.self, Compare.self, Status.self, Evaluate.self, Predict.self, Score.self,
+            Report.self, Export.self,
             Inspect.self, Verify.self, Rollback.self, Bench.self,
         ])
 

@@ -33,9 +33,12 @@ def data():
     for center in centers(folder)[2:]:
         shutil.rmtree(folder / center)
         shutil.copytree(more / center, folder / center)
+    fedcrld("keys", folder).succeeded()
     return folder
 
 
+# Noise that two runs have in common.
+HIDING = ("privacy.dp.enabled=true", "privacy.dp.insecure_seed=7", "crl.placement=client")
 # The runs that are there, with their settings.
 _runs = {}
 
@@ -52,8 +55,8 @@ def result(*values):
 def remove_runs(key, before):
     """Removes the runs with a value of a key, once it is checked, and what else was made for it: all together are gigabytes."""
     for out, values in list(_runs.items()):
-        # A method's own settings are compared with a run of the method.
-        if key != "method" and any(value.startswith(f"{key}=") for value in values):
+        # A method's own settings are compared with a run of the method, and those of noise with a run that has noise.
+        if key != "method" and values != HIDING and any(value.startswith(f"{key}=") for value in values):
             shutil.rmtree(out)
             del _runs[out]
     for made in set(shared_folder().iterdir()) - before - set(_runs):
@@ -280,6 +283,31 @@ def orientation(key):
     expect(found[0] != found[1], f"{key} leads to the same parameters")
 
 
+def allow_features(key):
+    values = [*BASE, "privacy.secure_aggregation=true", "crl.placement=root"]
+    train(data(), shared_folder() / "hidden", *values, ranks=2).failed_with(2, "features")
+    train(data(), shared_folder() / "allowed", *values, f"{key}=true", ranks=2).succeeded()
+
+
+def hides(value=None):
+    """A value of how centers are hidden, or that they are, which changes what is computed."""
+    def check(key):
+        values = [item for item in HIDING if not item.startswith(f"{key}=") or value is None]
+        out, _ = result(*values, *([f"{key}={value}"] if value is not None else []))
+        other = result(*HIDING)[0] if value is not None else result()[0]
+        expect(bits(out) != bits(other), f"{key} has no effect")
+    return check
+
+
+def privacy_loss(value):
+    """A value that changes how the loss of privacy is told, or when it ends the run, of the same noise."""
+    def check(key):
+        out, _ = result(*HIDING, f"{key}={value}")
+        told, usual = ([line["epsilon"] for line in kinds(run, "round")] for run in (out, result(*HIDING)[0]))
+        expect(told != usual and told, f"{key}={value} has no effect on {usual}")
+    return check
+
+
 def leave_out(key):
     out = shared_folder() / "left-out"
     train(data(), out, *BASE, f"{key}=[{centers(data())[1]}]").succeeded()
@@ -343,6 +371,11 @@ TABLE = {
     "prrfl.rate": of_method("prrfl", 0.1), "prrfl.final_rate": of_method("prrfl", 0.8, "rounds=4"),
     "prrfl.alpha1": of_method("prrfl", 1, "local_epochs=6", "learning_rate=1e-2"),
     "prrfl.alpha2": of_method("prrfl", 1, "local_epochs=6", "learning_rate=1e-2"),
+    "privacy.secure_aggregation": same_bits_but("true", lambda out, _: (out / "privacy").exists()),
+    "privacy.allow_features": allow_features,
+    "privacy.dp.enabled": hides(),
+    "privacy.dp.clip": hides(0.01), "privacy.dp.noise_multiplier": hides(0.3), "privacy.dp.insecure_seed": hides(8),
+    "privacy.dp.delta": privacy_loss(1e-3), "privacy.dp.epsilon": privacy_loss(5),
     "cohorts.leave_out": leave_out, "cohorts.folds": folds, "cohorts.fold": folds,
     "preprocessing.orientation": orientation, "preprocessing.spacing": other_bits(4), "preprocessing.clip_percentile": other_bits(90),
     "preprocessing.normalize": other_bits("false"),

@@ -66,6 +66,28 @@ func federationAggregationChecks() -> [RankCheck] {
                 expect(rest.allSatisfy { content.values.values[$0] == -1 }, "\(content.part)")
             }
         },
+        check("a server that sends ranks different values is found out by all") { world in
+            let example = try ExampleFederation(prefixes: ["global_encoder"])
+            let aggregation = try example.aggregation(isRoot: world.rank == 0)
+            let context = RankContext(world)
+            try aggregation.requireSameBroadcast(context)
+            guard world.size > 1 else { return }
+            for liar in 0..<world.size {
+                let content = aggregation.server.content("network")
+                let place = content.ranges[0].lowerBound
+                let value = content.values.values[place]
+                // The last bit of one value, at one rank.
+                if world.rank == liar { content.values.values[place] = value.nextUp }
+                do {
+                    try aggregation.requireSameBroadcast(context)
+                    expect(false, "rank \(liar) has other values, and nobody sees it")
+                } catch let failure as AgreedFailure {
+                    expect(failure.exitStatus == 1)
+                    expect(failure.error?.reason.contains("different values") ?? (world.rank > 0))
+                }
+                content.values.values[place] = value
+            }
+        },
     ]
 }
 

@@ -16,6 +16,7 @@ private struct CohortFile: Codable {
     var labelValues: [Int]?
     var splits: Splits
     var cases: [Case]
+    var publicKey: String?
 }
 
 extension Cohort {
@@ -26,7 +27,7 @@ extension Cohort {
             center: center, vendor: vendor, sequence: sequence, classes: classes, labelValues: labelValues,
             splits: .init(
                 train: splits[.train] ?? [], validation: splits[.validation] ?? [], test: splits[.test] ?? []),
-            cases: cases)
+            cases: cases, publicKey: publicKey)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
@@ -57,12 +58,14 @@ extension Cohort {
             labelValues: content.labelValues,
             splits: [
                 .train: content.splits.train, .validation: content.splits.validation, .test: content.splits.test,
-            ], cases: content.cases, folder: folder)
+            ], cases: content.cases, publicKey: content.publicKey, folder: folder)
     }
 }
 
 extension Cohort {
-    private static let keys = ["center", "vendor", "sequence", "classes", "labelValues", "splits", "cases"]
+    private static let keys = [
+        "center", "vendor", "sequence", "classes", "labelValues", "splits", "cases", "publicKey",
+    ]
     private static let caseKeys = ["image", "label", "subject", "phase", "spacing", "frame", "labelFrame"]
 
     /// A key that is misspelt would be ignored, and labels or frames be taken for others.

@@ -17,13 +17,15 @@ package struct Cohort: Equatable, Sendable {
     package var splits: [Split: [String]]
     /// All cases, in the file's order.
     package var cases: [Case]
+    /// The center's long-term Ed25519 key, base64, by which others know what it signs; nil until it has one.
+    package var publicKey: String?
     /// Where the cohort lies.
     package var folder: String
 
     /// A cohort as its file describes it.
     package init(
         center: String, vendor: String, sequence: String, classes: [String], labelValues: [Int]? = nil,
-        splits: [Split: [String]], cases: [Case], folder: String
+        splits: [Split: [String]], cases: [Case], publicKey: String? = nil, folder: String
     ) {
         self.center = center
         self.vendor = vendor
@@ -32,6 +34,7 @@ package struct Cohort: Equatable, Sendable {
         self.labelValues = labelValues
         self.splits = splits
         self.cases = cases
+        self.publicKey = publicKey
         self.folder = folder
     }
 

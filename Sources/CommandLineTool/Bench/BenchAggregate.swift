@@ -14,24 +14,38 @@ struct BenchAggregate: ParsableCommand {
             makes parameters of the sum, too; and what a rank does for each of its centers before, when the center has ended \
             its part of the round. In turn, of several repeats the fastest.
 
+            With --secure: rounds of some centers whose contributions are masked, against rounds of the same whose are not.
+
               mpirun -n 2 fedcrld bench aggregate --width 24
+              mpirun -n 3 fedcrld bench aggregate --width 24 --secure --centers 6
             """)
 
     @Option(help: "Base width of the network; 24 makes 23 MiB of integers.")
     var width = 24
     @Option(help: "Repeats.")
     var repeats = 20
+    @Flag(help: "Time rounds whose contributions are masked.")
+    var secure = false
+    @Option(help: "With --secure: centers in a round, at least 3.")
+    var centers = 6
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {
         guard width > 0, width % 4 == 0 else { throw ValidationError("--width \(width) is not a multiple of 4") }
+        guard (3...100_000).contains(centers) else {
+            throw ValidationError("--centers \(centers) is not a number from 3 to 100000")
+        }
         guard repeats > 0 else { throw ValidationError("--repeats \(repeats) is less than 1") }
     }
 
     func run() throws {
         try MPIJob.run { rank in
             try ComputeThreads.configure(1, rank)
+            guard !secure else {
+                try SecureBench(rank, width: width, centers: centers).run(repeats: repeats, json: json)
+                return 0
+            }
             var configuration = Configuration()
             configuration.width = width
             let method = try configuration.method(heads: [4])

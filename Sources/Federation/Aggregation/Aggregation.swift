@@ -1,7 +1,9 @@
+import DifferentialPrivacy
 import FederatedLearning
 import HDF5
 import MPI
 import NeuralNetwork
+import SecureAggregation
 import Tensors
 
 /// The server's state among the ranks: the root's is sent to all, and what centers contribute is added up on the root,
@@ -12,6 +14,8 @@ package final class Aggregation {
     private let centers: Int
     /// This rank's part of each sum, in the order of the server's contents; their memory serves all rounds.
     private var sums: [ExactSum]
+    /// How contributions hide their center; nil where they do not.
+    var noise: ReleasedNoise?
 
     /// The aggregation of a run whose centers' states have these variables.
     /// - Parameters:
@@ -34,6 +38,34 @@ package final class Aggregation {
         }
     }
 
+    /// Ends the run where ranks have been sent different values: a server that sends a center a model of its own learns from
+    /// what comes back.
+    package func requireSameBroadcast(_ rank: RankContext) throws {
+        var fingerprint = BroadcastFingerprint()
+        for content in server.contents {
+            for range in content.ranges {
+                fingerprint.add(UnsafeRawBufferPointer(UnsafeBufferPointer(content.values[range])))
+            }
+        }
+        let words = fingerprint.words
+        // The largest of all words and of their complements are this rank's own, on all ranks, where all are equal.
+        var largest = (words + words.map(~)).map { Int64(bitPattern: $0) }
+        try rank.communicate { ranks throws(MPIError) in
+            try largest.withUnsafeMutableBufferPointer { largest throws(MPIError) in
+                try ranks.allReduce(largest, .maximum)
+            }
+        }
+        guard zip(largest.prefix(words.count), largest.suffix(words.count)).contains(where: { $0 != ~$1 }) else {
+            return
+        }
+        throw AgreedFailure(
+            onRoot: rank,
+            FederationError(
+                attempted: "train on", subject: "what the server has sent",
+                reason: "the ranks have got different values",
+                remedy: "find out what the server runs; nothing was contributed. The run can be resumed"))
+    }
+
     /// Forgets what was added.
     package func reset() {
         for index in sums.indices { sums[index].reset() }
@@ -42,42 +74,114 @@ package final class Aggregation {
     /// Adds a center's contribution to this rank's part of the sums, as far as its parts are held here.
     /// - Parameter weight: the center's in the round.
     package func add(_ state: CenterState, weight: Double) throws(FederationError) {
+        let share = try noise.map { noise throws(FederationError) in try clipping(state, to: noise.clip) }
         for (index, content) in server.contents.enumerated() where state.holds(content.part) {
-            let weight =
-                switch content.exchange.weighting {
-                case .round: weight
-                case .population: 1 / Double(centers)
-                }
+            let weight = self.weight(of: content, weight)
             switch content.exchange.contribution {
-            case .values(let variable):
+            case .values(let variable) where share == nil:
                 try sums[index].add(state[variable, content.part], weight: weight, center: state.center)
-            case .change(let variable):
+            case .values(let variable), .change(let variable):
                 let change = content.values.layout.zeros()
                 for range in content.ranges {
                     Elementwise.addDifference(
                         state[variable, content.part].tensor, content.values.tensor, times: 1, to: change.tensor,
                         in: range)
                 }
-                try sums[index].add(change, weight: weight, center: state.center)
+                try sums[index].add(change, weight: weight * (share ?? 1), center: state.center)
             }
         }
     }
 
+    /// What a center's contribution is multiplied by, where its weight in the round is another.
+    private func weight(of content: ServerState.Content, _ weight: Double) -> Double {
+        switch content.exchange.weighting {
+        case .round: weight
+        case .population: 1 / Double(centers)
+        }
+    }
+
+    // MARK: Noise
+
+    /// What a center's changes are multiplied by, so that as one vector they are no longer than a bound.
+    private func clipping(_ state: CenterState, to bound: Double) throws(FederationError) -> Double {
+        var square = 0.0
+        for content in server.contents {
+            let variable =
+                switch content.exchange.contribution {
+                case .values(let variable), .change(let variable): variable
+                }
+            for range in content.ranges {
+                square += Elementwise.squaredDistance(
+                    state[variable, content.part].tensor, content.values.tensor, in: range)
+            }
+        }
+        guard square.isFinite else {
+            throw FederationError(
+                kind: .divergence, attempted: "aggregate", subject: "what center \(state.center) has learnt",
+                reason: "its change of the model has no finite length",
+                remedy: "lower learning_rate, or check the center's images")
+        }
+        // Differences are rounded to floats, which may make them longer by a part in 2²⁴.
+        return min(1, bound * (1 - 0x1p-20) / square.squareRoot())
+    }
+
+    /// Adds noise to this rank's sums.
+    /// - Parameters:
+    ///   - noise: the run's.
+    ///   - weight: of each center in the round.
+    ///   - shares: how many such noises make up the whole.
+    func add(_ noise: ReleasedNoise, _ key: NoiseKey, weight: Double, shares: Int) {
+        let scales = server.contents.map { self.weight(of: $0, weight) * ExactSum.unitsPerOne }
+        let count = counts.reduce(0, +)
+        for (index, scale) in scales.enumerated() {
+            let gaussian = noise.gaussian(
+                scale: scale, smallest: scales.min() ?? scale, count: count, shares: shares)
+            sums[index].withSums { gaussian.add(key, part: index, to: $0) }
+        }
+    }
+
+    // MARK: Adding up
+
     /// Adds up the ranks' sums on the root, where they become the server's next state. They have no meaning afterwards.
     /// - Parameter communicator: nil where there is one rank.
     package func aggregate(_ communicator: Communicator?) throws(MPIError) {
+        if let communicator { try reduce(communicator) }
+        if communicator?.rank ?? 0 == 0 { update() }
+    }
+
+    /// Adds up the ranks' sums on the root. Elsewhere they have no meaning afterwards.
+    package func reduce(_ communicator: Communicator) throws(MPIError) {
+        for index in sums.indices {
+            try sums[index].withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
+        }
+    }
+
+    /// Adds streams to this rank's sums of what is exchanged of some parts.
+    package func mask(_ streams: [MaskStream], parts: [StatePart]) {
+        for (index, content) in server.contents.enumerated() where parts.contains(content.part) {
+            sums[index].withSums { MaskStream.add(streams, part: index, to: $0) }
+        }
+    }
+
+    /// How many values are added up of each of the server's variables.
+    package var counts: [Int] { sums.map(\.sums.count) }
+
+    /// Makes the sums the server's next state. They have no meaning afterwards.
+    package func update() {
         for (index, content) in server.contents.enumerated() {
-            if let communicator {
-                try sums[index].withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
-                guard communicator.rank == 0 else { continue }
-            }
             // The usual case needs no array beside the values.
-            guard !(content.exchange.update is Average) else {
+            guard noise != nil || !(content.exchange.update is Average) else {
                 sums[index].write(to: content.values)
                 continue
             }
             let sum = Parameters(undefined: content.values.layout)
             sums[index].write(to: sum)
+            if noise != nil, case .values = content.exchange.contribution {
+                // The sum is of changes.
+                for range in content.ranges {
+                    for place in range { sum.values[place] += content.values.values[place] }
+                }
+            }
             for range in content.ranges {
                 content.exchange.update.apply(
                     UnsafeBufferPointer(sum[range]), to: content.values[range], memory: content.memory.map { $0[range] }

@@ -14,7 +14,8 @@ package struct ExactSum {
     /// One sum for each value of the entries, one entry after the other.
     package private(set) var sums: [UInt64]
 
-    private static let unitsPerOne = 0x1p40
+    /// Units of 1.
+    package static let unitsPerOne = 0x1p40
     private static let bound: Float = 0x1p15
 
     /// A sum of zeros over the selected entries of `layout`.

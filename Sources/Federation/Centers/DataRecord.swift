@@ -12,6 +12,8 @@ package struct DataRecord: Codable, Equatable, Sendable {
     package var cases: [String: String]
     /// The split of each case.
     package var splits: [String: String]
+    /// The key that others know the center by; nil where it has none.
+    package var publicKey: String?
 
     /// Reads all of a center's cases that are in a split.
     /// - Parameters:
@@ -22,6 +24,7 @@ package struct DataRecord: Codable, Equatable, Sendable {
         of cohort: Cohort, problems: inout [String], warnings: inout [String], between: () -> Void = {}
     ) {
         center = cohort.center
+        publicKey = cohort.publicKey
         (cases, splits) = ([:], [:])
         for split in Split.allCases {
             for item in cohort.cases(in: split) {
@@ -52,17 +55,22 @@ package struct DataRecord: Codable, Equatable, Sendable {
 
     /// What is otherwise than it was, a sentence each that names the case.
     package func differences(from old: DataRecord) -> [String] {
-        Set(cases.keys).union(old.cases.keys).sorted().compactMap { name in
-            switch (old.cases[name], cases[name]) {
-            case (nil, _): "case \(name) of center \(center) was not there"
-            case (_, nil): "case \(name) of center \(center) is gone"
-            case (let before?, let now?) where before != now:
-                "case \(name) of center \(center) is not what it was: \(before) then, \(now) now"
-            default:
-                splits[name] == old.splits[name]
-                    ? nil : "case \(name) of center \(center) was in the split \(old.splits[name] ?? "none")"
+        // A center may get its first key during a run.
+        let keys =
+            old.publicKey == nil || old.publicKey == publicKey
+            ? [] : ["center \(center) is known by another public key than it was"]
+        return keys
+            + Set(cases.keys).union(old.cases.keys).sorted().compactMap { name in
+                switch (old.cases[name], cases[name]) {
+                case (nil, _): "case \(name) of center \(center) was not there"
+                case (_, nil): "case \(name) of center \(center) is gone"
+                case (let before?, let now?) where before != now:
+                    "case \(name) of center \(center) is not what it was: \(before) then, \(now) now"
+                default:
+                    splits[name] == old.splits[name]
+                        ? nil : "case \(name) of center \(center) was in the split \(old.splits[name] ?? "none")"
+                }
             }
-        }
     }
 
     // MARK: On disk

@@ -29,6 +29,7 @@ package final class CheckpointWriter {
         let draft: CheckpointDraft
         let position: RunPosition
         let selection: ModelSelection?
+        let released: ReleasedPrivacy?
         let start = monotonicSeconds()
         var isReported = false
         var publication: DiskQueue.Pending<Publication>?
@@ -59,6 +60,8 @@ package final class CheckpointWriter {
     }
     /// What evaluations have found, which the next checkpoint tells.
     package var selection: ModelSelection?
+    /// What the run has told of its centers, where it hides them.
+    var released: () -> ReleasedPrivacy? = { nil }
     /// On the root: called on the main thread for each checkpoint that has become complete.
     package var published: (Published) -> Void = { _ in }
 
@@ -109,7 +112,7 @@ package final class CheckpointWriter {
             try DurableFile.synchronize("\(draft.folder)/centers")
             draft.complete()
         }
-        underway = Underway(draft: draft, position: position, selection: selection)
+        underway = Underway(draft: draft, position: position, selection: selection, released: released())
     }
 
     /// Moves a checkpoint that is under way on, as far as it goes without waiting.
@@ -205,7 +208,7 @@ package final class CheckpointWriter {
             trainedRounds: report.trainedRounds, members: members, selection: current.selection,
             progress: report.progress,
             files: report.files.merging(dataFiles) { $1 },
-            build: .current)
+            build: .current, privacy: current.released)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
         return disk.write { [lease] in
             // A job that was suspended may be taken for dead, and another go on with the run.

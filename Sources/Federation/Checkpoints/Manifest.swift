@@ -25,6 +25,8 @@ package struct Manifest: Codable, Sendable, Equatable {
     package var progress: RoundProgress?
     /// Every file that is needed, relative to the run's folder, with size and checksum.
     package var files: [String: DurableFile.Fingerprint]
+    /// What the run had told of its centers; nil where it does not hide them.
+    package var privacy: ReleasedPrivacy?
     /// The build that wrote it; nil in those of earlier programs.
     package var build: BuildInformation?
     /// The CRC-32 of this file's own bytes, with zeros in its place.
@@ -33,6 +35,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     /// The names that files have them by.
     private enum CodingKeys: String, CodingKey {
         case formatVersion, program, round, configuration, placement, members, selection, progress, files, build,
+            privacy,
             checksum
         case trainedRounds = "banks"
     }
@@ -42,8 +45,9 @@ package struct Manifest: Codable, Sendable, Equatable {
         formatVersion: Int = StateFile.formatVersion, program: String = Program.name, round: Int, configuration: String,
         placement: String, trainedRounds: [String: Int], members: [String: Int]? = nil,
         selection: ModelSelection? = nil, progress: RoundProgress? = nil, files: [String: DurableFile.Fingerprint],
-        build: BuildInformation? = nil
+        build: BuildInformation? = nil, privacy: ReleasedPrivacy? = nil
     ) {
+        self.privacy = privacy
         self.build = build
         self.formatVersion = formatVersion
         self.program = program

@@ -15,6 +15,7 @@ import Foundation
 ///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
 ///     RUN/progress                              how far it is; progress-3: how far a rank is whose steps the root does not see
+///     RUN/privacy                               secure exchanges and releases that were begun, for runs that hide something
 ///     RUN/readers/round-000012@…                who reads a checkpoint meanwhile, which stays until then
 ///     RUN/working/<name>.h5                     centers that are not in memory now; of no use after the run's end
 package struct RunFolder: Sendable, Equatable {
@@ -63,6 +64,8 @@ package struct RunFolder: Sendable, Equatable {
     package var lease: String { path + "/running" }
     /// How far it is.
     package var progress: String { path + "/progress" }
+    /// What it has released.
+    package var privacy: String { path + "/privacy" }
     /// How far a rank is.
     func progress(ofRank rank: Int) -> String { "\(progress)-\(rank)" }
     /// The files that say how far ranks are.

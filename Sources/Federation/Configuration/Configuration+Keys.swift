@@ -5,7 +5,7 @@ import Methods
 extension Configuration {
     /// Every key, in the order of `config.yaml`. Parsing, `--set`, validation, resuming, output and help read this.
     static let keys: [ConfigurationKey] =
-        runKeys + withDeclaredKeys(networkKeys) + dataKeys + augmentationKeys + checkpointKeys
+        runKeys + withDeclaredKeys(networkKeys) + privacyKeys + dataKeys + augmentationKeys + checkpointKeys
 
     /// The keys of a run of some method: those of the other methods are left out.
     static func keys(of method: Method) -> [ConfigurationKey] {
@@ -109,6 +109,39 @@ extension Configuration {
         .init(
             "aggregation.weights", \.weighting, .choice,
             "How much a center counts: uniform, all the same, or by its number of training volumes."),
+    ]
+
+    private static let privacyKeys: [ConfigurationKey] = [
+        .init(
+            "privacy.secure_aggregation", \.privacy.secureAggregation, .truth, onResume: .free,
+            "Whether centers mask what they contribute, so that the server learns the sum alone; wants keys (`fedcrld keys`). "
+                + "Results do not depend on it."),
+        .init(
+            "privacy.allow_features", \.privacy.allowsFeatures, .truth, onResume: .free,
+            "Whether the server may compute with centers' features (crl.placement=root on several ranks) though their "
+                + "contributions are masked."),
+        .init(
+            "privacy.dp.enabled", \.privacy.differential.isEnabled, .truth,
+            "Whether what the server learns hides each center: changes are clipped, the sum gets noise, and each center takes "
+                + "part in a round by chance, with participation as its probability."),
+        .init(
+            "privacy.dp.clip", \.privacy.differential.clip, .number(0...1e6, excludingLowest: true),
+            "The L2 norm that a center's change of all that is exchanged is clipped to."),
+        .init(
+            "privacy.dp.noise_multiplier", \.privacy.differential.noiseMultiplier,
+            .number(0...1e6, excludingLowest: true),
+            "The noise's standard deviation over privacy.dp.clip, in the sum of the changes; `fedcrld privacy` plans it."
+        ),
+        .init(
+            "privacy.dp.delta", \.privacy.differential.delta, .number(0...0.5, excludingLowest: true), onResume: .free,
+            "The δ that ε is told at; well below one over the number of centers."),
+        .init(
+            "privacy.dp.epsilon", \.privacy.differential.epsilon, .number(0...1e6), onResume: .free,
+            "The privacy budget: a run ends in good order before the round that would pass it; 0: none."),
+        .init(
+            "privacy.dp.insecure_seed", \.privacy.differential.insecureSeed, .whole(0...UInt64.max),
+            "For tests alone: noise and samples follow from it, so that two runs have the same bits, and protect nobody; 0: from "
+                + "the system's generator."),
     ]
 
     private static let dataKeys: [ConfigurationKey] = [

@@ -84,6 +84,11 @@ package struct Configuration: Sendable, Equatable {
     /// What methods declare.
     package var methodSettings = Settings()
 
+    // MARK: Privacy
+
+    /// What the server may learn.
+    package var privacy = Privacy()
+
     // MARK: Data and checkpoints
 
     /// Which centers and subjects a run has, of those in the data.
@@ -197,6 +202,38 @@ extension Configuration {
         case uniform
         /// A center counts by its number of training volumes.
         case volumes
+    }
+
+    /// What the server may learn of the centers.
+    package struct Privacy: Sendable, Equatable {
+        /// Whether the server learns the sum of a round's contributions alone.
+        package var secureAggregation = false
+        /// Whether it may compute with centers' features all the same.
+        package var allowsFeatures = false
+        /// Noise that hides whether a center takes part at all.
+        package var differential = DifferentialPrivacy()
+
+        /// The server sees all contributions.
+        package init() {}
+    }
+
+    /// Differential privacy of centers: what is released says little of whether any one of them takes part.
+    package struct DifferentialPrivacy: Sendable, Equatable {
+        /// Whether contributions are bounded and the sum has noise.
+        package var isEnabled = false
+        /// The largest norm of a center's change of the model.
+        package var clip = 1.0
+        /// The noise's standard deviation over ``clip``.
+        package var noiseMultiplier = 1.0
+        /// The δ that ε is told at.
+        package var delta = 1e-5
+        /// The ε at which a run ends; 0: none.
+        package var epsilon = 0.0
+        /// What noise and samples follow from, for tests; 0: the system's generator.
+        package var insecureSeed: UInt64 = 0
+
+        /// Off.
+        package init() {}
     }
 
     /// Which rounds are written and which stay on disk.

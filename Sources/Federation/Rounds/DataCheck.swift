@@ -16,20 +16,28 @@ struct DataCheck {
     private struct Finding: Codable {
         var problems: [String] = []
         var changes: [String] = []
+        var keys: [String] = []
         var files: [String: DurableFile.Fingerprint] = [:]
     }
 
     /// Checks the cohorts, on all ranks.
-    /// - Parameter checkpoint: the one that the run continues from.
+    /// - Parameters:
+    ///   - checkpoint: the one that the run continues from.
+    ///   - needsKeys: whether each center signs what it says.
     /// - Returns: on the root the files that record the data, as a manifest lists them.
     /// - Throws: on all ranks where a case of any split cannot be used, or has changed without leave.
     func run(
-        _ cohorts: [Cohort], checkpoint: Manifest?, acceptingChanges: Bool
+        _ cohorts: [Cohort], checkpoint: Manifest?, acceptingChanges: Bool, needsKeys: Bool = false
     ) throws -> [String: DurableFile.Fingerprint] {
         let assignment = CenterAssignment(volumes: cohorts.map { $0.cases(in: .train).count }, ranks: rank.size)
         var finding = Finding()
         var records: [DataRecord] = []
         for center in assignment.centers(of: rank.rank) {
+            if needsKeys {
+                do { _ = try CenterKeys.identity(of: cohorts[center]) } catch {
+                    finding.keys.append("center \(cohorts[center].center): \(error.reason)")
+                }
+            }
             var warnings: [String] = []
             let record = DataRecord(of: cohorts[center], problems: &finding.problems, warnings: &warnings) {
                 try? rank.communicator.attend()
@@ -50,6 +58,11 @@ struct DataCheck {
         try refuse(
             finding.changes, attempted: "resume on",
             remedy: "put the data back as it was, or go on with what it is now by --accept-changed-data")
+        try refuse(
+            finding.keys, attempted: "sign for", subject: "the centers",
+            remedy:
+                "put each center's \(CenterKeys.fileName) into its folder, or make new keys with `fedcrld keys FOLDER --renew`"
+        )
         for record in records {
             let (name, fingerprint) = try record.write(to: folder)
             finding.files[name] = fingerprint
@@ -59,7 +72,8 @@ struct DataCheck {
     }
 
     /// Ends all ranks where one has a complaint; each rank says its own, the root names the first.
-    private func refuse(_ complaints: [String], attempted: String, remedy: String) throws {
+    private func refuse(_ complaints: [String], attempted: String, subject: String = "the data", remedy: String) throws
+    {
         let counts = try rank.shareAll(complaints.count)
         let total = counts.reduce(0, +)
         guard total > 0 else { return }
@@ -72,6 +86,6 @@ struct DataCheck {
         throw AgreedFailure(
             onRoot: rank,
             FederationError(
-                attempted: attempted, subject: "the data", reason: found + more, remedy: remedy))
+                attempted: attempted, subject: subject, reason: found + more, remedy: remedy))
     }
 }

@@ -83,15 +83,19 @@ package struct RunStart {
             ? try CheckpointReader(rank, folder: folder).newest(report: Messages.warn)
             : nil
         if rank.isRoot, let checkpoint { try Self.check(checkpoint, configuration, cohorts) }
+        let privacy = try privacyRecord(configuration, checkpoint, folder)
+        let isSecure = try checkSecureRounds(
+            configuration, cohorts, from: (checkpoint?.round ?? 0) + 1, sampling: privacy?.sampling(configuration))
         let dataFiles = try DataCheck(rank, folder).run(
-            cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData)
+            cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData, needsKeys: isSecure)
         // Nothing is changed on disk before it is known that the run goes on.
         if rank.isRoot, let checkpoint {
             try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)
         }
         let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
-            initial: request.initial, options: request.options, lease: lease, dataFiles: dataFiles)
+            initial: request.initial, options: request.options, lease: lease, dataFiles: dataFiles,
+            privacy: privacy)
         if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
         return run
     }
@@ -131,7 +135,10 @@ package struct RunStart {
             _ = try Preprocessing(configuration.preprocessing.settings)
             _ = try Augmentation(configuration.augmentation.settings)
         } catch { throw FederationError(describing: error, kind: .configuration) }
-        _ = try configuration.methods(of: participants)
+        let methods = try configuration.methods(of: participants)
+        if let method = methods.values.first {
+            try ReleasedNoise.check(configuration, participants, method, isDistributed: rank.size > 1)
+        }
         if !decision.resumes {
             let folder = RunFolder(decision.folder)
             try DurableFile.makeFolder(folder.checkpoints)
@@ -163,6 +170,45 @@ package struct RunStart {
                 "no center has validation cases: what is shown during the run is test Dice, and no best checkpoint is "
                     + "chosen")
         }
+    }
+
+    /// What the run has released so far; nil where it hides nothing.
+    private func privacyRecord(
+        _ configuration: Configuration, _ checkpoint: Manifest?, _ folder: RunFolder
+    ) throws -> PrivacyRecord? {
+        let privacy = configuration.privacy
+        guard privacy.secureAggregation || privacy.differential.isEnabled else { return nil }
+        return try rank.onRoot {
+            let known = try PrivacyRecord.read(folder)
+            if let told = checkpoint?.privacy, (known?.releases ?? 0) < told.releases {
+                throw FederationError(
+                    attempted: "resume with", subject: folder.privacy,
+                    reason: "it says \(known?.releases ?? 0) releases, and the checkpoint \(told.releases)",
+                    remedy: "put the file back as it was; without it nobody knows what the run has told")
+            }
+            guard let known else {
+                let record = PrivacyRecord()
+                try record.write(to: folder)
+                return record
+            }
+            return known
+        }
+    }
+
+    /// Whether contributions are masked, which is refused where they cannot be.
+    private func checkSecureRounds(
+        _ configuration: Configuration, _ cohorts: [Cohort], from round: Int, sampling: UInt64?
+    ) throws -> Bool {
+        let participants = Participant.all(cohorts, of: configuration.method)
+        guard configuration.privacy.secureAggregation,
+            let method = try configuration.methods(of: participants).values.first, !method.exchanges.isEmpty
+        else { return false }
+        try rank.onRoot {
+            try SecureRounds.check(
+                configuration, participants, isRemote: rank.size > 1 && method.remotePart != nil, from: round,
+                sampling: sampling)
+        }
+        return true
     }
 
     /// Says what is unusual about who trains.

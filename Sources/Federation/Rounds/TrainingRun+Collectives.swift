@@ -20,10 +20,7 @@ extension TrainingRun {
     ///   - before: what was done of the round before.
     ///   - isCheckpointed: whether a checkpoint follows.
     func train(_ round: Int, continuing before: RoundProgress, isCheckpointed: Bool) throws -> Ending {
-        let plan = RoundPlan(
-            round: round, volumes: shared.volumes, participation: configuration.participation,
-            dropout: configuration.dropout, stragglers: configuration.stragglers,
-            weighting: configuration.weighting, seed: configuration.seed)
+        let plan = RoundPlan(round: round, volumes: shared.volumes, configuration, sampling: sampling)
         shared.console.begin(
             round: round, steps: plan.centers.reduce(0) { $0 + shared.steps(of: $1) }, done: before.steps)
         // 1. Who moves to which rank, as the root says.
@@ -31,6 +28,7 @@ extension TrainingRun {
         try release(moves)
         // 2. What the server sends.
         try rank.communicate { ranks throws(MPIError) in try shared.aggregation.broadcast(ranks) }
+        if secureRounds != nil { try shared.aggregation.requireSameBroadcast(rank) }
         // All ranks are here, so the files of centers that move are written.
         for move in moves where move.to == rank.rank {
             shared.store.adopt(participants[move.center].name, trainedRound: trainedRounds[move.center])
@@ -43,15 +41,44 @@ extension TrainingRun {
         guard !isAnyUnfinished else { return Ending(isComplete: false, stops: true, progress: hosted.progress) }
         // 5. The sums of what the centers contribute.
         try host.contributeForOthers(plan)
-        try rank.communicate { ranks throws(MPIError) in try shared.aggregation.aggregate(ranks) }
+        try aggregate(plan)
         for center in plan.centers { trainedRounds[center] = round }
         // 6. What the ranks report of their centers.
         if let all = try rank.gather(hosted.reports) {
             let reports = all.reduce(into: [String: CenterReport]()) { $0.merge($1) { $1 } }
-            try shared.console.end(round: round, plan: plan, names: participants.map(\.name), centers: reports)
+            try shared.console.end(
+                round: round, plan: plan, names: participants.map(\.name), centers: reports, released: released)
             note(reports, plan)
         }
         return Ending(isComplete: true, stops: stops, progress: hosted.progress)
+    }
+
+    /// Adds up what the centers contribute, and makes the sum the server's next state.
+    private func aggregate(_ plan: RoundPlan) throws {
+        let (aggregation, noise) = (shared.aggregation, shared.aggregation.noise)
+        if var record = privacyRecord {
+            // On disk before anything leaves a center.
+            record = try rank.onRoot {
+                try record.begin(exchange: secureRounds != nil, release: noise != nil, in: folder)
+                return record
+            }
+            privacyRecord = record
+            if let secureRounds {
+                let hosted = Set(shared.assignment.centers(of: rank.rank))
+                return try secureRounds.aggregate(plan, aggregation, record, hosted: hosted)
+            }
+        }
+        guard let noise else {
+            return try rank.communicate { ranks throws(MPIError) in try aggregation.aggregate(ranks) }
+        }
+        try rank.communicate { ranks throws(MPIError) in try aggregation.reduce(ranks) }
+        guard rank.isRoot else { return }
+        rank.clock.measure(.compute) {
+            aggregation.add(
+                noise, noise.key(round: plan.round, center: nil),
+                weight: RoundPlan.expectedWeight(configuration, centers: participants.count), shares: 1)
+            aggregation.update()
+        }
     }
 
     /// The mean scores of all centers, on the root; nil elsewhere. Cases stay with the ranks that host them.

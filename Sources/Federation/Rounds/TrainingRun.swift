@@ -21,6 +21,10 @@ package final class TrainingRun {
     /// What this rank does between collectives.
     let host: any Host
     let disk: DiskQueue
+    /// How contributions are added up where the server may not see them; nil where it may.
+    let secureRounds: SecureRounds?
+    /// What the run has released, the same on all ranks; nil where it hides nothing.
+    var privacyRecord: PrivacyRecord?
     /// Whether centers may go to other ranks: their states rest where every rank can read them.
     let centersMayMove: Bool
     /// The round in which each center was last trained, whoever hosts it.
@@ -31,6 +35,8 @@ package final class TrainingRun {
     private let stores: [CenterStore]
     private let lease: RunLease?
     private let firstRound: Int
+    /// What rounds' samples follow from where centers are hidden.
+    let sampling: UInt64?
     /// The cases that are evaluated during the run, and whether the best checkpoint is chosen by them.
     private let split: Split
     private let selects: Bool
@@ -46,10 +52,11 @@ package final class TrainingRun {
     ///   - initial: a checkpoint's folder, of any run of the same width, whose server model a new run starts from.
     ///   - lease: on the root, the right to write into the folder.
     ///   - dataFiles: on the root, the files that record what the data is, as manifests list them.
-    package init(
+    ///   - privacy: what the run has released; nil where it hides nothing.
+    init(
         rank: RankContext, configuration: Configuration, folder: RunFolder, cohorts: [Cohort], checkpoint: Manifest?,
         initial: String? = nil, options: RunOptions = RunOptions(), lease: RunLease? = nil,
-        dataFiles: [String: DurableFile.Fingerprint] = [:]
+        dataFiles: [String: DurableFile.Fingerprint] = [:], privacy: PrivacyRecord? = nil
     ) throws {
         self.lease = lease
         self.rank = rank
@@ -90,6 +97,9 @@ package final class TrainingRun {
             try aggregation.read(
                 checkpoint: source, width: configuration.width, continues: checkpoint != nil)
         }
+        aggregation.noise = ReleasedNoise(configuration)
+        privacyRecord = privacy
+        sampling = privacy.flatMap { $0.sampling(configuration) }
         let shared = RunEnvironment(
             rank: rank, configuration: configuration, participants: participants, store: store,
             data: try CenterData(configuration, capacity: capacity, warn: Messages.warn), aggregation: aggregation,
@@ -104,6 +114,9 @@ package final class TrainingRun {
                 pinned: checkpoint?.position, lease: lease, dataFiles: dataFiles),
             notice: StopNotice(rank, options))
         self.shared = shared
+        secureRounds =
+            configuration.privacy.secureAggregation && !aggregation.server.contents.isEmpty
+            ? SecureRounds(rank, configuration, participants, parts: store.parts) : nil
         if let modules {
             host = ModuleHost(shared, modules, methods: methods)
         } else {
@@ -145,6 +158,7 @@ package final class TrainingRun {
             do { try console.published(checkpoint) } catch { metricsFailure = error }
         }
         shared.checkpoints.selection = checkpointed
+        shared.checkpoints.released = { [weak self] in self?.released }
         let last = configuration.rounds
         var end = max(last, firstRound - 1)
         // What was stopped between a round and its evaluation is evaluated first.
@@ -155,7 +169,7 @@ package final class TrainingRun {
             // Its checkpoint is there already.
             if isBest, rank.isRoot { try folder.note(best: RunPosition(round: firstRound - 1)) }
         }
-        if selection.isExhausted(patience: configuration.patience) { end = firstRound - 1 }
+        if selection.isExhausted(patience: configuration.patience) || isBudgetSpent { end = firstRound - 1 }
         for round in stride(from: firstRound, through: end, by: 1) {
             rank.communicator.context = "round \(round)"
             let isCheckpointed = round % configuration.checkpoint.every == 0 || round == last
@@ -172,9 +186,11 @@ package final class TrainingRun {
             }
         }
         if end < last {
-            shared.console.note(
-                "the run ends after round \(end) of \(last): \(configuration.patience) rounds have brought no better "
-                    + "validation Dice")
+            let why =
+                isBudgetSpent
+                ? "another would pass the privacy budget of epsilon \(configuration.privacy.differential.epsilon)"
+                : "\(configuration.patience) rounds have brought no better validation Dice"
+            shared.console.note("the run ends after round \(end) of \(last): \(why)")
         }
         rank.communicator.context = "evaluation"
         let scores = evaluatesTest ? try evaluate(.test) : nil
@@ -184,6 +200,7 @@ package final class TrainingRun {
         if evaluatesTest {
             try shared.console.evaluated(round: end, .test, scores: scores, best: selection.best, isLast: true)
         }
+        if let released { shared.console.note(released.text) }
         try shared.console.finish(round: end, phases: phases())
         try removeWorkingFiles()
         return .finished
@@ -197,7 +214,7 @@ package final class TrainingRun {
             guard let isBetter = try validate(after: round) else { return nil }
             isBest = isBetter
         }
-        let isEnd = selection.isExhausted(patience: configuration.patience)
+        let isEnd = selection.isExhausted(patience: configuration.patience) || isBudgetSpent
         if isCheckpointed || isBest || isEnd {
             try rank.clock.measure(.checkpoint) {
                 try shared.checkpoints.begin(RunPosition(round: round), centers: shared.hosted)
@@ -229,6 +246,18 @@ package final class TrainingRun {
         try shared.console.evaluated(
             round: round, split, scores: scores, best: isBest ? selection.best : nil, isLast: false)
         return isBest
+    }
+
+    /// Whether another round would tell more than the run may.
+    private var isBudgetSpent: Bool {
+        guard let noise = shared.aggregation.noise, let privacyRecord else { return false }
+        return noise.isSpent(after: privacyRecord.releases)
+    }
+
+    /// What the run has told so far; nil where it hides no centers.
+    var released: ReleasedPrivacy? {
+        guard let noise = shared.aggregation.noise, let privacyRecord else { return nil }
+        return noise.loss(after: privacyRecord.releases)
     }
 
     /// What checkpoints tell of it.

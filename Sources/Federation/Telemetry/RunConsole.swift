@@ -83,8 +83,10 @@ final class RunConsole {
     }
 
     /// Writes down the losses of a round's centers.
+    /// - Parameter released: what the run has told of its centers, where it hides them.
     func end(
-        round: Int, plan: RoundPlan, names participants: [String], centers reports: [String: CenterReport]
+        round: Int, plan: RoundPlan, names participants: [String], centers reports: [String: CenterReport],
+        released: ReleasedPrivacy?
     ) throws {
         guard let metrics, let progress else { return }
         let all = reports.mapValues(\.losses)
@@ -98,21 +100,24 @@ final class RunConsole {
             centers[participants[index]] = .object(members)
             for (term, value) in values.enumerated() { means[term] += value / Double(plan.centers.count) }
         }
-        try metrics.append(
-            kind: "round", round: round,
-            [
-                "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
-                "absent": .list(plan.absent.map { .text(participants[$0]) }),
-                "late": .list(plan.late.map { .text(participants[$0]) }),
-                "losses": .object(
-                    Dictionary(uniqueKeysWithValues: zip(names, means.map(MetricsValue.number)))),
-            ])
+        var members: [String: MetricsValue] = [
+            "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
+            "absent": .list(plan.absent.map { .text(participants[$0]) }),
+            "late": .list(plan.late.map { .text(participants[$0]) }),
+            "losses": .object(Dictionary(uniqueKeysWithValues: zip(names, means.map(MetricsValue.number)))),
+        ]
+        if let released {
+            members["epsilon"] = .number(released.epsilon)
+            members["releases"] = .integer(released.releases)
+        }
+        try metrics.append(kind: "round", round: round, members)
         var scalars = zip(names, means).map { (tag: "mean/\($0)", value: $1) }
         for (index, _) in zip(plan.centers, plan.weights) {
             let center = participants[index]
             guard let values = all[center] else { continue }
             for (term, value) in zip(names, values) { scalars.append(("\(term)/\(center)", value)) }
         }
+        if let released { scalars.append(("privacy/epsilon", released.epsilon)) }
         try events?.append(round: round, scalars)
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }

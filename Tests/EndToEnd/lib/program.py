@@ -1,5 +1,6 @@
 """The built program as a user starts it: alone or under mpirun, to its end or until it is interrupted."""
 
+import errno
 import functools
 import os
 import shutil
@@ -68,10 +69,27 @@ class Job:
         self.command = [word if isinstance(word, bytes) else str(word) for word in command]
         self.start = time.monotonic()
         self.working = _WorkingFolders()
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True, cwd=folder,
-            errors="replace", env={**os.environ, **self.working.environment, **(environment or {})})
+        try:
+            self.process = self._start(
+                cwd=folder, stdout=stdout, stderr=stderr,
+                env={**os.environ, **self.working.environment, **(environment or {})})
+        except BaseException:
+            self.working.remove()
+            raise
         self.pid = self.process.pid
+
+    def _start(self, **options):
+        """Starts the process. A machine that has no process or memory left for a moment is asked again."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return subprocess.Popen(
+                    self.command, stdin=subprocess.DEVNULL, text=True, errors="replace", **options)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY) or time.monotonic() > end:
+                    raise
+                print(f"        | {error}: starting {self.command[0]} again", flush=True)
+                time.sleep(0.5)
 
     def __enter__(self):
         return self
@@ -119,7 +137,11 @@ class _WorkingFolders:
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.segments = tempfile.mkdtemp(prefix="fedcrld-", dir=memory)
         # Names of sockets are short.
-        self.session = tempfile.mkdtemp(prefix="ompi-", dir="/tmp")
+        try:
+            self.session = tempfile.mkdtemp(prefix="ompi-", dir="/tmp")
+        except BaseException:
+            os.rmdir(self.segments)
+            raise
         self.environment = {
             "OMPI_MCA_btl_vader_backing_directory": self.segments, "OMPI_MCA_osc_sm_backing_directory": self.segments,
             "OMPI_MCA_orte_tmpdir_base": self.session}

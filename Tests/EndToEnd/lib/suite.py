@@ -105,8 +105,9 @@ def main():
                 outcome, detail = "skipped", str(reason)
             except Failure as failure:
                 outcome, detail = "failed", str(failure)
-            except Exception:
-                outcome, detail = "failed", traceback.format_exc()
+            except Exception as error:
+                # What it was comes first: a summary may show the first lines only.
+                outcome, detail = "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
             counts[outcome] += 1
             print(f"{outcome:7} {time.monotonic() - start:5.1f} s  {behaviour}", flush=True)
             for line in detail.splitlines():

@@ -36,6 +36,45 @@ struct RoundPlanTests {
         #expect(plans != (1...30).map { Self.plan($0, participation: 0.5, seed: 2) })
     }
 
+    @Test(
+        "a sample that hides centers is Poisson: each by itself, with the weight of an expected round, and there may be none"
+    )
+    func poisson() {
+        var configuration = Configuration()
+        configuration.participation = 0.3
+        let plans = (1...4000).map {
+            RoundPlan(round: $0, volumes: [1, 2, 3, 4, 5], configuration, sampling: 7)
+        }
+        for center in 0..<5 {
+            let often = Double(plans.count { $0.centers.contains(center) })
+            #expect(abs(often - 1200) < 5 * (4000 * 0.3 * 0.7).squareRoot())
+        }
+        // Two at once as often as the product says; nobody as often, too.
+        let both = Double(plans.count { $0.centers.contains(0) && $0.centers.contains(4) })
+        #expect(abs(both - 360) < 5 * (4000 * 0.09 * 0.91).squareRoot())
+        let none = Double(plans.count { $0.centers.isEmpty })
+        #expect(abs(none - 4000 * 0.16807) < 5 * (4000 * 0.16807 * 0.83193).squareRoot())
+        #expect(plans.allSatisfy { plan in plan.weights.allSatisfy { $0 == 1 / (0.3 * 5) } })
+        // It follows from the secret, not from the run's seed.
+        configuration.seed = 99
+        #expect(plans[3] == RoundPlan(round: 4, volumes: [1, 1, 1, 1, 1], configuration, sampling: 7))
+        #expect(
+            plans.prefix(50)
+                != ArraySlice(
+                    (1...50).map {
+                        RoundPlan(round: $0, volumes: [1, 1, 1, 1, 1], configuration, sampling: 8)
+                    }))
+        // Faults leave no one out of it but themselves.
+        configuration.dropout = 0.5
+        configuration.stragglers = 0.5
+        let faulty = (1...2000).map { RoundPlan(round: $0, volumes: [1, 1, 1, 1, 1], configuration, sampling: 7) }
+        for (plan, whole) in zip(faulty, plans) {
+            #expect((plan.centers + plan.absent).sorted() == whole.centers)
+            #expect(zip(plan.centers, plan.weights).allSatisfy { plan.late.contains($0) == ($1 == 0) })
+        }
+        #expect(faulty.contains { $0.centers.isEmpty && !$0.absent.isEmpty })
+    }
+
     @Test("every center has its turn")
     func fairness() {
         var turns = [Int](repeating: 0, count: 10)
