@@ -50,6 +50,13 @@ package struct Exchange: Sendable {
         case values(of: String)
         /// How far one of its variables is from the server's values, which it had been given.
         case change(of: String)
+
+        /// The variable's name.
+        package var variable: String {
+            switch self {
+            case .values(let variable), .change(let variable): variable
+            }
+        }
     }
 
     /// What a center's contribution is multiplied by.

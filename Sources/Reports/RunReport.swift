@@ -59,10 +59,18 @@ package struct RunReport {
             <li><b>\(Markup.number(summary.worst?.dice, 3))</b><span>least of a center</span></li>
             <li><b>\(scores.count)</b><span>centers</span></li><li><b>\(cases)</b><span>cases</span></li>
             <li><b>\(history.lastRound)</b><span>rounds</span></li>
-            <li><b>\(Markup.number(history.seconds / 60, 1))</b><span>minutes of rounds</span></li></ul>
+            <li><b>\(Markup.number(history.seconds / 60, 1))</b><span>minutes of rounds</span></li>\(privacy)</ul>
             \(learning)\(representation)\(accuracy)\(function)\(pictures)\(phases)\(configuration)</main>
             """
         return Markup.page(title: "\(method.name): \(access.folder.path)", body: body, reload: watched?.reload)
+    }
+
+    /// What the run has told of its centers, where it hides them.
+    private var privacy: String {
+        guard let told = access.manifest.privacy else { return "" }
+        let what =
+            told.isInsecure ? "epsilon, but NOT private: the noise's seed is known" : "epsilon at delta \(told.delta)"
+        return "<li><b>\(Markup.number(told.epsilon, 2))</b><span>\(what)</span></li>"
     }
 
     /// Writes the page.

@@ -46,6 +46,14 @@ package enum Elementwise {
         }
     }
 
+    /// Σ value², over some neighbouring values; the same bits on any number of threads.
+    package static func squaredLength(_ tensor: Tensor, in values: Range<Int>) -> Double {
+        sum(of: tensor.count, in: values) { index in
+            let value = Double(tensor.base[index])
+            return value * value
+        }
+    }
+
     /// Σ factor · (left − right), over some neighbouring values that all three have; the same bits on any number of threads.
     package static func innerProduct(
         _ factor: Tensor, _ left: Tensor, minus right: Tensor, in values: Range<Int>

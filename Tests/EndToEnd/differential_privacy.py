@@ -48,7 +48,7 @@ def server(out, number):
     import h5py
     found = {}
     with h5py.File(checkpoint(out, number) / "server.h5") as file:
-        file["network"].visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return found
 
 
@@ -61,11 +61,11 @@ def change(out, first, second):
 
 for secure in ("false", "true"):
 
-    @test(f"with a seed for tests the same bits and metrics on 1, 2, 3 and 7 ranks; secure aggregation {secure}")
+    @test(f"with a seed for tests the same bits and metrics on 1, 3 and 7 ranks; secure aggregation {secure}")
     def _(folder, secure=secure):
         values = [*SEEDED, "rounds=2", f"privacy.secure_aggregation={secure}"]
         whole = reference(*values)
-        for ranks in (2, 3, 7):
+        for ranks in (3, 7):
             out = folder / str(ranks)
             train(data(), out, *values, ranks=ranks).succeeded()
             expect_same_bits(out, whole)
@@ -130,6 +130,15 @@ for method in ("fedavg", "scaffold", "fedadam", "prrfl", "mr-mtl"):
         train(data(), folder / "one", *values, SECURE).succeeded()
         train(data(), folder / "three", *values, SECURE, ranks=3).succeeded()
         expect_same_bits(folder / "one", folder / "three")
+        # Where nothing is clipped and there is hardly any noise, it is the method.
+        import numpy
+        values = [f"method={method}", "rounds=2", "local_epochs=3"]
+        train(data(), folder / "plain", *values).succeeded()
+        train(data(), folder / "hidden", *values, "privacy.dp.enabled=true", "privacy.dp.clip=1e6",
+              "privacy.dp.noise_multiplier=1e-12").succeeded()
+        hidden, plain = server(folder / "hidden", 2), server(folder / "plain", 2)
+        differs = max(numpy.abs(hidden[name] - plain[name]).max() for name in plain)
+        expect(differs < 2e-3, f"values differ by {differs}")
 
 
 @test("rounds in which nobody takes part are rounds")
@@ -154,6 +163,9 @@ def _(folder):
     manifest = json.loads((checkpoint(out, 2) / "manifest.json").read_text())
     expect_equal((manifest["privacy"]["releases"], manifest["privacy"]["epsilon"]), told[1], "the checkpoint's")
     expect_equal(record(out)["releases"], 2, "the run's releases")
+    fedcrld("report", out, "--out", folder / "report.html").succeeded()
+    page = (folder / "report.html").read_text()
+    expect(f"{told[1][1]:.2f}</b><span>epsilon, but NOT private" in page, "the report does not tell epsilon")
 
 
 @test("a run ends in good order before the round that would pass its budget, and goes on with a larger one")

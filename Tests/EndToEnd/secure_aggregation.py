@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lib.program import Job, fedcrld, wait_until
 from lib.runs import (
-    centers, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, simulate, start, train, training)
+    centers, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, settings, simulate, start, train)
 from lib.suite import Skip, expect, expect_equal, fixture, main, script_folder, shared_folder, test
 
 SECURE = ["privacy.secure_aggregation=true", "crl.placement=client"]
@@ -98,10 +98,10 @@ def _(folder):
     # Seeds whose rounds all have enough left.
     for seed in (2, 4):
         values = ["dropout=0.15", "stragglers=0.1", "rounds=3", f"seed={seed}", "aggregation.weights=volumes"]
-        for ranks in (1, 3):
+        for ranks in (1, 3) if seed == 4 else (3,):
             train(data(), folder / f"{seed}-{ranks}", *values, *SECURE, ranks=ranks).succeeded()
             expect_same_bits(folder / f"{seed}-{ranks}", reference(*values))
-        faults = [line for line in metrics(folder / f"{seed}-1") if line["kind"] == "round" and line["absent"] + line["late"]]
+        faults = [line for line in metrics(folder / f"{seed}-3") if line["kind"] == "round" and line["absent"] + line["late"]]
         expect(faults, f"no center of seed {seed} is absent or late")
         shutil.rmtree(reference(*values))
 
@@ -240,6 +240,23 @@ def _(folder):
     parts = "aggregation.parts=[global_encoder, relocalization]"
     train(data(), folder / "run", *values, parts, "privacy.allow_features=true", ranks=3).succeeded()
     expect_same_bits(folder / "run", reference("rounds=2", parts))
+
+
+@test("check says before a run what it hides, and why it cannot")
+def _(folder):
+    def check(cohorts, *values, status):
+        result = fedcrld("check", "--data", cohorts, "--preset", "tiny", "--no-step", "--json", *settings(*values)).ended_with(status)
+        return result.out
+
+    text = check(data(), *SECURE, "privacy.dp.enabled=true", "rounds=2", status=0)
+    expect("contributions are masked" in text and "epsilon" in text, text)
+    bare = simulate(folder)
+    expect("has no public key" in check(bare, *SECURE, status=1), "a missing key is passed over")
+    fedcrld("keys", bare).succeeded()
+    (bare / centers(bare)[2] / "center.key").unlink()
+    text = check(bare, *SECURE, status=1)
+    expect(centers(bare)[2] in text and "private key cannot be read" in text, text)
+    expect("exchanges nothing" in check(data(), "method=local", "privacy.dp.enabled=true", status=1), "nothing to hide")
 
 
 @test("rounds that would have too few centers are refused before the first")

@@ -76,20 +76,25 @@ package final class Aggregation {
     package func add(_ state: CenterState, weight: Double) throws(FederationError) {
         let share = try noise.map { noise throws(FederationError) in try clipping(state, to: noise.clip) }
         for (index, content) in server.contents.enumerated() where state.holds(content.part) {
-            let weight = self.weight(of: content, weight)
-            switch content.exchange.contribution {
-            case .values(let variable) where share == nil:
-                try sums[index].add(state[variable, content.part], weight: weight, center: state.center)
-            case .values(let variable), .change(let variable):
-                let change = content.values.layout.zeros()
-                for range in content.ranges {
-                    Elementwise.addDifference(
-                        state[variable, content.part].tensor, content.values.tensor, times: 1, to: change.tensor,
-                        in: range)
-                }
-                try sums[index].add(change, weight: weight * (share ?? 1), center: state.center)
+            let weight = self.weight(of: content, weight) * (share ?? 1)
+            let values = state[content.exchange.contribution.variable, content.part]
+            guard isRelative(content) else {
+                try sums[index].add(values, weight: weight, center: state.center)
+                continue
             }
+            let change = content.values.layout.zeros()
+            for range in content.ranges {
+                Elementwise.addDifference(values.tensor, content.values.tensor, times: 1, to: change.tensor, in: range)
+            }
+            try sums[index].add(change, weight: weight, center: state.center)
         }
+    }
+
+    /// Whether a center contributes how far it is from what the server has sent: where the exchange says so, and with noise, too,
+    /// where values are averaged.
+    private func isRelative(_ content: ServerState.Content) -> Bool {
+        if case .change = content.exchange.contribution { return true }
+        return noise != nil && content.exchange.update is Average
     }
 
     /// What a center's contribution is multiplied by, where its weight in the round is another.
@@ -106,13 +111,14 @@ package final class Aggregation {
     private func clipping(_ state: CenterState, to bound: Double) throws(FederationError) -> Double {
         var square = 0.0
         for content in server.contents {
-            let variable =
-                switch content.exchange.contribution {
-                case .values(let variable), .change(let variable): variable
-                }
+            let values = state[content.exchange.contribution.variable, content.part].tensor
+            let origin = isRelative(content) ? content.values.tensor : nil
             for range in content.ranges {
-                square += Elementwise.squaredDistance(
-                    state[variable, content.part].tensor, content.values.tensor, in: range)
+                if let origin {
+                    square += Elementwise.squaredDistance(values, origin, in: range)
+                } else {
+                    square += Elementwise.squaredLength(values, in: range)
+                }
             }
         }
         guard square.isFinite else {
@@ -176,7 +182,7 @@ package final class Aggregation {
             }
             let sum = Parameters(undefined: content.values.layout)
             sums[index].write(to: sum)
-            if noise != nil, case .values = content.exchange.contribution {
+            if noise != nil, content.exchange.update is Average {
                 // The sum is of changes.
                 for range in content.ranges {
                     for place in range { sum.values[place] += content.values.values[place] }

@@ -1,4 +1,5 @@
 import CardiacMR
+import FederatedLearning
 import Foundation
 import MPI
 import Tensors
@@ -41,6 +42,11 @@ package struct Preflight {
         facts.stepSeconds = trial?.seconds
         facts.stepVolume = trial?.extent ?? ""
         let methods = try configuration.methods(of: participants)
+        if let method = methods.values.first, configuration.masksContributions(method) {
+            for cohort in hosted.flatMap({ participants[$0].cohorts }) {
+                do { _ = try CenterKeys.identity(of: cohort) } catch { facts.problems.append(error.description) }
+            }
+        }
         let need = MemoryEstimate(
             configuration, methods: Array(methods.values), ranks: rank.size, isRoot: rank.isRoot,
             centers: hosted.count,
@@ -54,7 +60,24 @@ package struct Preflight {
         let probe = Result { () throws(FederationError) in try FileSystemProbe(folder) }
         return PreflightReport(
             ranks: all, libraryVersion: libraryVersion, configuration: configuration, volumes: volumes,
-            methods: participants.compactMap { methods[$0.name] }, probe: probe, folder: folder)
+            methods: participants.compactMap { methods[$0.name] },
+            privacy: privacy(configuration, participants, methods),
+            probe: probe, folder: folder)
+    }
+
+    /// What the run hides, or why it cannot; nil where it hides nothing.
+    private func privacy(
+        _ configuration: Configuration, _ participants: [Participant], _ methods: [String: any FederatedMethod]
+    ) -> Result<String, FederationError>? {
+        guard let method = methods.values.first, let hidden = configuration.hidden(method) else { return nil }
+        return Result { () throws(FederationError) in
+            try ReleasedNoise.check(configuration, participants, method, isDistributed: rank.size > 1)
+            guard configuration.masksContributions(method) else { return hidden }
+            try SecureRounds.check(
+                configuration, participants, isRemote: rank.size > 1 && method.remotePart != nil, from: 1, sampling: nil
+            )
+            return hidden
+        }
     }
 
     /// The configuration that the root resolves, on all ranks.

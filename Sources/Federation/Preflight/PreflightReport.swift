@@ -29,8 +29,8 @@ package struct PreflightReport {
 
     init(
         ranks: [RankFacts], libraryVersion: String, configuration: Configuration, volumes: [Int],
-        methods: [any FederatedMethod], probe: Result<FileSystemProbe, FederationError>,
-        folder: String
+        methods: [any FederatedMethod], privacy: Result<String, FederationError>?,
+        probe: Result<FileSystemProbe, FederationError>, folder: String
     ) {
         self.ranks = ranks
         let nodes = Dictionary(grouping: ranks, by: \.node).sorted { $0.key < $1.key }
@@ -38,6 +38,11 @@ package struct PreflightReport {
         lookAtCores(nodes, configuration)
         lookAtPrograms(libraryVersion)
         lookAtData(volumes)
+        switch privacy {
+        case .success(let hidden): note("privacy", hidden)
+        case .failure(let error): note("privacy", error.description, .problem)
+        case nil: break
+        }
         lookAtDisk(
             probe, configuration, checkpoint: methods.reduce(0) { $0 + MemoryEstimate.state($1, resting: .checkpoint) },
             snapshots: methods.reduce(0) { $0 + MemoryEstimate.state($1, resting: .history) }, folder: folder)

@@ -65,23 +65,30 @@ package final class SecureRounds {
             uniqueKeysWithValues: mine(faults.saying).map { center in
                 (center, SecureCenter(center, context, graph, try identity(of: center)))
             })
-        let keys = try exchange(mine(faults.saying).map { try self[centers, $0].advertise() })
+        /// A center's side; before it works, the ranks that wait hear that this one lives.
+        func secure(_ center: Int) throws -> SecureCenter {
+            try rank.communicator.attend()
+            guard let found = centers[center] else { preconditionFailure("center \(center) has said its keys") }
+            return found
+        }
+        let keys = try exchange(mine(faults.saying).map { try secure($0).advertise() })
         let shares = try exchange(
             try rank.clock.measure(.compute) {
-                try mine(faults.sharing).map { try self[centers, $0].share(keys, publicKey: publicKey) }
+                try mine(faults.sharing).map { try secure($0).share(keys, publicKey: publicKey) }
             })
         let contributing = mine(faults.contributing).sorted()
         let masks = try rank.clock.measure(.compute) {
             try contributing.flatMap { center in
-                try self[centers, center].accept(shares)
-                return try self[centers, center].masks(among: Set(contributing))
+                try secure(center).accept(shares)
+                return try secure(center).masks(among: Set(contributing))
             }
         }
-        rank.clock.measure(.compute) {
+        try rank.clock.measure(.compute) {
             if let noise = aggregation.noise {
                 let shares = ReleasedNoise.shares(of: faults.chosen.count)
                 let weight = RoundPlan.expectedWeight(configuration, centers: count)
                 for center in contributing {
+                    try rank.communicator.attend()
                     aggregation.add(noise, noise.key(round: plan.round, center: center), weight: weight, shares: shares)
                 }
             }
@@ -94,7 +101,7 @@ package final class SecureRounds {
         let sharing = shares.map(\.center)
         let request = try rank.onRoot { try server.request(sharing: sharing, contributing: arrived ?? []) }
         let revealed = try rank.gather(
-            contributing.filter { !faults.silent.contains($0) }.map { try self[centers, $0].reveal(request) })
+            contributing.filter { !faults.silent.contains($0) }.map { try secure($0).reveal(request) })
         try rank.onRoot {
             let streams = try server.streams(
                 request, keys: keys, sharing: sharing, revealed: revealed?.flatMap { $0 } ?? [])
@@ -106,11 +113,6 @@ package final class SecureRounds {
     /// All centers' messages, on all ranks.
     private func exchange<Message: Codable>(_ own: [Message]) throws -> [Message] {
         try rank.broadcast(try rank.gather(own)?.flatMap { $0 } ?? [])
-    }
-
-    private subscript(centers: [Int: SecureCenter], center: Int) -> SecureCenter {
-        guard let found = centers[center] else { preconditionFailure("center \(center) has said its keys") }
-        return found
     }
 
     private func identity(of center: Int) throws -> CenterIdentity {
@@ -130,7 +132,7 @@ package final class SecureRounds {
     static func check(
         _ configuration: Configuration, _ participants: [Participant], isRemote: Bool, from first: Int,
         sampling: UInt64?
-    ) throws {
+    ) throws(FederationError) {
         func failure(_ reason: String, _ remedy: String) -> FederationError {
             .usage("train with", "privacy.secure_aggregation", reason, remedy)
         }

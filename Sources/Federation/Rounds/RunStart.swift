@@ -83,7 +83,7 @@ package struct RunStart {
             ? try CheckpointReader(rank, folder: folder).newest(report: Messages.warn)
             : nil
         if rank.isRoot, let checkpoint { try Self.check(checkpoint, configuration, cohorts) }
-        let privacy = try privacyRecord(configuration, checkpoint, folder)
+        let privacy = try privacyRecord(configuration, cohorts, checkpoint, folder)
         let isSecure = try checkSecureRounds(
             configuration, cohorts, from: (checkpoint?.round ?? 0) + 1, sampling: privacy?.sampling(configuration))
         let dataFiles = try DataCheck(rank, folder).run(
@@ -174,10 +174,10 @@ package struct RunStart {
 
     /// What the run has released so far; nil where it hides nothing.
     private func privacyRecord(
-        _ configuration: Configuration, _ checkpoint: Manifest?, _ folder: RunFolder
+        _ configuration: Configuration, _ cohorts: [Cohort], _ checkpoint: Manifest?, _ folder: RunFolder
     ) throws -> PrivacyRecord? {
-        let privacy = configuration.privacy
-        guard privacy.secureAggregation || privacy.differential.isEnabled else { return nil }
+        let method = try configuration.methods(of: Participant.all(cohorts, of: configuration.method)).values.first
+        guard let method, configuration.hidden(method) != nil else { return nil }
         return try rank.onRoot {
             let known = try PrivacyRecord.read(folder)
             if let told = checkpoint?.privacy, (known?.releases ?? 0) < told.releases {
@@ -200,8 +200,8 @@ package struct RunStart {
         _ configuration: Configuration, _ cohorts: [Cohort], from round: Int, sampling: UInt64?
     ) throws -> Bool {
         let participants = Participant.all(cohorts, of: configuration.method)
-        guard configuration.privacy.secureAggregation,
-            let method = try configuration.methods(of: participants).values.first, !method.exchanges.isEmpty
+        guard let method = try configuration.methods(of: participants).values.first,
+            configuration.masksContributions(method)
         else { return false }
         try rank.onRoot {
             try SecureRounds.check(
