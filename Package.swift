@@ -75,17 +75,19 @@ let package = Package(
             name: "Methods", dependencies: ["FedCRLD", "FederatedLearning", "NeuralNetwork", "Tensors"],
             swiftSettings: strict),
         .target(
-            name: "SecureAggregation",
+            name: "KeyStream",
             dependencies: [
-                "Errors", "Tensors", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ], swiftSettings: strict),
         .target(
+            name: "SecureAggregation",
+            dependencies: ["Errors", "KeyStream", "Tensors", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
+        .target(
             name: "DifferentialPrivacy",
-            dependencies: [
-                "Tensors", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-            ], swiftSettings: strict),
+            dependencies: ["KeyStream", "Tensors", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
         .target(
             name: "Federation",
             dependencies: [

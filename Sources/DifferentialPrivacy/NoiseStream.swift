@@ -1,14 +1,14 @@
 import Crypto
-import CryptoExtras
 import Foundation
+import KeyStream
 
-/// Random words for noise: AES-256 in counter mode under a secret key, so that they are as good as the system's and come fast.
+/// Random words for noise, of a ``KeyStream`` of a secret key: as good as the system's, and they come fast.
 struct NoiseStream: RandomNumberGenerator {
     private let key: SymmetricKey
     private let lane: UInt64
-    private var next64 = 0
+    private var place = 0
     private var batch: [UInt64] = []
-    private var batches: UInt64 = 0
+    private var batches = 0
     private static let batchWords = 512
     private static let zeros = [UInt8](repeating: 0, count: 8 * batchWords)
 
@@ -19,30 +19,24 @@ struct NoiseStream: RandomNumberGenerator {
     }
 
     mutating func next() -> UInt64 {
-        if next64 == batch.count { refill() }
-        defer { next64 += 1 }
-        return batch[next64]
+        if place == batch.count { refill() }
+        defer { place += 1 }
+        return batch[place]
     }
 
     /// A number in (0, 1], of 53 bits.
     mutating func uniform() -> Double { Double((next() >> 11) + 1) * 0x1p-53 }
 
     private mutating func refill() {
-        var nonce = [UInt8](repeating: 0, count: 16)
-        withUnsafeBytes(of: lane.bigEndian) { nonce.replaceSubrange(0..<8, with: $0) }
-        withUnsafeBytes(of: (batches * UInt64(Self.batchWords / 2)).bigEndian) {
-            nonce.replaceSubrange(8..<16, with: $0)
-        }
+        let made = KeyStream.words(
+            key, lane: lane, from: batches * Self.batchWords, count: Self.batchWords, zeros: Self.zeros)
         batches += 1
-        do {
-            let bytes = try AES._CTR.encrypt(Self.zeros, using: key, nonce: AES._CTR.Nonce(nonceBytes: nonce))
-            batch = bytes.withUnsafeBytes { bytes in
-                (0..<Self.batchWords).map {
-                    UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self))
-                }
+        batch = made.withUnsafeBytes { bytes in
+            (0..<Self.batchWords).map {
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self))
             }
-        } catch { preconditionFailure("a key of 256 bits and a nonce of 128 encrypt: \(error)") }
-        next64 = 0
+        }
+        place = 0
     }
 }
 

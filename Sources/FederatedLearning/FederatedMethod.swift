@@ -228,6 +228,16 @@ extension FederatedMethod {
         ServerState(exchanges: exchanges, variables: variables, seed: seed, keepsMemory: keepsMemory)
     }
 
+    /// Whether anything is exchanged of a part of the centers' states, or of any.
+    package func exchangesSomething(of part: StatePart? = nil) -> Bool {
+        exchanges.contains { exchange in
+            variables.contains { variable in
+                variable.name == exchange.variable && (part == nil || variable.part == part)
+                    && !exchange.selection.entries(of: variable.layout).isEmpty
+            }
+        }
+    }
+
     /// All parts of a center's state.
     package var parts: [StatePart] {
         variables.reduce(into: []) { parts, variable in

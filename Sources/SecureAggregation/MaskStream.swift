@@ -1,9 +1,9 @@
 import Crypto
-import CryptoExtras
 import Foundation
+import KeyStream
 import Tensors
 
-/// A stream of 64-bit words that hides a contribution: AES-256 in counter mode, under a key that is used for one sum alone.
+/// A stream of 64-bit words that hides a contribution: of a ``KeyStream``, under a key that is used for one sum alone.
 package struct MaskStream: Sendable {
     let key: SymmetricKey
     /// Whether the stream is subtracted.
@@ -35,7 +35,9 @@ package struct MaskStream: Sendable {
             let first = task * block
             let count = min(block, sums.count - first)
             for stream in streams {
-                stream.words(part: part, from: first, count: count).withUnsafeBytes { words in
+                let made = KeyStream.words(
+                    stream.key, lane: UInt64(part), from: first, count: count, zeros: zeros)
+                made.withUnsafeBytes { words in
                     let words = words.assumingMemoryBound(to: UInt64.self)
                     if stream.isNegative {
                         for index in 0..<count { target[first + index] &-= UInt64(littleEndian: words[index]) }
@@ -45,18 +47,5 @@ package struct MaskStream: Sendable {
                 }
             }
         }
-    }
-
-    /// Some words of a part.
-    /// - Parameter first: a multiple of ``block``.
-    private func words(part: Int, from first: Int, count: Int) -> Data {
-        // The counter of 16-byte blocks is 64 bits wide, so that it never begins anew.
-        var nonce = [UInt8](repeating: 0, count: 16)
-        withUnsafeBytes(of: UInt64(part).bigEndian) { nonce.replaceSubrange(0..<8, with: $0) }
-        withUnsafeBytes(of: UInt64(first / 2).bigEndian) { nonce.replaceSubrange(8..<16, with: $0) }
-        do {
-            return try AES._CTR.encrypt(
-                Self.zeros[..<(8 * count)], using: key, nonce: AES._CTR.Nonce(nonceBytes: nonce))
-        } catch { preconditionFailure("a key of 256 bits and a nonce of 128 encrypt: \(error)") }
     }
 }

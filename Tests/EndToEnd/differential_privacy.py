@@ -1,18 +1,16 @@
 """Differential privacy of centers: clipped changes, noise, what it costs, and what a run does when its budget is spent."""
 
-import functools
 import importlib.util
 import json
 import logging
 import math
 import shutil
-import subprocess
-from pathlib import Path
 
+from lib.masked_sums import watched_sums
 from lib.program import Job, fedcrld
 from lib.runs import (
-    centers, checkpoint, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, simulate, train, training)
-from lib.suite import Skip, expect, expect_equal, fixture, main, script_folder, shared_folder, test
+    centers, checkpoint, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, simulate_with_keys, train, training)
+from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 ANY_METHOD = ["privacy.dp.enabled=true", "privacy.dp.noise_multiplier=0.5"]
 PRIVATE = [*ANY_METHOD, "crl.placement=client"]
@@ -24,10 +22,7 @@ SECURE = "privacy.secure_aggregation=true"
 
 @fixture
 def data():
-    """Six centers with keys."""
-    folder = simulate(shared_folder())
-    fedcrld("keys", folder).succeeded()
-    return folder
+    return simulate_with_keys(shared_folder())
 
 
 @fixture
@@ -189,27 +184,15 @@ def _(folder):
     expect_same_bits(out, reference(*SEEDED, "rounds=4"))
 
 
-@functools.cache
-def killer():
-    compiler = shutil.which("mpicc")
-    if not compiler:
-        raise Skip("there is no mpicc")
-    target = script_folder() / "masked_sums.so"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", target, Path(__file__).parent / "lib" / "masked_sums.c"], check=True)
-    return target
-
-
 @test("a sum that was seen before the server was killed is counted")
 def _(folder):
     out = folder / "run"
-    with Job(*training(data(), out, *SEEDED, "rounds=2", ranks=3), environment={
-            "LD_PRELOAD": str(killer()), "MASKED_KILL": "1"}) as job:
+    with Job(*training(data(), out, *SEEDED, "rounds=2", ranks=3), environment=watched_sums(kill=1)) as job:
         expect(job.wait().status != 0, "the server was not killed")
     expect_equal((rounds(out), record(out)["releases"]), ([], 1), "rounds and releases")
     shutil.rmtree(out)
     train(data(), out, *SEEDED, "rounds=1").succeeded()
-    with Job(*resuming(out, "rounds=2", ranks=3), environment={"LD_PRELOAD": str(killer()), "MASKED_KILL": "1"}) as job:
+    with Job(*resuming(out, "rounds=2", ranks=3), environment=watched_sums(kill=1)) as job:
         expect(job.wait().status != 0, "the server was not killed")
     resume(out, "rounds=2").succeeded()
     expect_equal(record(out)["releases"], 3, "releases")

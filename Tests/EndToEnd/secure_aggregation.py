@@ -1,20 +1,18 @@
 """Secure aggregation: the server learns the sum, the run has the same bits, and whatever could show more is refused."""
 
 import base64
-import functools
 import json
 import os
 import shutil
 import signal
 import stat
-import struct
-import subprocess
-from pathlib import Path
 
+from lib.masked_sums import watched_sums, words
 from lib.program import Job, fedcrld, wait_until
 from lib.runs import (
-    centers, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, settings, simulate, start, train)
-from lib.suite import Skip, expect, expect_equal, fixture, main, script_folder, shared_folder, test
+    centers, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, settings, simulate,
+    simulate_with_keys, start, train)
+from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 SECURE = ["privacy.secure_aggregation=true", "crl.placement=client"]
 # What is exchanged, and how: values, changes, controls of all centers, a state of the server, parts of networks.
@@ -25,10 +23,7 @@ NEEDS = {"fedrep": ["local_epochs=2"], "prrfl": ["local_epochs=3"]}
 
 @fixture
 def data():
-    """Six centers with keys."""
-    folder = simulate(shared_folder())
-    fedcrld("keys", folder).succeeded()
-    return folder
+    return simulate_with_keys(shared_folder())
 
 
 @fixture
@@ -42,29 +37,6 @@ def reference(*values):
 def exchanges(out):
     """How many secure exchanges a run has begun."""
     return json.loads((out / "privacy").read_text())["exchanges"]
-
-
-@functools.cache
-def recorder():
-    """The library that writes down what ranks give to sums."""
-    compiler = shutil.which("mpicc")
-    if not compiler:
-        raise Skip("there is no mpicc")
-    target = script_folder() / "masked_sums.so"
-    source = Path(__file__).parent / "lib" / "masked_sums.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", target, source], check=True)
-    return target
-
-
-def recording(folder, **variables):
-    folder.mkdir(exist_ok=True)
-    return {"LD_PRELOAD": str(recorder()), "MASKED_SUMS": str(folder), **variables}
-
-
-def words(folder, rank):
-    """What a rank has given to sums."""
-    content = (folder / f"rank-{rank}").read_bytes()
-    return struct.unpack(f"<{len(content) // 8}Q", content)
 
 
 def expect_uniform(values, what):
@@ -128,7 +100,7 @@ def _(folder):
 @test("what leaves a rank is uniform where contributions are masked, and is not where they are not")
 def _(folder):
     for name, values in (("secure", SECURE), ("plain", SECURE[1:])):
-        train(data(), folder / name, "rounds=1", *values, ranks=4, environment=recording(folder / f"{name}-sums")).succeeded()
+        train(data(), folder / name, "rounds=1", *values, ranks=4, environment=watched_sums(folder / f"{name}-sums")).succeeded()
     for rank in (1, 2, 3):
         masked, plain = words(folder / "secure-sums", rank), words(folder / "plain-sums", rank)
         expect_equal(len(masked), len(plain), "words")
@@ -142,12 +114,12 @@ def _(folder):
 @test("killed when the masked sums have left, it goes on to the same bits, and no stream has masked two sums")
 def _(folder):
     out, sums = folder / "run", [folder / "first", folder / "second"]
-    train(data(), folder / "one", "rounds=1", *SECURE, ranks=3, environment=recording(folder / "sums")).succeeded()
+    train(data(), folder / "one", "rounds=1", *SECURE, ranks=3, environment=watched_sums(folder / "sums")).succeeded()
     count = len(words(folder / "sums", 1))
-    with start(data(), out, "rounds=3", *SECURE, ranks=3, environment=recording(sums[0], MASKED_KILL=str(2 * count))) as job:
+    with start(data(), out, "rounds=3", *SECURE, ranks=3, environment=watched_sums(sums[0], kill=2 * count)) as job:
         expect(job.wait().status != 0, "the server was not killed")
     expect_equal((exchanges(out), rounds(out)), (2, [1]), "exchanges and checkpoints")
-    resumed = Job(*resuming(out, ranks=3), environment=recording(sums[1]))
+    resumed = Job(*resuming(out, ranks=3), environment=watched_sums(sums[1]))
     with resumed as job:
         job.wait().succeeded()
     expect_same_bits(out, reference("rounds=3"))
@@ -264,8 +236,7 @@ def _(folder):
     train(data(), folder / "few", "rounds=2", "participation=0.3", *SECURE).failed_with(
         2, "round 1 would be refused", "fewer than 3", "participation")
     train(data(), folder / "faults", "rounds=50", "dropout=0.4", *SECURE).failed_with(2, "would be refused", "dropout")
-    two = simulate(folder, centers=2)
-    fedcrld("keys", two).succeeded()
+    two = simulate_with_keys(folder, centers=2)
     train(two, folder / "two", *SECURE).failed_with(2, "would be refused", "have more centers")
 
 

@@ -61,7 +61,7 @@ package final class CheckpointWriter {
     /// What evaluations have found, which the next checkpoint tells.
     package var selection: ModelSelection?
     /// What the run has told of its centers, where it hides them.
-    var released: () -> ReleasedPrivacy? = { nil }
+    var released: ReleasedPrivacy?
     /// On the root: called on the main thread for each checkpoint that has become complete.
     package var published: (Published) -> Void = { _ in }
 
@@ -112,7 +112,7 @@ package final class CheckpointWriter {
             try DurableFile.synchronize("\(draft.folder)/centers")
             draft.complete()
         }
-        underway = Underway(draft: draft, position: position, selection: selection, released: released())
+        underway = Underway(draft: draft, position: position, selection: selection, released: released)
     }
 
     /// Moves a checkpoint that is under way on, as far as it goes without waiting.

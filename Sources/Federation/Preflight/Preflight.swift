@@ -69,14 +69,12 @@ package struct Preflight {
     private func privacy(
         _ configuration: Configuration, _ participants: [Participant], _ methods: [String: any FederatedMethod]
     ) -> Result<String, FederationError>? {
-        guard let method = methods.values.first, let hidden = configuration.hidden(method) else { return nil }
+        guard let method = methods.values.first, configuration.hidesSomething(method) else { return nil }
         return Result { () throws(FederationError) in
             try ReleasedNoise.check(configuration, participants, method, isDistributed: rank.size > 1)
-            guard configuration.masksContributions(method) else { return hidden }
             try SecureRounds.check(
-                configuration, participants, isRemote: rank.size > 1 && method.remotePart != nil, from: 1, sampling: nil
-            )
-            return hidden
+                configuration, participants, method, isDistributed: rank.size > 1, from: 1, sampling: nil)
+            return configuration.hidden(method)
         }
     }
 

@@ -53,15 +53,14 @@ struct ReleasedNoise {
             .usage("train with", "privacy.dp.enabled", reason, remedy)
         }
         let name = configuration.method.rawValue
-        guard !method.exchanges.isEmpty else {
+        guard method.exchangesSomething() else {
             throw failure("\(name) exchanges nothing, so there is nothing to hide", "leave it off")
         }
         guard configuration.weighting == .uniform else {
             throw failure(
                 "a center's weight would tell how many volumes it has", "set aggregation.weights=uniform")
         }
-        let sent = method.serverState(seed: 0, keepsMemory: false).contents
-        if isDistributed, let remote = method.remotePart, sent.contains(where: { $0.part == remote }) {
+        if isDistributed, let remote = method.remotePart, method.exchangesSomething(of: remote) {
             throw failure(
                 "a part of what is exchanged is at the server, and a center's change is clipped as a whole",
                 "set crl.placement=client")

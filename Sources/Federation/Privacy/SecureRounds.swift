@@ -124,19 +124,20 @@ package final class SecureRounds {
 
     // MARK: Before a run
 
-    /// Refuses a run whose centers cannot hide what they contribute.
+    /// Refuses a run whose centers are to mask what they contribute, and cannot.
     /// - Parameters:
-    ///   - isRemote: whether the root computes with centers' features.
+    ///   - isDistributed: whether a part of the centers' states may be elsewhere than they are.
     ///   - first: the first round that is still to come.
     ///   - sampling: what samples follow from, where centers are hidden.
     static func check(
-        _ configuration: Configuration, _ participants: [Participant], isRemote: Bool, from first: Int,
-        sampling: UInt64?
+        _ configuration: Configuration, _ participants: [Participant], _ method: any FederatedMethod,
+        isDistributed: Bool, from first: Int, sampling: UInt64?
     ) throws(FederationError) {
+        guard configuration.masksContributions(method) else { return }
         func failure(_ reason: String, _ remedy: String) -> FederationError {
             .usage("train with", "privacy.secure_aggregation", reason, remedy)
         }
-        if isRemote, !configuration.privacy.allowsFeatures {
+        if isDistributed, method.remotePart != nil, !configuration.privacy.allowsFeatures {
             throw failure(
                 "the server would compute with the centers' features (crl.placement is root), which say more than weights",
                 "set crl.placement=client, or privacy.allow_features=true if the server may see them")

@@ -83,11 +83,19 @@ package struct RunStart {
             ? try CheckpointReader(rank, folder: folder).newest(report: Messages.warn)
             : nil
         if rank.isRoot, let checkpoint { try Self.check(checkpoint, configuration, cohorts) }
-        let privacy = try privacyRecord(configuration, cohorts, checkpoint, folder)
-        let isSecure = try checkSecureRounds(
-            configuration, cohorts, from: (checkpoint?.round ?? 0) + 1, sampling: privacy?.sampling(configuration))
+        let participants = Participant.all(cohorts, of: configuration.method)
+        guard let method = try configuration.methods(of: participants).values.first else {
+            preconditionFailure("a federation has centers")
+        }
+        let privacy = configuration.hidesSomething(method) ? try rank.onRoot { try record(checkpoint, folder) } : nil
+        try rank.onRoot {
+            try SecureRounds.check(
+                configuration, participants, method, isDistributed: rank.size > 1,
+                from: (checkpoint?.round ?? 0) + 1, sampling: privacy?.sampling(configuration))
+        }
         let dataFiles = try DataCheck(rank, folder).run(
-            cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData, needsKeys: isSecure)
+            cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData,
+            needsKeys: configuration.masksContributions(method))
         // Nothing is changed on disk before it is known that the run goes on.
         if rank.isRoot, let checkpoint {
             try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)
@@ -96,7 +104,10 @@ package struct RunStart {
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
             initial: request.initial, options: request.options, lease: lease, dataFiles: dataFiles,
             privacy: privacy)
-        if rank.isRoot { try DurableFile.write(configuration.yaml.utf8, to: folder.configuration) }
+        if rank.isRoot {
+            try privacy?.write(to: folder)
+            try DurableFile.write(configuration.yaml.utf8, to: folder.configuration)
+        }
         return run
     }
 
@@ -172,43 +183,16 @@ package struct RunStart {
         }
     }
 
-    /// What the run has released so far; nil where it hides nothing.
-    private func privacyRecord(
-        _ configuration: Configuration, _ cohorts: [Cohort], _ checkpoint: Manifest?, _ folder: RunFolder
-    ) throws -> PrivacyRecord? {
-        let method = try configuration.methods(of: Participant.all(cohorts, of: configuration.method)).values.first
-        guard let method, configuration.hidden(method) != nil else { return nil }
-        return try rank.onRoot {
-            let known = try PrivacyRecord.read(folder)
-            if let told = checkpoint?.privacy, (known?.releases ?? 0) < told.releases {
-                throw FederationError(
-                    attempted: "resume with", subject: folder.privacy,
-                    reason: "it says \(known?.releases ?? 0) releases, and the checkpoint \(told.releases)",
-                    remedy: "put the file back as it was; without it nobody knows what the run has told")
-            }
-            guard let known else {
-                let record = PrivacyRecord()
-                try record.write(to: folder)
-                return record
-            }
-            return known
+    /// What a run that hides something has released so far.
+    private func record(_ checkpoint: Manifest?, _ folder: RunFolder) throws(FederationError) -> PrivacyRecord {
+        let known = try PrivacyRecord.read(folder)
+        if let told = checkpoint?.privacy, (known?.releases ?? 0) < told.releases {
+            throw FederationError(
+                attempted: "resume with", subject: folder.privacy,
+                reason: "it says \(known?.releases ?? 0) releases, and the checkpoint \(told.releases)",
+                remedy: "put the file back as it was; without it nobody knows what the run has told")
         }
-    }
-
-    /// Whether contributions are masked, which is refused where they cannot be.
-    private func checkSecureRounds(
-        _ configuration: Configuration, _ cohorts: [Cohort], from round: Int, sampling: UInt64?
-    ) throws -> Bool {
-        let participants = Participant.all(cohorts, of: configuration.method)
-        guard let method = try configuration.methods(of: participants).values.first,
-            configuration.masksContributions(method)
-        else { return false }
-        try rank.onRoot {
-            try SecureRounds.check(
-                configuration, participants, isRemote: rank.size > 1 && method.remotePart != nil, from: round,
-                sampling: sampling)
-        }
-        return true
+        return known ?? PrivacyRecord()
     }
 
     /// Says what is unusual about who trains.

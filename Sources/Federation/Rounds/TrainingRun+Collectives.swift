@@ -63,6 +63,7 @@ extension TrainingRun {
                 return record
             }
             privacyRecord = record
+            shared.checkpoints.released = released
             if let secureRounds {
                 let hosted = Set(shared.assignment.centers(of: rank.rank))
                 return try secureRounds.aggregate(plan, aggregation, record, hosted: hosted)

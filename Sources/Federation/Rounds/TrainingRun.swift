@@ -115,7 +115,7 @@ package final class TrainingRun {
             notice: StopNotice(rank, options))
         self.shared = shared
         secureRounds =
-            configuration.privacy.secureAggregation && !aggregation.server.contents.isEmpty
+            configuration.masksContributions(method)
             ? SecureRounds(rank, configuration, participants, parts: store.parts) : nil
         if let modules {
             host = ModuleHost(shared, modules, methods: methods)
@@ -158,7 +158,7 @@ package final class TrainingRun {
             do { try console.published(checkpoint) } catch { metricsFailure = error }
         }
         shared.checkpoints.selection = checkpointed
-        shared.checkpoints.released = { [weak self] in self?.released }
+        shared.checkpoints.released = released
         let last = configuration.rounds
         var end = max(last, firstRound - 1)
         // What was stopped between a round and its evaluation is evaluated first.

@@ -27,6 +27,13 @@ def simulate(folder, centers=CENTERS):
     return data
 
 
+def simulate_with_keys(folder, centers=CENTERS):
+    """The same of centers that have keys, so that they can mask what they contribute."""
+    data = simulate(folder, centers)
+    fedcrld("keys", data).succeeded()
+    return data
+
+
 def settings(*values):
     """Command-line options for settings."""
     return [word for value in values for word in ("--set", value)]
