@@ -15,6 +15,8 @@ package final class CenterState {
     package var trainedRound = 0
     /// Steps of the round after it that are done, while the center is in the middle of it.
     package var steps = 0
+    /// Sums of the losses of a round's steps, term by term, where only the center itself may know them.
+    package var losses: [Double] = []
     /// The schedule's factor of the learning rate in the step at hand (``RateSchedule``); set by who runs the step.
     package var rateFactor = 1.0
 

@@ -48,7 +48,7 @@ package struct RunHistory: Sendable {
                 let duration = object["seconds"] as? Double ?? 0
                 seconds += duration
                 lastComplete = (round, duration)
-                for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
+                for (center, values) in rows(object, ofAll: object["losses"] as? [String: Any]) {
                     centers[center, default: .init()].rounds.append((round, values.compactMapValues { $0 as? Double }))
                 }
             case "evaluation":
@@ -57,7 +57,7 @@ package struct RunHistory: Sendable {
                 {
                     means[split] = (round, mean)
                 }
-                for (center, values) in object["centers"] as? [String: [String: Any]] ?? [:] {
+                for (center, values) in rows(object, ofAll: object) {
                     guard let mean = values["mean_dice"] as? Double else { continue }
                     let split = (object["split"] as? String).flatMap(Split.init) ?? .test
                     dice[split, default: []].append((center, round, mean))
@@ -67,6 +67,11 @@ package struct RunHistory: Sendable {
                 end = round
             default: break
             }
+        }
+        /// What a line says of each center or, where it does not, of all of them.
+        func rows(_ object: [String: Any], ofAll sums: [String: Any]?) -> [String: [String: Any]] {
+            let centers = object["centers"] as? [String: [String: Any]] ?? [:]
+            return centers.isEmpty ? sums.map { ["all centers": $0] } ?? [:] : centers
         }
         if dice[.validation] != nil { split = .validation }
         lastEvaluation = means[split]

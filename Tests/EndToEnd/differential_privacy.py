@@ -117,6 +117,45 @@ def _(folder):
     expect(differs < 1e-5, f"values differ by {differs}")
 
 
+@test("a bound that follows a quantile does, at the same epsilon: the same bits on 1, 2, 3 and 7 ranks, and after a kill")
+def _(folder):
+    values = [*SEEDED, "privacy.dp.clip=64", "privacy.dp.clip_quantile=0.5", "privacy.dp.clip_rate=2"]
+    whole = reference(*values, SECURE, "rounds=3")
+    lines = [line for line in metrics(whole) if line["kind"] == "round"]
+    clips = [64, *(line["next_clip"] for line in lines)]
+    # Changes are far within it, so it shrinks; in a round by at most e to the power of rate times quantile.
+    expect(all(1 / math.e - 1e-9 <= after / before <= math.e + 1e-9 for before, after in zip(clips, clips[1:])), f"{clips}")
+    expect(clips[-1] < clips[0] / 3, f"{clips}")
+    epsilons = [json.loads(fedcrld(
+        "privacy", "--rounds", number, "--centers", 6, "--noise-multiplier", 0.5, "--delta", 1e-5, "--json"
+    ).succeeded().out)["epsilon"] for number in (1, 2, 3)]
+    expect_equal([line["epsilon"] for line in lines], epsilons, "epsilon")
+    train(data(), folder / "seven", *values, SECURE, "rounds=3", ranks=7).succeeded()
+    expect_equal(metrics(folder / "seven"), metrics(whole), "metrics")
+    train(data(), folder / "killed", *values, SECURE, "rounds=1", ranks=2).succeeded()
+    with Job(*resuming(folder / "killed", "rounds=3", ranks=3), environment=watched_sums(kill=1)) as job:
+        expect(job.wait().status != 0, "the server was not killed")
+    resume(folder / "killed", "rounds=3", ranks=3).succeeded()
+    for name in ("seven", "killed"):
+        expect_same_bits(folder / name, whole)
+    for ranks in (1, 2):
+        train(data(), folder / str(ranks), *values, "rounds=2", ranks=ranks).succeeded()
+    expect_same_bits(folder / "1", folder / "2")
+
+
+@test("with a bound that follows, the noise on the changes is larger by what the count's costs")
+def _(folder):
+    out = folder / "run"
+    # Nothing is learnt, so all changes are within the bound, of which hardly anything moves.
+    train(data(), out, *PRIVATE, "learning_rate=1e-12", "rounds=2", "privacy.dp.clip=0.5", "privacy.dp.clip_quantile=0.5",
+          "privacy.dp.clip_rate=1e-6", ranks=3).succeeded()
+    moved = change(out, 1, 2)
+    # The count of six has noise of the deviation 0.5, so that of the changes is 1 / sqrt(1 / 0.5^2 - 1).
+    wanted = 1 / math.sqrt(3) * 0.5 / 6
+    found = (moved**2).mean() / wanted**2
+    expect(abs(found - 1) < 6 * math.sqrt(2 / len(moved)) + 1e-4, f"{found} of the variance that is expected")
+
+
 for method in ("fedavg", "scaffold", "fedadam", "prrfl", "mr-mtl"):
 
     @test(f"{method} hides its centers, too")

@@ -300,6 +300,14 @@ def hides(value=None):
     return check
 
 
+def follows(key):
+    """A bound of changes that follows a quantile, fast or slowly."""
+    values = [*HIDING, "privacy.dp.clip_quantile=0.4"]
+    usual, other = (result(*values, *more)[0] for more in ([], [f"{key}=0.05"]))
+    steps = [[line["next_clip"] for line in kinds(out, "round")] for out in (usual, other)]
+    expect(steps[0] != steps[1], f"{key} has no effect: {steps}")
+
+
 def privacy_loss(value):
     """A value that changes how the loss of privacy is told, or when it ends the run, of the same noise."""
     def check(key):
@@ -374,7 +382,8 @@ TABLE = {
     "prrfl.alpha2": of_method("prrfl", 1, "local_epochs=6", "learning_rate=1e-2"),
     "privacy.secure_aggregation": same_bits_but("true", lambda out, _: (out / "privacy").exists()),
     "privacy.allow_features": allow_features,
-    "privacy.dp.enabled": hides(),
+    "privacy.report": same_bits_but("aggregate", lambda out, _: not any(line["centers"] for line in kinds(out, "round"))),
+    "privacy.dp.enabled": hides(), "privacy.dp.clip_quantile": hides(0.5), "privacy.dp.clip_rate": follows,
     "privacy.dp.clip": hides(0.01), "privacy.dp.noise_multiplier": hides(0.3), "privacy.dp.insecure_seed": hides(8),
     "privacy.dp.delta": privacy_loss(1e-3), "privacy.dp.epsilon": privacy_loss(5),
     "cohorts.leave_out": leave_out, "cohorts.folds": folds, "cohorts.fold": folds,

@@ -11,7 +11,7 @@ from lib.masked_sums import watched_sums, words
 from lib.program import Job, fedcrld, wait_until
 from lib.runs import (
     centers, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, settings, simulate,
-    simulate_with_keys, start, train)
+    simulate_with_keys, start, train, within)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 SECURE = ["privacy.secure_aggregation=true", "crl.placement=client"]
@@ -212,6 +212,96 @@ def _(folder):
     parts = "aggregation.parts=[global_encoder, relocalization]"
     train(data(), folder / "run", *values, parts, "privacy.allow_features=true", ranks=3).succeeded()
     expect_same_bits(folder / "run", reference("rounds=2", parts))
+
+
+def expect_mean(found, wanted, what):
+    """A number out of a sum of integers in units of 2^-30."""
+    expect(abs(found - wanted) < 1e-7, f"{what}: {found}, where the centers' own make {wanted}")
+
+
+def expect_sums(out, plain):
+    """The metrics of a run say of all centers together what those of another say of each."""
+    names = centers(data())
+    for told, known in zip(metrics(out), metrics(plain), strict=True):
+        expect_equal((told["kind"], told["round"]), (known["kind"], known["round"]), "line")
+        if told["kind"] == "round":
+            expect_equal(told["centers"], {}, "centers")
+            in_time = [values for values in known["centers"].values() if values["weight"]]
+            expect_equal(told["contributing"], len(in_time), "contributing centers")
+            for term, value in told["losses"].items():
+                expect_mean(value, sum(values[term] for values in in_time) / len(in_time), term)
+        if told["kind"] == "evaluation":
+            expect_equal((told["centers"], told["worst_center"], told["worst_dice"]), ({}, None, None), "centers")
+            for key in ("mean_dice", "spread"):
+                expect_mean(told[key], known[key], key)
+            for name, value in told["dice"].items():
+                all_of_them = [scores["dice"][name] for scores in known["centers"].values() if scores["dice"].get(name) is not None]
+                expect_mean(value, sum(all_of_them) / len(all_of_them), name)
+                expect(sum(name in scores["dice"] for scores in known["centers"].values()) >= 3, f"{name} is of too few centers")
+        elsewhere = json.dumps({key: value for key, value in told.items() if key not in ("absent", "late")})
+        expect(not any(name in elsewhere for name in names), f"a center is named: {elsewhere}")
+
+
+for ranks in (1, 3, 7):
+
+    @test(f"reports that are added up: the same bits, and of losses and Dice the sums alone; {ranks} ranks")
+    def _(folder, ranks=ranks):
+        values = ["rounds=2", "evaluate_every=1", "dropout=0.15", "stragglers=0.1", "seed=4"]
+        plain = reference(*values)
+        for name, more in (("masked", SECURE), ("open", SECURE[1:]))[:2 if ranks == 3 else 1]:
+            out = folder / name
+            result = train(data(), out, *values, *more, "privacy.report=aggregate", ranks=ranks).succeeded()
+            expect_same_bits(out, plain)
+            expect_sums(out, plain)
+            for center in centers(data()):
+                expect(center not in result.out, f"the table names a center\n{result.out}")
+            expect("all 6" in result.out, result.out)
+        # Two rounds, and an evaluation after each and at the end.
+        evaluations = sum(line["kind"] == "evaluation" for line in metrics(plain))
+        expect_equal(exchanges(folder / "masked"), 2 + evaluations, "secure exchanges")
+        fedcrld("report", folder / "masked", "--out", folder / "report.html").succeeded()
+        expect("all centers" in (folder / "report.html").read_text(), "the report has no course of the losses")
+
+
+@test("reports that are added up leave no center's losses in the manifest of a round that was stopped, and go on to the same sums")
+def _(folder):
+    values = ["rounds=2", "evaluate_every=1", "local_epochs=6"]
+    out = folder / "run"
+    with start(data(), out, *values, *SECURE, "privacy.report=aggregate", ranks=3) as job:
+        wait_until(lambda: (out / "progress").exists() and json.loads((out / "progress").read_text())["round"] == 2, "round 2")
+        job.send(signal.SIGUSR1)
+        job.wait().ended_with(75)
+    for number, step in within(out):
+        manifest = json.loads((out / "checkpoints" / f"round-{number:04}.step-{step}" / "manifest.json").read_text())
+        parts = manifest["progress"]["centers"]
+        expect(parts and not any(part["losses"] for part in parts.values()), f"{parts}")
+    resume(out, ranks=2).succeeded()
+    expect_same_bits(out, reference(*values))
+    expect_sums(out, reference(*values))
+
+
+@test("what is reported is masked, too, where nothing else is exchanged")
+def _(folder):
+    values = ["method=local", "rounds=1", "privacy.report=aggregate"]
+    train(data(), folder / "masked", *values, SECURE[0], ranks=4, environment=watched_sums(folder / "masked-sums")).succeeded()
+    train(data(), folder / "open", *values, ranks=4, environment=watched_sums(folder / "open-sums")).succeeded()
+    expect_equal(metrics(folder / "masked"), metrics(folder / "open"), "metrics")
+    for rank in (1, 2, 3):
+        masked, known = words(folder / "masked-sums", rank), words(folder / "open-sums", rank)
+        expect_equal(len(masked), len(known), "words")
+        # Losses are below 2^10, in units of 2^-30.
+        expect(all(word >> 40 == 0 for word in known), "the sums are not those of losses")
+        expect(all(word >> 40 for word in masked), "a sum is not masked")
+
+
+@test("reports cannot be added up where they would tell of each center all the same")
+def _(folder):
+    aggregate = "privacy.report=aggregate"
+    out = folder / "run"
+    train(data(), out, "method=centralized", aggregate).failed_with(2, "pools the centers' images")
+    train(data(), out, "crl.placement=root", aggregate, ranks=3).failed_with(2, "part of each center's losses", "crl.placement=client")
+    two = simulate_with_keys(folder, centers=2)
+    train(two, out, SECURE[1], aggregate).failed_with(2, "fewer than 3")
 
 
 @test("check says before a run what it hides, and why it cannot")

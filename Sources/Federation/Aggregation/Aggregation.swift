@@ -8,14 +8,19 @@ import Tensors
 
 /// The server's state among the ranks: the root's is sent to all, and what centers contribute is added up on the root,
 /// exactly, and becomes the next state.
-package final class Aggregation {
+package final class Aggregation: SecureSums {
     /// What is sent.
     package let server: ServerState
     private let centers: Int
     /// This rank's part of each sum, in the order of the server's contents; their memory serves all rounds.
     private var sums: [ExactSum]
     /// How contributions hide their center; nil where they do not.
-    var noise: ReleasedNoise?
+    private(set) var noise: ReleasedNoise?
+    /// What centers report beside their contributions, of which the root learns the sums: losses, and whether changes are within
+    /// the bound.
+    private var reports = ReportSums(count: 0)
+    /// How many losses each center reports.
+    private var losses = 0
 
     /// The aggregation of a run whose centers' states have these variables.
     /// - Parameters:
@@ -26,6 +31,13 @@ package final class Aggregation {
         self.centers = centers
         server = method.serverState(seed: seed, keepsMemory: isRoot)
         sums = server.contents.map { ExactSum($0.values.layout, $0.exchange.selection) }
+    }
+
+    /// Has contributions hide their center, and centers report so many losses of which the root learns the sums.
+    func hide(_ noise: ReleasedNoise?, losses: Int) {
+        self.noise = noise
+        self.losses = losses
+        reports = ReportSums(count: losses + (noise?.isAdaptive ?? false ? 1 : 0))
     }
 
     /// Whether something is exchanged of a part.
@@ -47,6 +59,7 @@ package final class Aggregation {
                 fingerprint.add(UnsafeRawBufferPointer(UnsafeBufferPointer(content.values[range])))
             }
         }
+        if let noise { withUnsafeBytes(of: noise.clip) { fingerprint.add($0) } }
         let words = fingerprint.words
         // The largest of all words and of their complements are this rank's own, on all ranks, where all are equal.
         var largest = (words + words.map(~)).map { Int64(bitPattern: $0) }
@@ -69,12 +82,31 @@ package final class Aggregation {
     /// Forgets what was added.
     package func reset() {
         for index in sums.indices { sums[index].reset() }
+        reports.reset()
     }
+
+    /// Has all ranks know the root's bound of changes.
+    func broadcastBound(_ rank: RankContext) throws {
+        guard let noise, noise.isAdaptive else { return }
+        self.noise?.clip = try rank.broadcast(noise.clip)
+    }
+
+    /// Adds a center's losses.
+    func report(losses values: [Double]) { reports.add(values) }
+
+    /// The sums of the centers' losses, on the root, where they were added up.
+    var reportedLosses: [Double] { Array(reports.values.prefix(losses)) }
 
     /// Adds a center's contribution to this rank's part of the sums, as far as its parts are held here.
     /// - Parameter weight: the center's in the round.
     package func add(_ state: CenterState, weight: Double) throws(FederationError) {
-        let share = try noise.map { noise throws(FederationError) in try clipping(state, to: noise.clip) }
+        var share: Double?
+        if let noise {
+            let norm = try norm(state)
+            // Differences are rounded to floats, which may make them longer by a part in 2²⁴.
+            share = min(1, noise.clip * (1 - 0x1p-20) / norm)
+            if noise.isAdaptive { reports.add([noise.count(norm: norm)], at: losses) }
+        }
         for (index, content) in server.contents.enumerated() where state.holds(content.part) {
             let weight = self.weight(of: content, weight) * (share ?? 1)
             let values = state[content.exchange.contribution.variable, content.part]
@@ -107,8 +139,8 @@ package final class Aggregation {
 
     // MARK: Noise
 
-    /// What a center's changes are multiplied by, so that as one vector they are no longer than a bound.
-    private func clipping(_ state: CenterState, to bound: Double) throws(FederationError) -> Double {
+    /// How long a center's changes are as one vector.
+    private func norm(_ state: CenterState) throws(FederationError) -> Double {
         var square = 0.0
         for content in server.contents {
             let values = state[content.exchange.contribution.variable, content.part].tensor
@@ -127,8 +159,7 @@ package final class Aggregation {
                 reason: "its change of the model has no finite length",
                 remedy: "lower learning_rate, or check the center's images")
         }
-        // Differences are rounded to floats, which may make them longer by a part in 2²⁴.
-        return min(1, bound * (1 - 0x1p-20) / square.squareRoot())
+        return square.squareRoot()
     }
 
     /// Adds noise to this rank's sums.
@@ -144,6 +175,8 @@ package final class Aggregation {
                 scale: scale, smallest: scales.min() ?? scale, count: count, shares: shares)
             sums[index].withSums { gaussian.add(key, part: index, to: $0) }
         }
+        guard noise.isAdaptive else { return }
+        reports.withSums(from: losses) { noise.countNoise(shares: shares).add(key, part: sums.count, to: $0) }
     }
 
     // MARK: Adding up
@@ -160,6 +193,7 @@ package final class Aggregation {
         for index in sums.indices {
             try sums[index].withSums { buffer throws(MPIError) in try communicator.reduceSum(buffer, root: 0) }
         }
+        if reports.count > 0 { try reports.reduce(communicator) }
     }
 
     /// Adds streams to this rank's sums of what is exchanged of some parts.
@@ -167,13 +201,15 @@ package final class Aggregation {
         for (index, content) in server.contents.enumerated() where parts.contains(content.part) {
             sums[index].withSums { MaskStream.add(streams, part: index, to: $0) }
         }
+        reports.mask(streams, part: sums.count)
     }
 
-    /// How many values are added up of each of the server's variables.
-    package var counts: [Int] { sums.map(\.sums.count) }
+    /// How many values are added up of each of the server's variables, and beside them.
+    package var counts: [Int] { sums.map(\.sums.count) + (reports.count > 0 ? reports.counts : []) }
 
     /// Makes the sums the server's next state. They have no meaning afterwards.
     package func update() {
+        if let noise, noise.isAdaptive { self.noise?.follow(sum: reports.values[losses]) }
         for (index, content) in server.contents.enumerated() {
             // The usual case needs no array beside the values.
             guard noise != nil || !(content.exchange.update is Average) else {

@@ -114,6 +114,7 @@ struct CenterFiles: Sendable {
                 remedy: "look at the file system that the ranks share, and resume from the last checkpoint")
         }
         state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
+        state.losses = file.hasAttribute("losses", of: "info") ? try file.attribute("losses", of: "info") : []
         try StateFile.read(state, resting: .checkpoint, from: file)
         try StateFile.readOptimizers(state, from: file)
         try readHistory(place.snapshot, into: state, method)
@@ -136,6 +137,7 @@ struct CenterFiles: Sendable {
         try StagedFile(path) { file in
             try describe(state, method, kind: "center", in: file)
             if withHistory { try file.setAttribute("steps", of: "info", to: state.steps) }
+            if !state.losses.isEmpty { try file.setAttribute("losses", of: "info", to: state.losses) }
             try StateFile.write(state, resting: .checkpoint, to: file)
             try StateFile.writeOptimizers(state, to: file)
             if withHistory { try StateFile.write(state, resting: .history, to: file) }

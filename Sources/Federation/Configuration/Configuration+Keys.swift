@@ -121,12 +121,23 @@ extension Configuration {
             "Whether the server may compute with centers' features (crl.placement=root on several ranks) though their "
                 + "contributions are masked."),
         .init(
+            "privacy.report", \.privacy.report, .choice, onResume: .free,
+            "What the server learns of losses, Dice and times: centers: those of each center; aggregate: sums over the centers "
+                + "alone, masked where contributions are."),
+        .init(
             "privacy.dp.enabled", \.privacy.differential.isEnabled, .truth,
             "Whether what the server learns hides each center: changes are clipped, the sum gets noise, and each center takes "
                 + "part in a round by chance, with participation as its probability."),
         .init(
             "privacy.dp.clip", \.privacy.differential.clip, .number(0...1e6, excludingLowest: true),
             "The L2 norm that a center's change of all that is exchanged is clipped to."),
+        .init(
+            "privacy.dp.clip_quantile", \.privacy.differential.clipQuantile, .number(0...1),
+            "The part of the centers' changes that is to be within privacy.dp.clip, which is then the bound of the first round "
+                + "and follows, by a count with noise of its own; 0: the bound stays."),
+        .init(
+            "privacy.dp.clip_rate", \.privacy.differential.clipRate, .number(0...10, excludingLowest: true),
+            "How fast the bound follows privacy.dp.clip_quantile: it changes by at most about e to this power a round."),
         .init(
             "privacy.dp.noise_multiplier", \.privacy.differential.noiseMultiplier,
             .number(0...1e6, excludingLowest: true),

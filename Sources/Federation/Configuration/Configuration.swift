@@ -210,11 +210,21 @@ extension Configuration {
         package var secureAggregation = false
         /// Whether it may compute with centers' features all the same.
         package var allowsFeatures = false
+        /// What it learns of losses and scores.
+        package var report = Report.centers
         /// Noise that hides whether a center takes part at all.
         package var differential = DifferentialPrivacy()
 
         /// The server sees all contributions.
         package init() {}
+    }
+
+    /// What the server learns of centers' losses, scores and times.
+    package enum Report: String, Sendable, CaseIterable {
+        /// Those of each center.
+        case centers
+        /// Sums over the centers alone, and no times.
+        case aggregate
     }
 
     /// Differential privacy of centers: what is released says little of whether any one of them takes part.
@@ -223,6 +233,10 @@ extension Configuration {
         package var isEnabled = false
         /// The largest norm of a center's change of the model.
         package var clip = 1.0
+        /// The part of the centers' changes that is to be within the bound, which follows it; 0: the bound stays.
+        package var clipQuantile = 0.0
+        /// How fast it follows.
+        package var clipRate = 0.2
         /// The noise's standard deviation over ``clip``.
         package var noiseMultiplier = 1.0
         /// The δ that ε is told at.

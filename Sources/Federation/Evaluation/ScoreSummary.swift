@@ -4,7 +4,7 @@ import Foundation
 package struct ScoreSummary: Sendable {
     /// Mean foreground Dice over the centers; nil where none has a case.
     package let mean: Double?
-    /// The center with the least Dice, and that.
+    /// The center with the least Dice, and that; nil where none has a case, or where nothing is known of each.
     package let worst: (center: String, dice: Double)?
     /// Standard deviation between the centers (n − 1); nil for less than two.
     package let spread: Double?
@@ -21,6 +21,12 @@ package struct ScoreSummary: Sendable {
         absent = scores.reduce(0) { $0 + $1.absent.reduce(0, +) }
     }
 
+    /// A summary of sums over the centers, which tell of no single one.
+    init(mean: Double?, spread: Double?, absent: Int) {
+        (self.mean, self.spread, self.absent) = (mean, spread, absent)
+        worst = nil
+    }
+
     /// What metrics and reports tell: `mean_dice`, `worst_center`, `worst_dice`, `spread`.
     package var metrics: [String: MetricsValue] {
         [
@@ -35,12 +41,12 @@ package struct ScoreSummary: Sendable {
     ///   - split: the cases' split.
     ///   - convention: how absent classes count.
     package func text(centers: Int, split: String, convention: Configuration.AbsentClass) -> String {
-        guard let mean, let worst else {
+        guard let mean else {
             return "mean foreground \(split) Dice over \(centers) centers: unknown, no center has \(split) cases\n"
         }
         func number(_ value: Double) -> String { String(format: "%.3f", value) }
         var text = "mean foreground \(split) Dice over \(centers) center\(centers == 1 ? "" : "s"): \(number(mean))"
-        if centers > 1 { text += "; least: \(number(worst.dice)) (\(worst.center))" }
+        if centers > 1, let worst { text += "; least: \(number(worst.dice)) (\(worst.center))" }
         if let spread { text += "; spread between centers: \(number(spread))" }
         guard absent > 0 else { return text + "\n" }
         let counts = convention == .one ? "count as 1" : "are left out"

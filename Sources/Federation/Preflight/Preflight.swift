@@ -42,7 +42,7 @@ package struct Preflight {
         facts.stepSeconds = trial?.seconds
         facts.stepVolume = trial?.extent ?? ""
         let methods = try configuration.methods(of: participants)
-        if let method = methods.values.first, configuration.masksContributions(method) {
+        if let method = methods.values.first, configuration.masksSomething(method) {
             for cohort in hosted.flatMap({ participants[$0].cohorts }) {
                 do { _ = try CenterKeys.identity(of: cohort) } catch { facts.problems.append(error.description) }
             }
@@ -69,12 +69,14 @@ package struct Preflight {
     private func privacy(
         _ configuration: Configuration, _ participants: [Participant], _ methods: [String: any FederatedMethod]
     ) -> Result<String, FederationError>? {
-        guard let method = methods.values.first, configuration.hidesSomething(method) else { return nil }
+        guard let method = methods.values.first else { return nil }
+        let hidden = configuration.hidden(method, centers: participants.count)
+        guard !hidden.isEmpty else { return nil }
         return Result { () throws(FederationError) in
             try ReleasedNoise.check(configuration, participants, method, isDistributed: rank.size > 1)
             try SecureRounds.check(
                 configuration, participants, method, isDistributed: rank.size > 1, from: 1, sampling: nil)
-            return configuration.hidden(method)
+            return hidden
         }
     }
 

@@ -12,6 +12,8 @@ package struct ReleasedPrivacy: Codable, Sendable, Equatable {
     package var delta: Double
     /// Whether the noise follows from a seed that is known: then it hides nothing.
     package var isInsecure: Bool
+    /// What changes of the next round are clipped to; nil where that is the same in all rounds.
+    package var clip: Double?
 
     /// For a person.
     package var text: String {
@@ -27,16 +29,26 @@ package struct ReleasedPrivacy: Codable, Sendable, Equatable {
 /// A center's contribution is its change of all that is exchanged, as one vector, scaled down to the norm of `clip`. All have the
 /// same weight, 1 / (participation · centers), whoever comes: what one center adds to the sum is at most clip times that. The sum
 /// gets discrete Gaussian noise in its integers.
+///
+/// Clip may follow a quantile of the changes' norms (Andrew, Thakkar, McMahan and Ramaswamy, Differentially Private Learning with
+/// Adaptive Clipping, arXiv 1905.03871): a center also says whether its change is within the bound, as 1/2 or -1/2, and that
+/// sum has noise of its own. Both together cost what the noise multiplier says: the noise on the changes is larger for it.
 struct ReleasedNoise {
     private let settings: Configuration.DifferentialPrivacy
     private let rounds: String
     /// What a run's noise costs.
     let account: RenyiAccountant
+    /// The largest norm of a change, in the round at hand.
+    var clip: Double
+    /// How many centers a round is expected to have.
+    private let expected: Double
 
-    /// The noise of a run; nil where it has none.
-    init?(_ configuration: Configuration) {
+    /// The noise of a run of so many centers; nil where it has none.
+    init?(_ configuration: Configuration, centers: Int) {
         settings = configuration.privacy.differential
         guard settings.isEnabled else { return nil }
+        clip = settings.clip
+        expected = 1 / RoundPlan.expectedWeight(configuration, centers: centers)
         account = RenyiAccountant(noiseMultiplier: settings.noiseMultiplier, sampling: configuration.participation)
         rounds = "fedcrld \(settings.insecureSeed)"
     }
@@ -82,9 +94,6 @@ struct ReleasedNoise {
         }
     }
 
-    /// The largest norm of a change.
-    var clip: Double { settings.clip }
-
     /// ε after so many releases.
     func epsilon(releases: Int) -> Double { account.epsilon(releases: releases, delta: settings.delta) }
 
@@ -97,7 +106,40 @@ struct ReleasedNoise {
     func loss(after releases: Int) -> ReleasedPrivacy {
         ReleasedPrivacy(
             releases: releases, epsilon: epsilon(releases: releases), delta: settings.delta,
-            isInsecure: settings.insecureSeed != 0)
+            isInsecure: settings.insecureSeed != 0, clip: isAdaptive ? clip : nil)
+    }
+
+    // MARK: The bound
+
+    /// Whether the bound follows a quantile.
+    var isAdaptive: Bool { settings.clipQuantile > 0 }
+
+    /// The standard deviation of the noise on how many changes are within the bound. A twentieth of a round's centers, as the
+    /// paper has it, and so much that the changes' own noise is at most 2 / √3 of what it would be without.
+    private var countDeviation: Double { max(expected / 20, settings.noiseMultiplier) }
+
+    /// The changes' noise over the bound. What is said of the bound is 1/2 long.
+    var changeMultiplier: Double {
+        guard isAdaptive else { return settings.noiseMultiplier }
+        let (whole, count) = (1 / settings.noiseMultiplier, 1 / (2 * countDeviation))
+        return 1 / (whole * whole - count * count).squareRoot()
+    }
+
+    /// What a center says of its change: whether it is within the bound.
+    func count(norm: Double) -> Double { norm <= clip ? 0.5 : -0.5 }
+
+    /// The noise on the sum of that.
+    /// - Parameter shares: how many such noises make up the whole.
+    func countNoise(shares: Int) -> DiscreteGaussian {
+        DiscreteGaussian(deviation: countDeviation * ReportSums.unitsPerOne / Double(shares).squareRoot())
+    }
+
+    /// The bound of the next round.
+    /// - Parameter sum: of what centers say, with noise.
+    mutating func follow(sum: Double) {
+        // A noisy part may be anything; the bound goes no further than it would with a true one.
+        let within = min(1, max(0, sum / expected + 0.5))
+        clip = min(1e6, max(1e-9, clip * exp(-settings.clipRate * (within - settings.clipQuantile))))
     }
 
     /// How many centers of a round share the noise, so that it is whole without the others; those that stay add more than is
@@ -113,7 +155,7 @@ struct ReleasedNoise {
     func gaussian(scale: Double, smallest: Double, count: Int, shares: Int) -> DiscreteGaussian {
         let rounding = 1 + Double(count).squareRoot() / (clip * smallest)
         return DiscreteGaussian(
-            deviation: settings.noiseMultiplier * clip * scale * rounding / Double(shares).squareRoot())
+            deviation: changeMultiplier * clip * scale * rounding / Double(shares).squareRoot())
     }
 
     /// What a center's noise of a round follows from, or the server's.

@@ -33,6 +33,13 @@ struct SecureFaults: Equatable {
         }
     }
 
+    /// All of so many centers, none of which fails.
+    init(ofAll count: Int) {
+        chosen = Array(0..<count)
+        contributing = Set(chosen)
+        (withoutKeys, withoutShares, silent) = ([], [], [])
+    }
+
     /// Those that say their keys.
     var saying: [Int] { chosen.filter { !withoutKeys.contains($0) } }
     /// Those that share their secrets.

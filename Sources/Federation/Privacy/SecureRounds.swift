@@ -47,7 +47,7 @@ package final class SecureRounds {
             publicKey: { participants[$0].cohorts[0].publicKey ?? "" })
     }
 
-    /// Adds up the ranks' sums on the root, where they become the server's next state.
+    /// Adds up the ranks' sums of a round on the root, where they become the server's next state.
     /// - Parameters:
     ///   - record: on disk already, with this exchange.
     ///   - hosted: the centers that this rank has trained.
@@ -55,10 +55,36 @@ package final class SecureRounds {
         _ plan: RoundPlan, _ aggregation: Aggregation, _ record: PrivacyRecord, hosted: Set<Int>
     ) throws {
         let faults = SecureFaults(plan, dropout: configuration.dropout, seed: configuration.seed)
-        let graph = SharingGraph(faults.chosen, seed: configuration.seed, round: plan.round)
+        let weight = RoundPlan.expectedWeight(configuration, centers: count)
+        try exchange(aggregation, of: faults, round: plan.round, record, hosted: hosted) { center in
+            guard let noise = aggregation.noise else { return }
+            aggregation.add(
+                noise, noise.key(round: plan.round, center: center), weight: weight,
+                shares: ReleasedNoise.shares(of: faults.chosen.count))
+        }
+        try rank.onRoot { aggregation.update() }
+    }
+
+    /// Adds up on the root what all centers report after a round.
+    /// - Parameters:
+    ///   - record: on disk already, with this exchange.
+    ///   - hosted: the centers that have reported on this rank.
+    func addUp(_ reports: ReportSums, after round: Int, _ record: PrivacyRecord, hosted: Set<Int>) throws {
+        try exchange(reports, of: SecureFaults(ofAll: count), round: round, record, hosted: hosted)
+    }
+
+    /// Adds up the ranks' sums on the root.
+    /// - Parameters:
+    ///   - record: on disk already, with this exchange.
+    ///   - hosted: the centers that have contributed on this rank.
+    ///   - addNoise: adds a center's noise to this rank's sums.
+    private func exchange(
+        _ sums: some SecureSums, of faults: SecureFaults, round: Int, _ record: PrivacyRecord, hosted: Set<Int>,
+        addNoise: (Int) -> Void = { _ in }
+    ) throws {
+        let graph = SharingGraph(faults.chosen, seed: configuration.seed, round: round)
         let context = RoundContext(
-            run: record.run, round: plan.round, attempt: record.exchanges, layout: aggregation.counts,
-            centers: faults.chosen)
+            run: record.run, round: round, attempt: record.exchanges, layout: sums.counts, centers: faults.chosen)
         func mine(_ centers: some Sequence<Int>) -> [Int] { centers.filter(hosted.contains) }
 
         let centers = try Dictionary(
@@ -71,8 +97,8 @@ package final class SecureRounds {
             guard let found = centers[center] else { preconditionFailure("center \(center) has said its keys") }
             return found
         }
-        let keys = try exchange(mine(faults.saying).map { try secure($0).advertise() })
-        let shares = try exchange(
+        let keys = try share(mine(faults.saying).map { try secure($0).advertise() })
+        let shares = try share(
             try rank.clock.measure(.compute) {
                 try mine(faults.sharing).map { try secure($0).share(keys, publicKey: publicKey) }
             })
@@ -84,17 +110,13 @@ package final class SecureRounds {
             }
         }
         try rank.clock.measure(.compute) {
-            if let noise = aggregation.noise {
-                let shares = ReleasedNoise.shares(of: faults.chosen.count)
-                let weight = RoundPlan.expectedWeight(configuration, centers: count)
-                for center in contributing {
-                    try rank.communicator.attend()
-                    aggregation.add(noise, noise.key(round: plan.round, center: center), weight: weight, shares: shares)
-                }
+            for center in contributing {
+                try rank.communicator.attend()
+                addNoise(center)
             }
-            aggregation.mask(masks, parts: parts)
+            sums.mask(masks, parts: parts)
         }
-        try rank.communicate { ranks throws(MPIError) in try aggregation.reduce(ranks) }
+        try rank.communicate { ranks throws(MPIError) in try sums.reduce(ranks) }
 
         let arrived = try rank.gather(contributing)?.flatMap { $0 }
         let server = SecureServer(context, graph)
@@ -105,13 +127,12 @@ package final class SecureRounds {
         try rank.onRoot {
             let streams = try server.streams(
                 request, keys: keys, sharing: sharing, revealed: revealed?.flatMap { $0 } ?? [])
-            aggregation.mask(streams.map(\.opposite), parts: parts)
-            aggregation.update()
+            sums.mask(streams.map(\.opposite), parts: parts)
         }
     }
 
     /// All centers' messages, on all ranks.
-    private func exchange<Message: Codable>(_ own: [Message]) throws -> [Message] {
+    private func share<Message: Codable>(_ own: [Message]) throws -> [Message] {
         try rank.broadcast(try rank.gather(own)?.flatMap { $0 } ?? [])
     }
 
@@ -133,7 +154,8 @@ package final class SecureRounds {
         _ configuration: Configuration, _ participants: [Participant], _ method: any FederatedMethod,
         isDistributed: Bool, from first: Int, sampling: UInt64?
     ) throws(FederationError) {
-        guard configuration.masksContributions(method) else { return }
+        try checkReports(configuration, participants, method, isDistributed: isDistributed)
+        guard configuration.masksSomething(method) else { return }
         func failure(_ reason: String, _ remedy: String) -> FederationError {
             .usage("train with", "privacy.secure_aggregation", reason, remedy)
         }
@@ -164,6 +186,31 @@ package final class SecureRounds {
                     "round \(round) would be refused: \(reason)",
                     "have more centers, raise participation, or lower dropout and stragglers")
             }
+        }
+    }
+
+    /// Refuses a run whose reports are to be added up, and would tell of each center all the same.
+    private static func checkReports(
+        _ configuration: Configuration, _ participants: [Participant], _ method: any FederatedMethod,
+        isDistributed: Bool
+    ) throws(FederationError) {
+        guard configuration.addsUpReports else { return }
+        func failure(_ reason: String, _ remedy: String) -> FederationError {
+            .usage("train with", "privacy.report=aggregate", reason, remedy)
+        }
+        let name = configuration.method.rawValue
+        guard !participants.contains(where: \.isPooled) else {
+            throw failure("\(name) pools the centers' images, so there is nothing to hide", "leave it off")
+        }
+        guard participants.count >= SecureServer.fewestSurvivors else {
+            throw failure(
+                "the number of centers is \(participants.count), and a sum of fewer than "
+                    + "\(SecureServer.fewestSurvivors) tells too much of each", "have more centers, or leave it off")
+        }
+        if isDistributed, method.remotePart != nil, !configuration.privacy.allowsFeatures {
+            throw failure(
+                "the server would compute a part of each center's losses (crl.placement is root)",
+                "set crl.placement=client, or privacy.allow_features=true if the server may see them")
         }
     }
 }

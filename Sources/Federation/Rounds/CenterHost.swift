@@ -28,11 +28,16 @@ final class CenterHost: Host {
             var part = before.centers[name] ?? RoundProgress.Center()
             let next = index + 1 < order.count ? order[index + 1] : nil
             if part.steps == run.steps(of: center) {
-                try run.add(run.store.state(of: name), center, plan)
-                result.reports[name] = CenterReport(losses: part.means)
+                let state = try run.store.state(of: name)
+                recall(&part, state, center)
+                try run.add(state, center, plan)
+                run.report(center, CenterReport(losses: part.means), plan, in: &result)
             } else if !run.notice.isRaised {
-                result.reports[name] = try train(center, plan, &part, next: next, isCheckpointed: isCheckpointed)
+                let report = try train(center, plan, &part, next: next, isCheckpointed: isCheckpointed)
+                if part.steps == run.steps(of: center) { run.report(center, report, plan, in: &result) }
             }
+            // The center's own file has them then.
+            if run.configuration.addsUpReports { part.losses = [] }
             if part.steps > 0 { result.progress.centers[name] = part }
             result.isUnfinished = result.isUnfinished || part.steps < run.steps(of: center)
         }
@@ -72,6 +77,7 @@ final class CenterHost: Host {
         let (rank, store, participant) = (run.rank, run.store, run.participants[center])
         rank.communicator.context = "center \(participant.name), round \(plan.round)"
         let state = try rank.clock.measure(.checkpoint) { try store.state(of: participant.name) }
+        recall(&part, state, center)
         if state.steps == 0 { run.method(center).begin(state, round: plan.round, run.aggregation.server) }
         store.begin(state)
         let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
@@ -89,12 +95,13 @@ final class CenterHost: Host {
             ) { losses in
                 state.steps += 1
                 run.notice.endStep()
-                run.console.stepped(losses)
+                run.console.stepped(run.configuration.addsUpReports ? nil : losses)
                 try run.betweenSteps()
                 run.notice.beginStep()
                 return !run.notice.isRaised
             }
         }
+        state.losses = run.configuration.addsUpReports ? part.losses : []
         let seconds = monotonicSeconds() - start - (rank.communicator.waitSeconds - waited)
         if part.steps == run.steps(of: center) {
             try rank.clock.measure(.checkpoint) {
@@ -103,6 +110,12 @@ final class CenterHost: Host {
             try run.add(state, center, plan)
         }
         return CenterReport(losses: part.means, secondsPerStep: seconds / Double(max(1, part.steps - before)))
+    }
+
+    /// Takes the losses of steps that are done out of the center's own file, where the manifest does not tell them.
+    private func recall(_ part: inout RoundProgress.Center, _ state: CenterState, _ center: Int) {
+        guard part.steps > 0, part.losses.isEmpty, state.losses.count == run.method(center).terms.count else { return }
+        part.losses = state.losses
     }
 
     /// Links the ranks with a root that computes for them, before any of them is busy.

@@ -22,7 +22,7 @@ protocol Host: AnyObject {
 struct HostedRound {
     /// How far its centers are.
     var progress = RoundProgress()
-    /// What it reports of each center that has trained.
+    /// What it reports of each center that has trained, where that is not added up.
     var reports: [String: CenterReport] = [:]
     /// Whether some of its centers have steps left.
     var isUnfinished = false
@@ -96,5 +96,14 @@ final class RunEnvironment {
     func add(_ state: CenterState, _ center: Int, _ plan: RoundPlan) throws {
         guard let weight = plan.weight(of: center) else { return }
         try aggregation.add(state, weight: weight)
+    }
+
+    /// Tells how a center's part of a round has gone: to the root, or to this rank's sums where its update counts.
+    func report(_ center: Int, _ report: CenterReport, _ plan: RoundPlan, in round: inout HostedRound) {
+        if !configuration.addsUpReports {
+            round.reports[participants[center].name] = report
+        } else if plan.weight(of: center) != nil {
+            aggregation.report(losses: report.losses)
+        }
     }
 }

@@ -95,7 +95,7 @@ package struct RunStart {
         }
         let dataFiles = try DataCheck(rank, folder).run(
             cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData,
-            needsKeys: configuration.masksContributions(method))
+            needsKeys: configuration.masksSomething(method))
         // Nothing is changed on disk before it is known that the run goes on.
         if rank.isRoot, let checkpoint {
             try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)

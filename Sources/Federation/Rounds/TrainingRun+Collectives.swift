@@ -1,6 +1,7 @@
 import CardiacMR
 import FederatedLearning
 import MPI
+import SecureAggregation
 
 /// What all ranks do together: a round and an evaluation, each collective in the order in which it happens. Between them
 /// the rank's host works; with a module on the root that has exchanges of two ranks (``RootChannel``).
@@ -28,6 +29,7 @@ extension TrainingRun {
         try release(moves)
         // 2. What the server sends.
         try rank.communicate { ranks throws(MPIError) in try shared.aggregation.broadcast(ranks) }
+        try shared.aggregation.broadcastBound(rank)
         if secureRounds != nil { try shared.aggregation.requireSameBroadcast(rank) }
         // All ranks are here, so the files of centers that move are written.
         for move in moves where move.to == rank.rank {
@@ -42,12 +44,17 @@ extension TrainingRun {
         // 5. The sums of what the centers contribute.
         try host.contributeForOthers(plan)
         try aggregate(plan)
+        shared.checkpoints.released = released
         for center in plan.centers { trainedRounds[center] = round }
         // 6. What the ranks report of their centers.
         if let all = try rank.gather(hosted.reports) {
             let reports = all.reduce(into: [String: CenterReport]()) { $0.merge($1) { $1 } }
+            let losses =
+                configuration.addsUpReports
+                ? ReportedLosses(sums: shared.aggregation.reportedLosses, plan)
+                : ReportedLosses(reports.mapValues(\.losses), plan, names: participants.map(\.name))
             try shared.console.end(
-                round: round, plan: plan, names: participants.map(\.name), centers: reports, released: released)
+                round: round, plan: plan, names: participants.map(\.name), losses: losses, released: released)
             note(reports, plan)
         }
         return Ending(isComplete: true, stops: stops, progress: hosted.progress)
@@ -56,14 +63,9 @@ extension TrainingRun {
     /// Adds up what the centers contribute, and makes the sum the server's next state.
     private func aggregate(_ plan: RoundPlan) throws {
         let (aggregation, noise) = (shared.aggregation, shared.aggregation.noise)
-        if var record = privacyRecord {
-            // On disk before anything leaves a center.
-            record = try rank.onRoot {
-                try record.begin(exchange: secureRounds != nil, release: noise != nil, in: folder)
-                return record
-            }
+        if let known = privacyRecord {
+            let record = try counted(known, exchange: secureRounds != nil, release: noise != nil)
             privacyRecord = record
-            shared.checkpoints.released = released
             if let secureRounds {
                 let hosted = Set(shared.assignment.centers(of: rank.rank))
                 return try secureRounds.aggregate(plan, aggregation, record, hosted: hosted)
@@ -82,11 +84,42 @@ extension TrainingRun {
         }
     }
 
-    /// The mean scores of all centers, on the root; nil elsewhere. Cases stay with the ranks that host them.
-    func evaluate(_ split: Split) throws -> [CenterMeans]? {
+    /// The scores after a round, on the root; nil elsewhere. Cases stay with the ranks that host them.
+    func evaluate(_ split: Split, after round: Int) throws -> ReportedScores? {
         try rank.clock.measure(.evaluate) {
             let means = try host.evaluate(split)
-            return try rank.gather(means)?.flatMap { $0 }.sorted { $0.center < $1.center }
+            guard configuration.addsUpReports else {
+                return try rank.gather(means).map { all in
+                    ReportedScores(all.flatMap { $0 }.sorted { $0.center < $1.center })
+                }
+            }
+            // Where one is to stop, its centers' scores are not all there.
+            guard try !isToStop() else { return nil }
+            return try addUp(means, after: round)
+        }
+    }
+
+    /// The sums of all centers' scores, on the root; nil elsewhere.
+    private func addUp(_ means: [CenterMeans], after round: Int) throws -> ReportedScores? {
+        let panel = ScoreSums(participants.flatMap(\.cohorts), fewest: SecureServer.fewestSurvivors)
+        let sums = ReportSums(count: panel.count)
+        for score in means { sums.add(panel.values(score)) }
+        if let secureRounds, let record = privacyRecord {
+            privacyRecord = try counted(record, exchange: true, release: false)
+            let hosted = Set(shared.assignment.centers(of: rank.rank))
+            try secureRounds.addUp(sums, after: round, privacyRecord ?? record, hosted: hosted)
+        } else {
+            try rank.communicate { ranks throws(MPIError) in try sums.reduce(ranks) }
+        }
+        return rank.isRoot ? panel.scores(sums.values) : nil
+    }
+
+    /// The run's record once an exchange or a release is counted, on disk before anything leaves a center.
+    private func counted(_ record: PrivacyRecord, exchange: Bool, release: Bool) throws -> PrivacyRecord {
+        try rank.onRoot {
+            var record = record
+            try record.begin(exchange: exchange, release: release, in: folder)
+            return record
         }
     }
 

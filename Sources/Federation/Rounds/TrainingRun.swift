@@ -97,7 +97,9 @@ package final class TrainingRun {
             try aggregation.read(
                 checkpoint: source, width: configuration.width, continues: checkpoint != nil)
         }
-        aggregation.noise = ReleasedNoise(configuration)
+        var noise = ReleasedNoise(configuration, centers: participants.count)
+        if let bound = checkpoint?.privacy?.clip { noise?.clip = bound }
+        aggregation.hide(noise, losses: configuration.addsUpReports ? method.terms.count : 0)
         privacyRecord = privacy
         sampling = privacy.flatMap { $0.sampling(configuration) }
         let shared = RunEnvironment(
@@ -115,7 +117,7 @@ package final class TrainingRun {
             notice: StopNotice(rank, options))
         self.shared = shared
         secureRounds =
-            configuration.masksContributions(method)
+            configuration.masksSomething(method)
             ? SecureRounds(rank, configuration, participants, parts: store.parts) : nil
         if let modules {
             host = ModuleHost(shared, modules, methods: methods)
@@ -193,7 +195,7 @@ package final class TrainingRun {
             shared.console.note("the run ends after round \(end) of \(last): \(why)")
         }
         rank.communicator.context = "evaluation"
-        let scores = evaluatesTest ? try evaluate(.test) : nil
+        let scores = evaluatesTest ? try evaluate(.test, after: end) : nil
         // All rounds are done: what is missing is done by a resumed run.
         if try isToStop() { return try stop(after: end) }
         try rank.clock.measure(.checkpoint) { try shared.checkpoints.finish() }
@@ -233,12 +235,12 @@ package final class TrainingRun {
     /// Evaluates the cases of the run's split; by those of validation the best round is chosen.
     /// - Returns: whether the round is the best so far; nil where the run is to stop, and nothing is known.
     private func validate(after round: Int) throws -> Bool? {
-        let scores = try evaluate(split)
+        let scores = try evaluate(split, after: round)
         if try isToStop() { return nil }
         var isBest = false
         if selects {
             // The root alone has the scores.
-            selection.note(round: round, dice: scores.flatMap { ScoreSummary($0).mean })
+            selection.note(round: round, dice: scores.flatMap(\.summary.mean))
             selection = try rank.broadcast(selection)
             isBest = selection.best?.round == round
             shared.checkpoints.selection = checkpointed

@@ -85,20 +85,16 @@ final class RunConsole {
     /// Writes down the losses of a round's centers.
     /// - Parameter released: what the run has told of its centers, where it hides them.
     func end(
-        round: Int, plan: RoundPlan, names participants: [String], centers reports: [String: CenterReport],
-        released: ReleasedPrivacy?
+        round: Int, plan: RoundPlan, names participants: [String], losses: ReportedLosses, released: ReleasedPrivacy?
     ) throws {
         guard let metrics, let progress else { return }
-        let all = reports.mapValues(\.losses)
         var centers: [String: MetricsValue] = [:]
-        let names = terms.map(\.name)
-        var means = [Double](repeating: 0, count: names.count)
+        let (names, means) = (terms.map(\.name), losses.means)
         for (index, weight) in zip(plan.centers, plan.weights) {
-            guard let values = all[participants[index]] else { continue }
+            guard let values = losses.centers?[participants[index]] else { continue }
             var members: [String: MetricsValue] = ["weight": .number(weight)]
             for (term, value) in zip(names, values) { members[term] = .number(value) }
             centers[participants[index]] = .object(members)
-            for (term, value) in values.enumerated() { means[term] += value / Double(plan.centers.count) }
         }
         var members: [String: MetricsValue] = [
             "seconds": .number(monotonicSeconds() - roundStart), "centers": .object(centers),
@@ -106,18 +102,21 @@ final class RunConsole {
             "late": .list(plan.late.map { .text(participants[$0]) }),
             "losses": .object(Dictionary(uniqueKeysWithValues: zip(names, means.map(MetricsValue.number)))),
         ]
+        if losses.centers == nil { members["contributing"] = .integer(losses.count) }
         if let released {
             members["epsilon"] = .number(released.epsilon)
             members["releases"] = .integer(released.releases)
+            if let clip = released.clip { members["next_clip"] = .number(clip) }
         }
         try metrics.append(kind: "round", round: round, members)
         var scalars = zip(names, means).map { (tag: "mean/\($0)", value: $1) }
-        for (index, _) in zip(plan.centers, plan.weights) {
-            let center = participants[index]
-            guard let values = all[center] else { continue }
-            for (term, value) in zip(names, values) { scalars.append(("\(term)/\(center)", value)) }
+        for center in plan.centers.map({ participants[$0] }) {
+            for (term, value) in zip(names, losses.centers?[center] ?? []) {
+                scalars.append(("\(term)/\(center)", value))
+            }
         }
         if let released { scalars.append(("privacy/epsilon", released.epsilon)) }
+        if let clip = released?.clip { scalars.append(("privacy/next_clip", clip)) }
         try events?.append(round: round, scalars)
         // Steps of other ranks that this one has nothing to do with, as when each center's CRL is on its own rank.
         if stepsLeft > 0 { progress.advance(steps: stepsLeft) }
@@ -138,17 +137,14 @@ final class RunConsole {
     /// Writes down and, at the end, prints the scores that the root has.
     /// - Parameter best: the best round on validation cases: during the run where it is this one, at the end in any case.
     func evaluated(
-        round: Int, _ split: Split, scores: [CenterMeans]?, best: ModelSelection.Best?, isLast: Bool
+        round: Int, _ split: Split, scores: ReportedScores?, best: ModelSelection.Best?, isLast: Bool
     ) throws {
         guard let scores, let metrics, let progress else { return }
-        let summary = ScoreSummary(scores)
+        let summary = scores.summary
         try metrics.append(
             kind: "evaluation", round: round,
-            summary.metrics.merging([
-                "split": .text(split.rawValue),
-                "centers": .object(Dictionary(uniqueKeysWithValues: scores.map { ($0.center, $0.metrics) })),
-            ]) { $1 })
-        let means = scores.compactMap { score in
+            summary.metrics.merging(scores.metrics) { $1 }.merging(["split": .text(split.rawValue)]) { $1 })
+        let means = (scores.centers ?? []).compactMap { score in
             score.mean.map { (tag: "\(split.rawValue)_dice/\(score.center)", value: $0) }
         }
         try events?.append(
@@ -162,11 +158,10 @@ final class RunConsole {
             return
         }
         progress.finish()
-        let missing = scores.reduce(0) { $0 + $1.leftOut }
         var text =
-            "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.map(\.row)).rendered(style))\n"
+            "\nTest Dice after round \(round), on native grids\n\n\(TextTable.dice(scores.rows).rendered(style))\n"
             + summary.text(centers: scores.count, split: split.rawValue, convention: convention)
-        if missing > 0 { text += "\(missing) test cases could not be used; warnings above say why\n" }
+        if scores.leftOut > 0 { text += "\(scores.leftOut) test cases could not be used; warnings above say why\n" }
         if let best {
             text +=
                 "best validation Dice: \(number(best.dice)), after round \(best.round); `--checkpoint best` is that one\n"

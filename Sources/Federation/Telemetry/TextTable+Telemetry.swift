@@ -9,19 +9,31 @@ extension TextTable {
         package var cases: Int
         /// Foreground classes in the center's order with their mean Dice; nil where there is none.
         package var classes: [(name: String, dice: Double?)]
+        /// Mean over the foreground classes that have a Dice; nil where none has.
+        package var mean: Double?
+        /// Whether it is of all centers together, so that there is nothing to take a mean of.
+        fileprivate let isOfAll: Bool
 
         /// The Dice of a center, class by class.
         package init(center: String, cases: Int, classes: [(name: String, dice: Double?)]) {
             self.center = center
             self.cases = cases
             self.classes = classes
+            mean = TextTable.mean(classes.compactMap(\.dice))
+            isOfAll = false
         }
 
-        /// Mean over the foreground classes that have a Dice; nil where none has.
-        package var mean: Double? { TextTable.mean(classes.compactMap(\.dice)) }
+        /// The Dice of all centers together, whose mean need not be that of their classes.
+        init(ofAll name: String, cases: Int, classes: [(name: String, dice: Double?)], mean: Double?) {
+            center = name
+            self.cases = cases
+            self.classes = classes
+            self.mean = mean
+            isOfAll = true
+        }
 
         package static func == (first: CenterDice, second: CenterDice) -> Bool {
-            first.center == second.center && first.cases == second.cases
+            first.center == second.center && first.cases == second.cases && first.mean == second.mean
                 && first.classes.elementsEqual(second.classes) { $0 == $1 }
         }
     }
@@ -39,6 +51,8 @@ extension TextTable {
             let values = names.map { name in center.classes.first { $0.name == name }?.dice }
             table.append([center.center, String(center.cases)] + (values + [center.mean]).map { fraction($0) })
         }
+        // A row of all centers is their mean.
+        guard !centers.contains(where: \.isOfAll) else { return table }
         table.separate()
         let columnMeans = names.map { name in
             mean(centers.compactMap { center in center.classes.first { $0.name == name }?.dice })
