@@ -4,11 +4,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What comes from outside, mutated 5,000 times each (or as often as FEDCRLD_MUTATIONS says): it is read or refused by an error that names it, in little memory.
+/// What comes from outside, mutated 3,000 times each (or as often as FEDCRLD_MUTATIONS says): it is read or refused by an error that names it, in little memory.
 /// Each in a process of its own: a crash is a failed test, and the memory is this test's alone.
 @Suite("Files from outside, mutated")
 struct FuzzTests {
-    private static let count = ProcessInfo.processInfo.environment["FEDCRLD_MUTATIONS"].flatMap { Int($0) } ?? 5_000
+    private static let count = ProcessInfo.processInfo.environment["FEDCRLD_MUTATIONS"].flatMap { Int($0) } ?? 3_000
 
     private static func expect(_ read: Int) throws {
         holds((1..<count).contains(read), "\(read) of \(count) mutations were read")
