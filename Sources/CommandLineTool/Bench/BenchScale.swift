@@ -85,7 +85,7 @@ struct BenchScale: ParsableCommand {
         try Console.print(table.rendered(style), terminator: "")
         guard profile else { return }
         for row in rows {
-            try Console.print("\n\(row.centers) centers, \(rounds) rounds and the last evaluation")
+            try Console.print("\n\(row.centers) centers, \(rounds) rounds")
             try Console.print(TextTable.phases(ranks: row.figures.phases).rendered(style), terminator: "")
         }
     }

@@ -144,6 +144,7 @@ package final class CenterStore {
     /// A file that exists gets a second name in the checkpoint's folder, so that a center that did not take part costs
     /// next to nothing.
     package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
+        var resting: [(name: String, center: String, place: CenterFiles.Place)] = []
         for center in centers {
             let name = files.checkpointed(center)
             if changed.contains(center) || places[center]?.isShareable == false {
@@ -156,20 +157,21 @@ package final class CenterStore {
                 }
                 try stage(state)
             }
-            guard let place = places[center] else {
-                draft.note(trainedRound: 0, of: center)
-                continue
-            }
-            let (fingerprints, run) = (fingerprints, files.run.path)
-            let snapshots = files.snapshots(center, place.trainedRound)
-            disk.submit {
+            if let place = places[center] { resting.append((name, center, place)) }
+        }
+        let (fingerprints, files) = (fingerprints, files)
+        disk.submit { [resting] in
+            for (name, center, place) in resting {
                 try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
-                draft.note(try place.known[place.path] ?? fingerprints.of(place.path), of: draft.relative(name))
-                for snapshot in snapshots where FileManager.default.fileExists(atPath: "\(run)/\(snapshot)") {
-                    let path = "\(run)/\(snapshot)"
-                    draft.note(try place.known[path] ?? fingerprints.of(path), of: snapshot)
+                let file = try place.known[place.path] ?? fingerprints.of(place.path)
+                guard !draft.isKnown(name, file, trainedRound: place.trainedRound) else { continue }
+                var entry = CheckpointDraft.Entry(center: center, trainedRound: place.trainedRound, file: file)
+                for snapshot in files.snapshots(center, place.trainedRound) {
+                    let path = "\(files.run.path)/\(snapshot)"
+                    guard FileManager.default.fileExists(atPath: path) else { continue }
+                    entry.snapshots[snapshot] = try place.known[path] ?? fingerprints.of(path)
                 }
-                draft.note(trainedRound: place.trainedRound, of: center)
+                draft.note(entry, of: name)
             }
         }
     }
@@ -180,8 +182,7 @@ package final class CenterStore {
             state, method(of: state.center), at: "\(draft.folder)/\(name)", withHistory: true)
         let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
-            draft.note(try file.write(), of: draft.relative(name))
-            draft.note(trainedRound: trainedRound, of: center)
+            draft.note(.init(center: center, trainedRound: trainedRound, file: try file.write()), of: name)
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Removes checkpoints and snapshots of histories that are not to be kept: the newest `keep` checkpoints stay, every
 /// `keep_every`-th, the best on validation cases, the last `history_depth` snapshots of each center, and whatever a kept
@@ -6,11 +7,47 @@ import Foundation
 package struct CheckpointRetention {
     private let folder: RunFolder
     private let configuration: Configuration
+    private let needs: Needs
+
+    /// What checkpoints need: the files of their manifests, which a long run need not read after each of its rounds.
+    package final class Needs: Sendable {
+        private let known = Mutex<(files: [RunPosition: Set<String>], hasTidiedData: Bool)>(([:], false))
+
+        /// Nothing is known.
+        package init() {}
+
+        /// What some checkpoints need, each on its own; the others are forgotten.
+        fileprivate func of(
+            _ kept: [RunPosition], newest: Manifest, in folder: RunFolder
+        ) throws(FederationError) -> [Set<String>] {
+            let old = known.withLock { $0.files }
+            var files: [RunPosition: Set<String>] = [newest.position: Set(newest.files.keys)]
+            for position in kept where position != newest.position {
+                if let known = old[position] {
+                    files[position] = known
+                } else {
+                    files[position] = Set(try Manifest.read(folder: folder.checkpoint(position)).files.keys)
+                }
+            }
+            known.withLock { [files] in $0.files = files }
+            return Array(files.values)
+        }
+
+        /// Whether records of data may be there that nobody needs: once, since they are written at a run's start alone.
+        fileprivate func mayHaveOldData() -> Bool {
+            known.withLock { known in
+                defer { known.hasTidiedData = true }
+                return !known.hasTidiedData
+            }
+        }
+    }
 
     /// Retention as configured.
-    package init(_ folder: RunFolder, _ configuration: Configuration) {
+    /// - Parameter needs: what is known of the run's checkpoints from before.
+    package init(_ folder: RunFolder, _ configuration: Configuration, _ needs: Needs = Needs()) {
         self.folder = folder
         self.configuration = configuration
+        self.needs = needs
     }
 
     /// Prunes after `newest` has become complete. Those in the middle of a round have had their use then.
@@ -31,12 +68,11 @@ package struct CheckpointRetention {
         if let pinned { kept.insert(pinned) }
         if let best = newest.selection?.best { kept.insert(RunPosition(round: best.round)) }
         kept.formUnion(CheckpointHold.positions(folder))
-        var needed: Set<String> = Set(newest.files.keys)
-        for position in kept.sorted() where position != newest.position && positions.contains(position) {
-            do { needed.formUnion(try Manifest.read(folder: folder.checkpoint(position)).files.keys) } catch {
-                return ["nothing is pruned, because a checkpoint that stays cannot be read: \(error)"]
-            }
+        let needed: [Set<String>]
+        do { needed = try needs.of(kept.filter(positions.contains).sorted(), newest: newest, in: folder) } catch {
+            return ["nothing is pruned, because a checkpoint that stays cannot be read: \(error)"]
         }
+        func isNeeded(_ name: String) -> Bool { needed.contains { $0.contains(name) } }
         var problems: [String] = []
         func tidy(_ work: () throws(FederationError) -> Void) {
             do { try work() } catch { problems.append("\(error); it is tried again after the next checkpoint") }
@@ -50,9 +86,10 @@ package struct CheckpointRetention {
         // Of centers that were not trained since the oldest of these, nothing has become superfluous.
         let window = (policy.keep + 2) * policy.every
         for (center, round) in newest.trainedRounds where round > newest.round - window {
-            tidy { () throws(FederationError) in try prune(bank: center, needed: needed) }
+            tidy { () throws(FederationError) in try prune(bank: center, isNeeded) }
         }
-        for name in names(folder.data) where !needed.contains("data/\(name)") && !name.hasSuffix(".partial") {
+        guard needs.mayHaveOldData() else { return problems }
+        for name in names(folder.data) where !isNeeded("data/\(name)") && !name.hasSuffix(".partial") {
             tidy { () throws(FederationError) in try DurableFile.remove("\(folder.data)/\(name)") }
         }
         return problems
@@ -101,7 +138,7 @@ package struct CheckpointRetention {
 
     static let removedSuffix = ".removed"
 
-    private func prune(bank center: String, needed: Set<String>) throws(FederationError) {
+    private func prune(bank center: String, _ isNeeded: (String) -> Bool) throws(FederationError) {
         let snapshots = names("\(folder.banks)/\(center)")
         let rounds = Set(snapshots.compactMap(Self.round(ofSnapshot:))).sorted(by: >)
         let history = Set(rounds.prefix(max(1, configuration.historyDepth)))
@@ -109,7 +146,7 @@ package struct CheckpointRetention {
             guard let round = Self.round(ofSnapshot: snapshot), !history.contains(round) else { continue }
             // The two parts of a snapshot belong together.
             let part = RunFolder.bank(center: center, round: round)
-            guard !needed.contains("banks/\(center)/\(snapshot)"), !needed.contains(part) else { continue }
+            guard !isNeeded("banks/\(center)/\(snapshot)"), !isNeeded(part) else { continue }
             try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
         }
     }

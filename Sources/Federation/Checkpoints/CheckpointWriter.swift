@@ -58,6 +58,12 @@ package final class CheckpointWriter {
         /// What of older checkpoints could not be removed, which does no harm.
         package let problems: [String]
     }
+    /// What this rank has told of its centers.
+    private let ledger = CheckpointDraft.Ledger()
+    /// On the root, what all ranks have told, by the file's path in a checkpoint's folder.
+    private var centers: [String: CheckpointDraft.Entry] = [:]
+    /// What kept checkpoints need.
+    private let needs = CheckpointRetention.Needs()
     /// What evaluations have found, which the next checkpoint tells.
     package var selection: ModelSelection?
     /// What the run has told of its centers, where it hides them.
@@ -103,7 +109,7 @@ package final class CheckpointWriter {
         precondition(newest != position, "ranks may still write into a checkpoint that they have begun")
         try wait()
         newest = position
-        let draft = CheckpointDraft(folder, position, progress: progress)
+        let draft = CheckpointDraft(folder, position, progress: progress, ledger: ledger)
         disk.submit { try DurableFile.makeFolder("\(draft.folder)/centers") }
         if rank.isRoot { try stageServer(position, draft) }
         try store.contribute(centers, to: draft)
@@ -202,15 +208,19 @@ package final class CheckpointWriter {
 
     /// The root makes the checkpoint visible.
     private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Pending<Publication> {
+        centers.merge(report.centers) { $1 }
+        var whole = report
+        (whole.position, whole.centers) = (current.position, centers)
+        let contents = whole.contents
+        // Who was not trained yet has no file.
+        let untrained = Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) })
         let manifest = Manifest(
-            round: current.position.round, configuration: configuration.fingerprint,
-            placement: placement,
-            trainedRounds: report.trainedRounds, members: members, selection: current.selection,
-            progress: report.progress,
-            files: report.files.merging(dataFiles) { $1 },
+            round: current.position.round, configuration: configuration.fingerprint, placement: placement,
+            trainedRounds: untrained.merging(contents.trainedRounds) { $1 }, members: members,
+            selection: current.selection, progress: report.progress, files: contents.files.merging(dataFiles) { $1 },
             build: .current, privacy: current.released)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
-        return disk.write { [lease] in
+        return disk.write { [lease, needs] in
             // A job that was suspended may be taken for dead, and another go on with the run.
             try lease?.confirm()
             try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
@@ -219,7 +229,7 @@ package final class CheckpointWriter {
             try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)
             try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
             if let best = manifest.selection?.best { try folder.note(best: RunPosition(round: best.round)) }
-            let problems = CheckpointRetention(folder, configuration).prune(newest: manifest, pinned: pinned)
+            let problems = CheckpointRetention(folder, configuration, needs).prune(newest: manifest, pinned: pinned)
             return Publication(manifest: manifest, problems: problems)
         }
     }
@@ -239,6 +249,6 @@ package final class CheckpointWriter {
                     "centers/\(center)", toFile: Manifest.file(of: center, part: part), object: "/")
             }
         }
-        disk.submit(staging: file.size) { draft.note(try file.write(), of: draft.relative(name)) }
+        disk.submit(staging: file.size) { draft.note(try file.write(), of: name) }
     }
 }

@@ -91,10 +91,42 @@ package struct Manifest: Codable, Sendable, Equatable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var manifest = self
         manifest.checksum = Self.unknownChecksum
+        (manifest.trainedRounds, manifest.files) = ([:], [:])
         var text = try encoder.encode(manifest) + [UInt8(ascii: "\n")]
+        // With thousands of centers these two are nearly all of it.
+        try Self.fill("banks", of: &text, with: trainedRounds) { "\($0)" }
+        try Self.fill("files", of: &text, with: files) {
+            "{\n      \"crc32\" : \"\($0.crc32)\",\n      \"size\" : \($0.size)\n    }"
+        }
         guard let place = Self.checksumPlace(in: text) else { preconditionFailure("the checksum has a place") }
         text.replaceSubrange(place, with: DurableFile.crc32(of: Array(text)).utf8)
         return text
+    }
+
+    /// Writes a list into its empty place in a text.
+    private static func fill<Value>(
+        _ key: String, of text: inout Data, with list: [String: Value], _ written: (Value) -> String
+    ) throws {
+        guard !list.isEmpty else { return }
+        // Members of members are further to the right.
+        let head = Data("\n  \"\(key)\" : {".utf8)
+        guard let start = text.range(of: head),
+            let end = text[start.upperBound...].firstIndex(of: UInt8(ascii: "}"))
+        else { preconditionFailure("a manifest has \(key)") }
+        var lines = ""
+        for (name, value) in list.sorted(by: { $0.key < $1.key }) {
+            lines += "\(lines.isEmpty ? "\n" : ",\n")    \(try quoted(name)) : \(written(value))"
+        }
+        text.replaceSubrange(start.upperBound..<end, with: Data((lines + "\n  ").utf8))
+    }
+
+    /// A text as JSON has it.
+    private static func quoted(_ text: String) throws -> String {
+        let isPlain = text.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        if isPlain { return "\"\(text)\"" }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(text), as: UTF8.self)
     }
 
     private static let unknownChecksum = "00000000"

@@ -48,9 +48,18 @@ struct CheckpointWriterTests {
 
         /// Writes a checkpoint to its end.
         func write(round: Int, _ store: CenterStore, _ modules: CenterStore? = nil) throws -> Manifest {
-            let writer = CheckpointWriter(
+            try write(round: round, by: writer(store, modules))
+        }
+
+        /// The writer of some stores.
+        func writer(_ store: CenterStore, _ modules: CenterStore? = nil) -> CheckpointWriter {
+            CheckpointWriter(
                 rank, folder: run, configuration: Configuration(), disk: disk, store: store,
                 modules: modules, aggregation: aggregation, placement: "client")
+        }
+
+        /// Writes a checkpoint to its end.
+        func write(round: Int, by writer: CheckpointWriter) throws -> Manifest {
             var published: Manifest?
             writer.published = { published = $0.manifest }
             try writer.begin(RunPosition(round: round), centers: ExampleCenters.names)
@@ -113,6 +122,44 @@ struct CheckpointWriterTests {
                     == Disk.node("\(run.checkpoint(4))/centers/a.relocalization.h5"))
             holds(fourth.damages(run: run).isEmpty)
             try holds(example.contents(try example.store(baseline: fourth)), equals: example.expected(round: 2))
+        }
+    }
+
+    @Test(
+        "centers that rest are in each checkpoint, though a rank tells of them once, and checkpoints that go leave all that others need"
+    )
+    func resting() async {
+        await #expect(processExitsWith: .success) { @MainActor in
+            let example = try Example()
+            let run = example.run
+            let store = try example.store(capacity: 1)
+            let writer = example.writer(store)
+            var manifest = try example.write(round: 1, by: writer)
+            holds(manifest.trainedRounds, equals: ["a": 0, "b": 0, "c": 0])
+            holds(manifest.files.keys.sorted(), equals: ["checkpoints/round-000001/server.h5"])
+            // a trains once, b now and then, c never.
+            var rounds = ["a": 0, "b": 0, "c": 0]
+            for round in 2...7 {
+                for name in round == 2 ? ["a", "b"] : round.isMultiple(of: 3) ? ["b"] : [] {
+                    try ExampleCenters.train(name, round: round, in: store)
+                    rounds[name] = round
+                }
+                manifest = try example.write(round: round, by: writer)
+                holds(manifest.trainedRounds, equals: rounds)
+                holds(manifest.damages(run: run).isEmpty)
+                try holds(Manifest.read(folder: run.checkpoint(round)), equals: manifest)
+                for (name, trained) in rounds where trained > 0 {
+                    holds(manifest.files.keys.contains("checkpoints/round-00000\(round)/centers/\(name).h5"))
+                    holds(manifest.files.keys.contains(RunFolder.bank(center: name, round: trained)))
+                }
+                holds(manifest.files.count, equals: 1 + 2 * rounds.values.count { $0 > 0 })
+            }
+            holds(run.rounds, equals: [7, 6])
+            for round in run.rounds {
+                try holds(Manifest.read(folder: run.checkpoint(round)).damages(run: run).isEmpty)
+            }
+            try holds(
+                Disk.node("\(run.checkpoint(6))/centers/a.h5") == Disk.node("\(run.checkpoint(7))/centers/a.h5"))
         }
     }
 

@@ -39,6 +39,25 @@ struct ManifestTests {
         #expect(text.hasSuffix("}\n"))
     }
 
+    @Test("reads names of any kind as they were written, and thousands of them")
+    func names() throws {
+        let folder = try TemporaryFolder()
+        let odd = ["ä/ß", "\"quoted\"", "back\\slash", "banks", "files\" : {", "}", "tab\tand\nline", "心 臓", "\u{7F}"]
+        let many = (0..<3000).map { "center-\($0)" }
+        let fingerprint = try DurableFile.fingerprint(folder.write("content", to: "file"))
+        let files = (odd + many).map { ("checkpoints/round-000001/centers/\($0).h5", fingerprint) }
+        let manifest = try ExampleCenters.manifest(
+            round: 1, trainedRounds: Dictionary(uniqueKeysWithValues: (odd + many).map { ($0, $0.count) }),
+            files: Dictionary(uniqueKeysWithValues: files))
+        try DurableFile.write(manifest.encoded(), to: "\(folder.path)/\(Manifest.fileName)")
+        let read = try Manifest.read(folder: folder.path)
+        #expect(read == manifest)
+        // As a general encoder would write it.
+        let object = try JSONSerialization.jsonObject(with: manifest.encoded()) as? [String: Any]
+        #expect((object?["files"] as? [String: Any])?.count == files.count)
+        #expect(object?["banks"] as? [String: Int] == manifest.trainedRounds)
+    }
+
     @Test("finds a file with one wrong byte")
     func flipped() throws {
         let example = try Example()

@@ -63,8 +63,9 @@ enum ExampleCenters {
         if let failure = disk.failure { throw failure }
         try DurableFile.replaceFolder(folder.checkpoint(position), by: draft.folder)
         let report = try #require(draft.report)
+        let contents = report.contents
         var manifest = try Self.manifest(
-            round: position.round, trainedRounds: report.trainedRounds, files: report.files)
+            round: position.round, trainedRounds: contents.trainedRounds, files: contents.files)
         manifest.progress = report.progress
         return manifest
     }
