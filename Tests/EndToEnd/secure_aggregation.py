@@ -265,7 +265,7 @@ for ranks in (1, 3, 7):
 
 @test("reports that are added up leave no center's losses in the manifest of a round that was stopped, and go on to the same sums")
 def _(folder):
-    values = ["method=fedavg", "rounds=2", "evaluate_every=1", "local_epochs=12"]
+    values = ["method=fedavg", "rounds=2", "evaluate_every=1", "local_epochs=30"]
     out = folder / "run"
     with start(data(), out, *values, *SECURE[:1], "privacy.report=aggregate", ranks=3) as job:
         wait_until(lambda: (out / "progress").exists() and json.loads((out / "progress").read_text())["round"] == 2, "round 2")

@@ -65,7 +65,9 @@ enum ExampleCenters {
         let report = try #require(draft.report)
         let contents = report.contents
         var manifest = try Self.manifest(
-            round: position.round, trainedRounds: contents.trainedRounds, files: contents.files)
+            round: position.round,
+            trainedRounds: names.reduce(into: contents.trainedRounds) { $0[$1, default: 0] += 0 }, files: contents.files
+        )
         manifest.progress = report.progress
         return manifest
     }
