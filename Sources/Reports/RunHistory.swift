@@ -71,7 +71,9 @@ package struct RunHistory: Sendable {
         /// What a line says of each center or, where it does not, of all of them.
         func rows(_ object: [String: Any], ofAll sums: [String: Any]?) -> [String: [String: Any]] {
             let centers = object["centers"] as? [String: [String: Any]] ?? [:]
-            return centers.isEmpty ? sums.map { ["all centers": $0] } ?? [:] : centers
+            // A round without anyone has neither.
+            guard centers.isEmpty, let sums, !sums.isEmpty else { return centers }
+            return ["all centers": sums]
         }
         if dice[.validation] != nil { split = .validation }
         lastEvaluation = means[split]

@@ -185,6 +185,8 @@ def _(folder):
     train(data(), folder / "one", *SEEDED, "participation=0.1", "rounds=6").succeeded()
     expect_same_bits(folder / "one", out)
     expect_sound(out)
+    fedcrld("report", out, "--out", folder / "report.html").succeeded()
+    expect("all centers" not in (folder / "report.html").read_text(), "the report takes a round without anyone for one of sums")
 
 
 @test("each round's epsilon is in the metrics, the last in the checkpoint, and both are what fedcrld privacy says")
@@ -251,6 +253,8 @@ def _(folder):
     train(data(), out, *PRIVATE, "aggregation.weights=volumes").failed_with(2, "how many volumes", "uniform")
     train(data(), out, *ANY_METHOD, "crl.placement=root", "aggregation.parts=[global_encoder, relocalization]", ranks=3).failed_with(
         2, "clipped as a whole", "crl.placement=client")
+    train(data(), out, *PRIVATE, "privacy.dp.clip=1e6", "privacy.dp.noise_multiplier=1e6").failed_with(
+        2, "64 bits", "lower privacy.dp.clip")
     train(data(), out, *PRIVATE, SECURE, "participation=0.2", "rounds=20").failed_with(2, "would be refused")
     run = reference(*SEEDED, "rounds=2", "privacy.secure_aggregation=false")
     other = copy(run, folder / "other")

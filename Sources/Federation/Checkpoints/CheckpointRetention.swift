@@ -33,12 +33,10 @@ package struct CheckpointRetention {
             return Array(files.values)
         }
 
-        /// Whether records of data may be there that nobody needs: once, since they are written at a run's start alone.
-        fileprivate func mayHaveOldData() -> Bool {
-            known.withLock { known in
-                defer { known.hasTidiedData = true }
-                return !known.hasTidiedData
-            }
+        /// Whether the records of data are all needed: once they were tidied, since they are written at a run's start alone.
+        fileprivate var hasTidiedData: Bool {
+            get { known.withLock { $0.hasTidiedData } }
+            set { known.withLock { $0.hasTidiedData = newValue } }
         }
     }
 
@@ -88,10 +86,11 @@ package struct CheckpointRetention {
         for (center, round) in newest.trainedRounds where round > newest.round - window {
             tidy { () throws(FederationError) in try prune(bank: center, isNeeded) }
         }
-        guard needs.mayHaveOldData() else { return problems }
+        guard !needs.hasTidiedData else { return problems }
         for name in names(folder.data) where !isNeeded("data/\(name)") && !name.hasSuffix(".partial") {
             tidy { () throws(FederationError) in try DurableFile.remove("\(folder.data)/\(name)") }
         }
+        needs.hasTidiedData = problems.isEmpty
         return problems
     }
 

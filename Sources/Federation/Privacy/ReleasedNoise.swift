@@ -78,6 +78,11 @@ struct ReleasedNoise {
                 "set crl.placement=client")
         }
         let count = participants.count
+        if let noise = ReleasedNoise(configuration, centers: count), noise.clip > noise.largestClip {
+            throw failure(
+                "noise of \(settings.noiseMultiplier) times a clip of \(settings.clip) is beyond what sums of 64 bits hold",
+                "lower privacy.dp.clip or privacy.dp.noise_multiplier")
+        }
         if settings.insecureSeed != 0 {
             Messages.warn(
                 "privacy.dp.insecure_seed is set: the noise follows from it, and whoever knows it sees through the noise"
@@ -111,6 +116,9 @@ struct ReleasedNoise {
 
     // MARK: The bound
 
+    /// The bound whose noise the sum of a round still holds, with room for that of rounding.
+    private var largestClip: Double { 0x1p49 * expected / (changeMultiplier * ExactSum.unitsPerOne) }
+
     /// Whether the bound follows a quantile.
     var isAdaptive: Bool { settings.clipQuantile > 0 }
 
@@ -139,7 +147,7 @@ struct ReleasedNoise {
     mutating func follow(sum: Double) {
         // A noisy part may be anything; the bound goes no further than it would with a true one.
         let within = min(1, max(0, sum / expected + 0.5))
-        clip = min(1e6, max(1e-9, clip * exp(-settings.clipRate * (within - settings.clipQuantile))))
+        clip = min(largestClip, max(1e-9, clip * exp(-settings.clipRate * (within - settings.clipQuantile))))
     }
 
     /// How many centers of a round share the noise, so that it is whole without the others; those that stay add more than is

@@ -104,10 +104,11 @@ extension TrainingRun {
         let panel = ScoreSums(participants.flatMap(\.cohorts), fewest: SecureServer.fewestSurvivors)
         let sums = ReportSums(count: panel.count)
         for score in means { sums.add(panel.values(score)) }
-        if let secureRounds, let record = privacyRecord {
-            privacyRecord = try counted(record, exchange: true, release: false)
+        if let secureRounds, let known = privacyRecord {
+            let record = try counted(known, exchange: true, release: false)
+            privacyRecord = record
             let hosted = Set(shared.assignment.centers(of: rank.rank))
-            try secureRounds.addUp(sums, after: round, privacyRecord ?? record, hosted: hosted)
+            try secureRounds.addUp(sums, after: round, record, hosted: hosted)
         } else {
             try rank.communicate { ranks throws(MPIError) in try sums.reduce(ranks) }
         }
