@@ -186,7 +186,7 @@ def _(folder):
     expect_same_bits(folder / "one", out)
     expect_sound(out)
     fedcrld("report", out, "--out", folder / "report.html").succeeded()
-    expect("all centers" not in (folder / "report.html").read_text(), "the report takes a round without anyone for one of sums")
+    expect("Losses of all centers" not in (folder / "report.html").read_text(), "the report takes a round without anyone for one of sums")
 
 
 @test("each round's epsilon is in the metrics, the last in the checkpoint, and both are what fedcrld privacy says")

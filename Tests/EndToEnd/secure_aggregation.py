@@ -260,7 +260,7 @@ for ranks in (1, 3, 7):
         evaluations = sum(line["kind"] == "evaluation" for line in metrics(plain))
         expect_equal(exchanges(folder / "masked"), 2 + evaluations, "secure exchanges")
         fedcrld("report", folder / "masked", "--out", folder / "report.html").succeeded()
-        expect("all centers" in (folder / "report.html").read_text(), "the report has no course of the losses")
+        expect("Losses of all centers" in (folder / "report.html").read_text(), "the report has no course of the losses")
 
 
 @test("reports that are added up leave no center's losses in the manifest of a round that was stopped, and go on to the same sums")
