@@ -1,6 +1,6 @@
 """Checkpoints whose bytes were changed and whose checksums were made right again: read, or refused by one message.
 
-FEDCRLD_FUZZ says how many mutations of the file are tried (600; seeded, so that more are the same and others)."""
+FEDCRLD_FUZZ says how many mutations of the file are tried (300; seeded, so that more are the same and others)."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from lib.program import FEDCRLD, PROJECT, Result, fedcrld, run
 from lib.runs import centers, checkpoint, copy, positions, resuming, simulate, train
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
-COUNT = int(os.environ.get("FEDCRLD_FUZZ", "600"))
+COUNT = int(os.environ.get("FEDCRLD_FUZZ", "300"))
 MEBIBYTES = 512
 
 

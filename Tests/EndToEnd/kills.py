@@ -20,7 +20,7 @@ from lib.runs import (
     training)
 from lib.suite import expect, fixture, main, shared_folder, test
 
-KILLS = int(os.environ.get("FEDCRLD_KILLS", "4"))
+KILLS = int(os.environ.get("FEDCRLD_KILLS", "2"))
 PATIENCE = 60
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -63,7 +63,7 @@ for method in METHODS:
 @test("prrfl: stopped and killed in an epoch, it goes on in the stage and with the averages of a run that nobody stopped")
 def _(folder):
     # What it averages depends on the number of rounds: they stay as they are.
-    values = ["local_epochs=4", "rounds=12"]
+    values = ["local_epochs=4", "rounds=8"]
     whole = reference("prrfl", *values)
     stages = {line["centers"][name]["stage"] for line in metrics_of(whole) for name in line["centers"]}
     expect(len(stages) > 1, f"stages {stages}")
@@ -78,8 +78,8 @@ def _(folder):
         for pid in job.ranks():
             os.kill(pid, signal.SIGKILL)
         job.wait()
-    expect(len(metrics_of(out)) < 12, "it was not killed in time")
-    resume(out, "rounds=13").failed_with(2, "rounds 13", "rounds 12")
+    expect(len(metrics_of(out)) < 8, "it was not killed in time")
+    resume(out, "rounds=9").failed_with(2, "rounds 9", "rounds 8")
     resume(out).succeeded()
     expect_same_bits(out, whole)
     expect_sound(out)
