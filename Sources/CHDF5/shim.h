@@ -52,6 +52,37 @@ static inline herr_t CHDF5_Pset_fapl_core(hid_t access, size_t increment) {
     return H5Pset_fapl_core(access, increment, 0);
 }
 
+// Where chunks of a dataset are in its file, which is told since 1.10.5 (for H5S_ALL in some later version).
+#if H5_VERSION_GE(1, 10, 5)
+static inline int CHDF5_TELLS_CHUNKS(void) { return 1; }
+static inline herr_t CHDF5_Dget_num_chunks(hid_t dataset, hid_t space, hsize_t *count) {
+    return H5Dget_num_chunks(dataset, space, count);
+}
+static inline herr_t CHDF5_Dget_chunk_info(
+    hid_t dataset, hid_t space, hsize_t index, hsize_t *start, haddr_t *address, hsize_t *size) {
+    unsigned mask;
+    return H5Dget_chunk_info(dataset, space, index, start, &mask, address, size);
+}
+#else
+static inline int CHDF5_TELLS_CHUNKS(void) { return 0; }
+static inline herr_t CHDF5_Dget_num_chunks(hid_t dataset, hid_t space, hsize_t *count) {
+    (void)dataset;
+    (void)space;
+    (void)count;
+    return -1;
+}
+static inline herr_t CHDF5_Dget_chunk_info(
+    hid_t dataset, hid_t space, hsize_t index, hsize_t *start, haddr_t *address, hsize_t *size) {
+    (void)dataset;
+    (void)space;
+    (void)index;
+    (void)start;
+    (void)address;
+    (void)size;
+    return -1;
+}
+#endif
+
 // Frees what the library allocated for variable-length elements that it read.
 static inline herr_t CHDF5_Treclaim(hid_t type, hid_t space, void *elements) {
 #if H5_VERSION_GE(1, 12, 0)

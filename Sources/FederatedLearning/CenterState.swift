@@ -31,13 +31,20 @@ package final class CenterState {
     /// - Parameters:
     ///   - variables: the method's.
     ///   - parts: what is held here.
-    ///   - seed: what initial values follow from.
-    package init(center: String, heads: [Int], variables: [Variable], parts: [StatePart], seed: UInt64) {
+    ///   - seed: what initial values follow from; nil: all values are undefined, for who sets them.
+    package init(center: String, heads: [Int], variables: [Variable], parts: [StatePart], seed: UInt64?) {
         self.center = center
         self.heads = heads
         self.variables = variables.filter { parts.contains($0.part) }
         for variable in self.variables {
             let key = Key(name: variable.name, part: variable.part)
+            guard let seed else {
+                values[key] = Parameters(undefined: variable.layout)
+                if variable.hasOptimizer {
+                    optimizers[key] = Adam(undefined: variable.layout, groups: variable.groupRanges)
+                }
+                continue
+            }
             switch variable.start {
             case .seeded: values[key] = variable.layout.initialValues(seed: seed)
             case .zeros: values[key] = variable.layout.zeros()

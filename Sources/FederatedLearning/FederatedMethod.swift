@@ -217,8 +217,8 @@ extension FederatedMethod {
     /// A center before its first round.
     /// - Parameters:
     ///   - parts: what is held of it; nil: everything.
-    ///   - seed: what initial values follow from.
-    package func state(of center: String, parts: [StatePart]? = nil, seed: UInt64) -> CenterState {
+    ///   - seed: what initial values follow from; nil: they are undefined, for who sets all of them.
+    package func state(of center: String, parts: [StatePart]? = nil, seed: UInt64?) -> CenterState {
         CenterState(center: center, heads: heads, variables: variables, parts: parts ?? self.parts, seed: seed)
     }
 

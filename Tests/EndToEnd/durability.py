@@ -64,7 +64,8 @@ def traced(folder, *command):
 
 
 def expect_durable(calls, folder):
-    """Fails the test unless whatever gets its name by a rename was flushed before, and the folder of the name after."""
+    """Fails the test unless whatever gets its name by a rename was flushed before, and the folder of the name after; a
+    center's state both before the list of the next checkpoint has its name."""
     renames = [index for index, call in enumerate(calls) if call[0].startswith("rename")]
     expect(len(renames) > 2, f"{len(renames)} renames were seen")
     for index in renames:
@@ -73,6 +74,13 @@ def expect_durable(calls, folder):
         if Path(new).name.startswith("progress"):
             continue
         if not old.endswith(".partial") and ".partial" not in Path(old).name and not Path(old).name.startswith("running."):
+            continue
+        if "/working/" in new or "/banks/" in new:
+            after = calls[index + 1:]
+            lists = [place for place, call in enumerate(after) if call[0] == "rename" and call[2].endswith("/manifest.json")]
+            expect(lists, f"no checkpoint follows {new}")
+            for path in (new, str(Path(new).parent)):
+                expect(("fsync", path, None) in after[:lists[0]], f"{path} is not flushed before the checkpoint's list")
             continue
         before = [call for call in calls[:index] if call[1] == old]
         flushed = [place for place, call in enumerate(before) if call[0] == "fsync"]

@@ -18,6 +18,8 @@ struct CenterFiles: Sendable {
     let parts: [StatePart]
     /// The run's.
     let seed: UInt64
+    private let images = StateImages()
+    private let memory = StagingMemory()
 
     /// Files of a run's centers.
     /// - Parameter working: the folder of states that are not in memory; nil: the run's own.
@@ -103,9 +105,16 @@ struct CenterFiles: Sendable {
     }
 
     private func readOnce(_ place: Place, into state: CenterState, _ method: any FederatedMethod) throws {
-        let file = try HDF5File.open(at: place.path)
-        try StateFile.check(file, width: method.width, heads: state.heads)
-        state.trainedRound = try file.attribute("trained_round", of: "info")
+        if let marks = read(.state, place.path, into: state, method) {
+            (state.trainedRound, state.steps, state.losses) = (marks.round, marks.steps ?? 0, marks.losses)
+        } else {
+            let file = try HDF5File.open(at: place.path)
+            try StateFile.check(file, width: method.width, heads: state.heads)
+            state.trainedRound = try file.attribute("trained_round", of: "info")
+            state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
+            state.losses = file.hasAttribute("losses", of: "info") ? try file.attribute("losses", of: "info") : []
+            for dataset in StateDataset.all(state, resting: [.checkpoint]) { try dataset.read(from: file) }
+        }
         guard state.trainedRound == place.trainedRound else {
             throw FederationError(
                 attempted: "read the state of", subject: "center \(state.center) from \(place.path)",
@@ -113,74 +122,95 @@ struct CenterFiles: Sendable {
                     "it is of round \(state.trainedRound), and the center was last trained in round \(place.trainedRound)",
                 remedy: "look at the file system that the ranks share, and resume from the last checkpoint")
         }
-        state.steps = file.hasAttribute("steps", of: "info") ? try file.attribute("steps", of: "info") : 0
-        state.losses = file.hasAttribute("losses", of: "info") ? try file.attribute("losses", of: "info") : []
-        try StateFile.read(state, resting: .checkpoint, from: file)
-        try StateFile.readOptimizers(state, from: file)
         try readHistory(place.snapshot, into: state, method)
     }
 
     /// Reads what of a state is history from a snapshot, whose name is relative to the run's folder.
     func readHistory(_ snapshot: String, into state: CenterState, _ method: any FederatedMethod) throws {
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
-        let file = try HDF5File.open(at: "\(run.path)/\(snapshot)")
+        let path = "\(run.path)/\(snapshot)"
+        guard read(.history, path, into: state, method) == nil else { return }
+        let file = try HDF5File.open(at: path)
         try StateFile.check(file, width: method.width, heads: state.heads)
-        try StateFile.read(state, resting: .history, from: file)
+        for dataset in StateDataset.all(state, resting: [.history]) { try dataset.read(from: file) }
+    }
+
+    /// Reads a file that is as this program writes it, without the library.
+    /// - Returns: its marks; nil where it is any other.
+    private func read(
+        _ kind: Kind, _ path: String, into state: CenterState, _ method: any FederatedMethod
+    ) -> FileMarks? {
+        let marks = FileMarks(center: state.center, round: state.trainedRound)
+        let datasets = StateDataset.all(state, resting: kind.rests)
+        let image = try? images.image(.init(kind, state, marks.lengths)) {
+            try StateImage(datasets, marks) { try layOut(kind, state, method, datasets, $0, at: path) }
+        }
+        guard let found = image?.read(path, into: datasets, like: marks), found.center == state.center else {
+            return nil
+        }
+        return found
     }
 
     // MARK: Writing
 
-    /// What of a center rests in checkpoints and, in the middle of a round, its history; laid out in memory.
-    func state(
-        _ state: CenterState, _ method: any FederatedMethod, at path: String, withHistory: Bool = false
-    ) throws -> StagedFile {
-        try StagedFile(path) { file in
-            try describe(state, method, kind: "center", in: file)
-            if withHistory { try file.setAttribute("steps", of: "info", to: state.steps) }
-            if !state.losses.isEmpty { try file.setAttribute("losses", of: "info", to: state.losses) }
-            try StateFile.write(state, resting: .checkpoint, to: file)
-            try StateFile.writeOptimizers(state, to: file)
-            if withHistory { try StateFile.write(state, resting: .history, to: file) }
-            guard let (part, variables) = elsewhere(method) else { return }
-            try link(
-                StateFile.groups(of: variables, resting: withHistory ? [.checkpoint, .history] : [.checkpoint]),
-                to: part.fileName(state.center), in: file)
+    /// What a file of a center holds.
+    enum Kind {
+        /// What rests in checkpoints.
+        case state
+        /// That, and the history: of a center in the middle of a round.
+        case whole
+        /// What rests in the history: a snapshot.
+        case history
+
+        fileprivate var rests: [Variable.Rest] {
+            switch self {
+            case .state: [.checkpoint]
+            case .whole: [.checkpoint, .history]
+            case .history: [.history]
+            }
         }
     }
 
-    /// A snapshot of the history, laid out in memory.
-    func history(_ state: CenterState, _ method: any FederatedMethod, at path: String) throws -> StagedFile {
-        try StagedFile(path) { file in
-            try describe(state, method, kind: "bank", in: file)
-            try StateFile.write(state, resting: .history, to: file)
-            guard let (part, variables) = elsewhere(method) else { return }
-            try link(
-                StateFile.groups(of: variables, resting: [.history]),
-                to: part.fileName(RunPosition(round: state.trainedRound).name), in: file)
+    /// A file of a center, laid out in memory.
+    func staged(
+        _ kind: Kind, _ state: CenterState, _ method: any FederatedMethod, at path: String
+    ) throws -> StagedFile {
+        let marks = FileMarks(
+            center: state.center, round: state.trainedRound, steps: kind == .whole ? state.steps : nil,
+            losses: kind == .history ? [] : state.losses)
+        let datasets = StateDataset.all(state, resting: kind.rests)
+        let image = try images.image(.init(kind, state, marks.lengths)) {
+            try StateImage(datasets, marks) { try layOut(kind, state, method, datasets, $0, at: path) }
         }
+        if let image { return memory.file(path, image.size) { image.fill($0, datasets, marks) } }
+        return try StagedFile(path, layOut(kind, state, method, datasets, marks, at: path))
+    }
+
+    /// Lays a file out by the library.
+    private func layOut(
+        _ kind: Kind, _ state: CenterState, _ method: any FederatedMethod, _ datasets: [StateDataset],
+        _ marks: FileMarks, at path: String
+    ) throws(HDF5Error) -> HDF5File {
+        let file = try HDF5File.createInMemory(path)
+        try StateFile.write(
+            .init(
+                kind: kind == .history ? "bank" : "center", round: marks.round, seed: seed, width: method.width,
+                center: marks.center, heads: state.heads, created: marks.created), to: file)
+        try file.setAttribute("trained_round", of: "info", to: marks.round)
+        if let steps = marks.steps { try file.setAttribute("steps", of: "info", to: steps) }
+        if !marks.losses.isEmpty { try file.setAttribute("losses", of: "info", to: marks.losses) }
+        for dataset in datasets { try dataset.write(to: file) }
+        guard let (part, variables) = elsewhere(method) else { return file }
+        let other = part.fileName(kind == .history ? marks.roundName : marks.center)
+        for (group, module) in StateFile.groups(of: variables, resting: kind.rests) {
+            try file.linkExternally("\(group)/\(module)", toFile: other, object: "/\(group)/\(module)")
+        }
+        return file
     }
 
     /// What the root keeps of these centers: their own files refer to it.
     private func elsewhere(_ method: any FederatedMethod) -> (part: StatePart, variables: [Variable])? {
         guard let part = method.remotePart, !parts.contains(part) else { return nil }
         return (part, method.variables.filter { $0.part == part })
-    }
-
-    private func link(
-        _ groups: [(group: String, module: String)], to other: String, in file: borrowing HDF5File
-    ) throws(HDF5Error) {
-        for (group, module) in groups {
-            try file.linkExternally("\(group)/\(module)", toFile: other, object: "/\(group)/\(module)")
-        }
-    }
-
-    private func describe(
-        _ state: CenterState, _ method: any FederatedMethod, kind: String, in file: borrowing HDF5File
-    ) throws(HDF5Error) {
-        try StateFile.write(
-            .init(
-                kind: kind, round: state.trainedRound, seed: seed, width: method.width, center: state.center,
-                heads: state.heads), to: file)
-        try file.setAttribute("trained_round", of: "info", to: state.trainedRound)
     }
 }

@@ -6,7 +6,8 @@ import Foundation
 /// A state that is not in memory is where it was last written: in the `working` folder, in the checkpoint that the run
 /// continued from, or nowhere, if it still is as the seed made it. What a method keeps as history rests in the snapshot of the
 /// round in which the center was last trained. What is written is staged in memory and written by the disk queue, in
-/// order; what is read is read behind it.
+/// order; a state is read beside that, or behind it where it is to be written itself. Files are flushed to the disk when a
+/// checkpoint refers to them.
 package final class CenterStore {
     /// The parts of a center that this store holds.
     package let parts: [StatePart]
@@ -20,6 +21,8 @@ package final class CenterStore {
     private var changed: Set<String> = []
     private var places: [String: CenterFiles.Place] = [:]
     private var upcoming: (center: String, state: DiskQueue.Pending<CenterState>)?
+    /// The last write of each center, until it is known to be done.
+    private var unwritten: [String: DiskQueue.Pending<Void>] = [:]
 
     /// - Parameters:
     ///   - folder: the run's.
@@ -161,6 +164,7 @@ package final class CenterStore {
         }
         let (fingerprints, files) = (fingerprints, files)
         disk.submit { [resting] in
+            try fingerprints.flush()
             for (name, center, place) in resting {
                 try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
                 let file = try place.known[place.path] ?? fingerprints.of(place.path)
@@ -178,8 +182,7 @@ package final class CenterStore {
 
     /// Writes a center in the middle of a round, its history included, into a checkpoint.
     private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
-        let file = try files.state(
-            state, method(of: state.center), at: "\(draft.folder)/\(name)", withHistory: true)
+        let file = try files.staged(.whole, state, method(of: state.center), at: "\(draft.folder)/\(name)")
         let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
             draft.note(.init(center: center, trainedRound: trainedRound, file: try file.write()), of: name)
@@ -195,11 +198,11 @@ package final class CenterStore {
     /// Queues the writing of a state without its history.
     private func stage(_ state: CenterState) throws {
         let path = files.working(state.center)
-        let file = try files.state(state, method(of: state.center), at: path)
+        let file = try files.staged(.state, state, method(of: state.center), at: path)
         let (working, fingerprints) = (files.working, fingerprints)
-        disk.submit(staging: file.size) {
+        unwritten[state.center] = disk.write(staging: file.size) {
             try DurableFile.makeFolder(working)
-            fingerprints.note(try file.write(), of: path)
+            fingerprints.note(try file.write(isFlushed: false), of: path)
         }
         changed.remove(state.center)
         // Where it was not trained since it was read, its snapshot still is where it was.
@@ -214,13 +217,13 @@ package final class CenterStore {
     private func stageSnapshot(_ state: CenterState) throws {
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
         let path = "\(files.run.path)/\(files.snapshot(state.center, state.trainedRound))"
-        let file = try files.history(state, method(of: state.center), at: path)
+        let file = try files.staged(.history, state, method(of: state.center), at: path)
         let folder = "\(files.run.banks)/\(state.center)"
         let fingerprints = fingerprints
         let previous = places[state.center].map { "\(files.run.path)/\($0.snapshot)" }
-        disk.submit(staging: file.size) {
+        unwritten[state.center] = disk.write(staging: file.size) {
             try DurableFile.makeFolder(folder)
-            fingerprints.note(try file.write(), of: path)
+            fingerprints.note(try file.write(isFlushed: false), of: path)
             if let previous { fingerprints.forget(previous) }
         }
     }
@@ -228,8 +231,10 @@ package final class CenterStore {
     private func read(_ center: String) -> DiskQueue.Pending<CenterState> {
         let method = method(of: center)
         let (parts, seed, place, files) = (parts, seed, places[center], files)
-        return disk.read {
-            let state = method.state(of: center, parts: parts, seed: seed)
+        let isWritten = unwritten[center].map { $0.isReady } ?? true
+        if isWritten { unwritten[center] = nil }
+        return disk.read(isBehind: !isWritten) {
+            let state = method.state(of: center, parts: parts, seed: place == nil ? seed : nil)
             if let place { try files.read(place, into: state, method) }
             return state
         }

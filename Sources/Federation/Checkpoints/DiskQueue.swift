@@ -1,13 +1,13 @@
 import Dispatch
 import Foundation
-import HDF5
 
-/// Work on files, done one after the other by a thread of its own while the others compute.
+/// Work on files beside the threads that compute: one thread writes, one file after the other, and another reads.
 ///
 /// What is written was staged in memory before. So that this memory is bounded, whoever stages more than the limit waits
 /// until some of it is written. After the first failure nothing more is written; it is kept for whoever asks.
 package final class DiskQueue: @unchecked Sendable {
     private let queue = DispatchQueue(label: "fedcrld.disk", qos: .utility)
+    private let readers = DispatchQueue(label: "fedcrld.disk.reading", qos: .utility)
     private let condition = NSCondition()
     private let limit: Int
     private var staged = 0
@@ -54,10 +54,11 @@ package final class DiskQueue: @unchecked Sendable {
         }
     }
 
-    /// Queues work that reads what was written before. Its result, or its error, is the caller's.
-    func read<Value>(_ work: @escaping @Sendable () throws -> Value) -> Pending<Value> {
+    /// Queues work that reads. Its result, or its error, is the caller's.
+    /// - Parameter isBehind: whether it follows all that is to be written, since that is what it reads.
+    func read<Value>(isBehind: Bool, _ work: @escaping @Sendable () throws -> Value) -> Pending<Value> {
         condition.withLock { pending += 1 }
-        return Ahead(on: queue) { [self] in
+        return Ahead(on: isBehind ? queue : readers) { [self] in
             defer { finish(0, nil) }
             return Result { try work() }
         }
@@ -85,32 +86,6 @@ package final class DiskQueue: @unchecked Sendable {
             pending -= 1
             firstFailure = firstFailure ?? error
             condition.broadcast()
-        }
-    }
-}
-
-/// An HDF5 file that was laid out in memory and is to be written as a whole, by any thread.
-package final class StagedFile: @unchecked Sendable {
-    private let file: HDF5File
-    private let path: String
-    /// Bytes in memory.
-    let size: Int
-
-    /// Lays out a file for `path`.
-    package init(_ path: String, _ fill: (borrowing HDF5File) throws -> Void) throws {
-        self.path = path
-        let file = try HDF5File.createInMemory(path)
-        try fill(file)
-        size = try file.withImage(\.count)
-        self.file = file
-    }
-
-    /// Writes the file, flushed to the disk, in place of what was there.
-    /// - Parameter isShared: whether other processes may write it at the same time.
-    @discardableResult
-    package func write(isShared: Bool = false) throws -> DurableFile.Fingerprint {
-        try file.withImage { bytes throws(FederationError) in
-            try DurableFile.write(bytes, to: path, isShared: isShared)
         }
     }
 }

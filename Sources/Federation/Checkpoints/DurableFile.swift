@@ -22,10 +22,12 @@ package enum DurableFile {
     }
 
     /// Writes a whole file and replaces what was there in one step. Returns its size and checksum.
-    /// - Parameter isShared: whether other processes may write a file of this name at the same time.
+    /// - Parameters:
+    ///   - isShared: whether other processes may write a file of this name at the same time.
+    ///   - isFlushed: whether the file survives a crash of the machine; else ``flush(_:)`` sees to that later.
     @discardableResult
     package static func write(
-        _ bytes: UnsafeRawBufferPointer, to path: String, isShared: Bool = false
+        _ bytes: UnsafeRawBufferPointer, to path: String, isShared: Bool = false, isFlushed: Bool = true
     ) throws(FederationError) -> Fingerprint {
         let temporary = path + (isShared ? ".\(UUID().uuidString)" : "") + ".partial"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
@@ -45,14 +47,18 @@ package enum DurableFile {
             checksum = crc32_z(checksum, piece.baseAddress?.assumingMemoryBound(to: UInt8.self), written)
             position += written
         }
-        guard fsync(descriptor) == 0 else { throw give(up: errno) }
+        guard !isFlushed || fsync(descriptor) == 0 else { throw give(up: errno) }
         // Network file systems may tell of a full disk only now.
         guard close(descriptor) == 0 else {
             let code = errno
             unlink(temporary)
             throw failure("write", path, code: code)
         }
-        try rename(temporary, to: path)
+        if isFlushed {
+            try rename(temporary, to: path)
+        } else {
+            guard Foundation.rename(temporary, path) == 0 else { throw failure("rename to", path) }
+        }
         return Fingerprint(size: bytes.count, crc32: hexadecimal(checksum))
     }
 
@@ -87,11 +93,20 @@ package enum DurableFile {
     private static let replacedSuffix = ".replaced"
 
     /// Flushes a file, or a folder's entries, to the disk.
-    package static func synchronize(_ path: String) throws(FederationError) {
+    /// - Parameter mayBeGone: whether it is no error that there is none.
+    package static func synchronize(_ path: String, mayBeGone: Bool = false) throws(FederationError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT, mayBeGone { return }
         guard descriptor >= 0 else { throw failure("flush", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure("flush", path) }
+    }
+
+    /// Flushes files and their names to the disk, but for those that are gone meanwhile.
+    package static func flush(_ paths: Set<String>) throws(FederationError) {
+        for path in paths.sorted() + Set(paths.map(Path.parent(of:))).sorted() {
+            try synchronize(path, mayBeGone: true)
+        }
     }
 
     /// Size and checksum of a file.

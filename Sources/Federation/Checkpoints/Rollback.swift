@@ -76,7 +76,7 @@ package struct Rollback {
             manifest.files[newPrefix + name] = fingerprint
         }
 
-        let file = try files(method).state(state, method, at: "\(partial)/\(Manifest.file(of: state.center))")
+        let file = try files(method).staged(.state, state, method, at: "\(partial)/\(Manifest.file(of: state.center))")
         manifest.trainedRounds[state.center] = state.trainedRound
         manifest.files[manifest.file(of: state.center)] = try file.write()
         for file in manifest.files.keys where file.hasPrefix("banks/\(state.center)/") { manifest.files[file] = nil }

@@ -2,7 +2,6 @@ import FederatedLearning
 import Foundation
 import HDF5
 import NeuralNetwork
-import Tensors
 
 /// The HDF5 files of a run: groups are state-dict names with dots as slashes, values are float32 in PyTorch's order.
 ///
@@ -31,12 +30,18 @@ package enum StateFile {
         package var width: Int
         /// Classes of the center, head by head; none for the server.
         package var heads: [Int]
+        /// When it was made, by ISO 8601.
+        package var created: String
 
         /// A file's information.
         /// - Parameters:
         ///   - center: whose it is; nil for the server's.
         ///   - heads: the center's.
-        package init(kind: String, round: Int, seed: UInt64, width: Int, center: String? = nil, heads: [Int] = []) {
+        package init(
+            kind: String, round: Int, seed: UInt64, width: Int, center: String? = nil, heads: [Int] = [],
+            created: String = Date.now.formatted(.iso8601)
+        ) {
+            self.created = created
             self.kind = kind
             self.round = round
             self.center = center
@@ -60,7 +65,7 @@ package enum StateFile {
         case 1: try file.setAttribute("classes", of: "info", to: information.heads[0])
         default: try file.setAttribute("classes", of: "info", to: information.heads)
         }
-        try file.setAttribute("created", of: "info", to: Date.now.formatted(.iso8601))
+        try file.setAttribute("created", of: "info", to: information.created)
     }
 
     /// Checks that a file can be read by this program and is of a network of this width and, where both say them, classes.
@@ -92,53 +97,6 @@ package enum StateFile {
     static func heads(of file: borrowing HDF5File) throws(HDF5Error) -> [Int] {
         if case .integers(let heads) = try file.anyAttribute("classes", of: "info") { return heads }
         return [try file.attribute("classes", of: "info")]
-    }
-
-    /// Writes the variables of a state that rest in one place.
-    static func write(
-        _ state: CenterState, resting rest: Variable.Rest, to file: borrowing HDF5File
-    ) throws(HDF5Error) {
-        for variable in state.variables where variable.rest == rest {
-            try write(state[variable.name, variable.part], to: file, group: variable.name)
-        }
-    }
-
-    /// Writes the optimizers of a state, which rest in checkpoints.
-    static func writeOptimizers(_ state: CenterState, to file: borrowing HDF5File) throws(HDF5Error) {
-        for variable in state.variables where variable.hasOptimizer {
-            let optimizer = state.optimizer(variable.name, part: variable.part)
-            let group = "optimizer/\(variable.name)"
-            // The parts of a state take their steps together.
-            if !file.exists(group + "/step") {
-                try file.write(optimizer.steps.map { Int64($0) }, shape: [optimizer.steps.count], to: group + "/step")
-            }
-            try write(optimizer.firstMoment, to: file, group: group + "/first_moment")
-            try write(optimizer.secondMoment, to: file, group: group + "/second_moment")
-        }
-    }
-
-    /// Reads the variables of a state that rest in one place.
-    static func read(
-        _ state: CenterState, resting rest: Variable.Rest, from file: borrowing HDF5File
-    ) throws(HDF5Error) {
-        for variable in state.variables where variable.rest == rest {
-            try read(state[variable.name, variable.part], from: file, group: variable.name)
-        }
-    }
-
-    /// Reads the optimizers of a state.
-    static func readOptimizers(_ state: CenterState, from file: borrowing HDF5File) throws(HDF5Error) {
-        for variable in state.variables where variable.hasOptimizer {
-            let optimizer = state.optimizer(variable.name, part: variable.part)
-            let group = "optimizer/\(variable.name)"
-            var steps = [Int64](repeating: 0, count: optimizer.steps.count)
-            try steps.withUnsafeMutableBufferPointer { steps throws(HDF5Error) in
-                try file.read(into: steps, shape: [steps.count], from: group + "/step")
-            }
-            optimizer.steps = steps.map { Int($0) }
-            try read(optimizer.firstMoment, from: file, group: group + "/first_moment")
-            try read(optimizer.secondMoment, from: file, group: group + "/second_moment")
-        }
     }
 
     /// Writes some parameters below a group, each as a dataset of its state-dict name.

@@ -19,10 +19,7 @@ final class CenterHost: Host {
     ) throws -> HostedRound {
         try openLinks()
         var result = HostedRound()
-        let mine = plan.centers.filter { run.assignment.rankOf[$0] == run.rank.rank }
-        // Who is in memory comes first: the others take its place later.
-        let isHere = mine.map { run.store.isResident(run.participants[$0].name) }
-        let order = zip(mine, isHere).filter(\.1).map(\.0) + zip(mine, isHere).filter { !$0.1 }.map(\.0)
+        let order = order(plan)
         for (index, center) in order.enumerated() {
             let name = run.participants[center].name
             var part = before.centers[name] ?? RoundProgress.Center()
@@ -43,6 +40,20 @@ final class CenterHost: Host {
         }
         if isRemote { try RootChannel.finish(run.rank) }
         return result
+    }
+
+    /// The plan's centers that are hosted here. Who is in memory comes first: the others take its place later.
+    private func order(_ plan: RoundPlan) -> [Int] {
+        let mine = plan.centers.filter { run.assignment.rankOf[$0] == run.rank.rank }
+        let isHere = mine.map { run.store.isResident(run.participants[$0].name) }
+        return zip(mine, isHere).filter(\.1).map(\.0) + zip(mine, isHere).filter { !$0.1 }.map(\.0)
+    }
+
+    func lookAhead(_ plan: RoundPlan) { order(plan).first.map(prefetch) }
+
+    private func prefetch(_ center: Int) {
+        run.store.prefetch(run.participants[center].name)
+        run.data.prefetch(run.participants[center])
     }
 
     func contributeForOthers(_ plan: RoundPlan) {}
@@ -83,10 +94,7 @@ final class CenterHost: Host {
         let (start, waited, before) = (monotonicSeconds(), rank.communicator.waitSeconds, part.steps)
         try rank.clock.measure(.compute) {
             let samples = try run.data.trainingSamples(participant)
-            if let next {
-                store.prefetch(run.participants[next].name)
-                run.data.prefetch(run.participants[next])
-            }
+            next.map(prefetch)
             run.notice.beginStep()
             try LocalTraining(center: participant.name, run.configuration, run.method(center)).run(
                 round: plan.round, samples: samples, state: state, server: run.aggregation.server,

@@ -12,10 +12,16 @@ protocol Host: AnyObject {
     ///   - before: what was done of the round by a process before this one.
     ///   - isCheckpointed: whether a checkpoint follows.
     func train(_ plan: RoundPlan, continuing before: RoundProgress, isCheckpointed: Bool) throws -> HostedRound
+    /// Prepares for a round that follows, beside what this rank waits for.
+    func lookAhead(_ plan: RoundPlan)
     /// Adds what is held here of the centers that train elsewhere to this rank's part of the sums.
     func contributeForOthers(_ plan: RoundPlan) throws
     /// Scores this rank's centers. One that is asked to stop lets its remaining cases be; what it has found is of no use then.
     func evaluate(_ split: Split) throws -> [CenterMeans]
+}
+
+extension Host {
+    func lookAhead(_ plan: RoundPlan) {}
 }
 
 /// What a rank has done of a round.

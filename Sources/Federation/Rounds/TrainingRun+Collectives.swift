@@ -21,7 +21,7 @@ extension TrainingRun {
     ///   - before: what was done of the round before.
     ///   - isCheckpointed: whether a checkpoint follows.
     func train(_ round: Int, continuing before: RoundProgress, isCheckpointed: Bool) throws -> Ending {
-        let plan = RoundPlan(round: round, volumes: shared.volumes, configuration, sampling: sampling)
+        let plan = plan(of: round)
         shared.console.begin(
             round: round, steps: plan.centers.reduce(0) { $0 + shared.steps(of: $1) }, done: before.steps)
         // 1. Who moves to which rank, as the root says.
@@ -38,6 +38,7 @@ extension TrainingRun {
         shared.aggregation.reset()
         // 3. Training, with its exchanges.
         let hosted = try host.train(plan, continuing: before, isCheckpointed: isCheckpointed)
+        if round < configuration.rounds, !hosted.isUnfinished { host.lookAhead(self.plan(of: round + 1)) }
         // 4. Whether all have done all.
         let (isAnyUnfinished, stops) = try agree(hosted.isUnfinished)
         guard !isAnyUnfinished else { return Ending(isComplete: false, stops: true, progress: hosted.progress) }
@@ -58,6 +59,10 @@ extension TrainingRun {
             note(reports, plan)
         }
         return Ending(isComplete: true, stops: stops, progress: hosted.progress)
+    }
+
+    private func plan(of round: Int) -> RoundPlan {
+        RoundPlan(round: round, volumes: shared.volumes, configuration, sampling: sampling)
     }
 
     /// Adds up what the centers contribute, and makes the sum the server's next state.

@@ -14,10 +14,19 @@ package final class Adam {
 
     /// An optimizer that has not taken a step.
     /// - Parameter groups: the places of each group's parameters; nil: all are one group.
-    package init(_ layout: ParameterLayout, groups: [[Range<Int>]]? = nil) {
-        firstMoment = layout.zeros()
-        secondMoment = layout.zeros()
-        self.groups = groups ?? [[0..<layout.count]]
+    package convenience init(_ layout: ParameterLayout, groups: [[Range<Int>]]? = nil) {
+        self.init(firstMoment: layout.zeros(), secondMoment: layout.zeros(), groups)
+    }
+
+    /// An optimizer whose moments are undefined, for who sets them.
+    package convenience init(undefined layout: ParameterLayout, groups: [[Range<Int>]]) {
+        self.init(firstMoment: Parameters(undefined: layout), secondMoment: Parameters(undefined: layout), groups)
+    }
+
+    private init(firstMoment: Parameters, secondMoment: Parameters, _ groups: [[Range<Int>]]?) {
+        self.firstMoment = firstMoment
+        self.secondMoment = secondMoment
+        self.groups = groups ?? [[0..<firstMoment.count]]
         steps = self.groups.map { _ in 0 }
     }
 
