@@ -77,7 +77,11 @@ def expect_durable(calls, folder):
             continue
         if "/working/" in new or "/banks/" in new:
             after = calls[index + 1:]
-            lists = [place for place, call in enumerate(after) if call[0] == "rename" and call[2].endswith("/manifest.json")]
+            # A checkpoint's list may get its name beside the next round. A state follows its snapshot.
+            center = Path(new).stem if "/working/" in new else Path(new).parent.name
+            snapshots = [call[2] for call in calls[:index + 1] if call[0].startswith("rename") and f"/banks/{center}/" in call[2]]
+            lists = [place for place, call in enumerate(after) if call[0].startswith("rename")
+                     and call[2].endswith(f"/{Path(snapshots[-1]).stem}.partial/manifest.json")]
             expect(lists, f"no checkpoint follows {new}")
             for path in (new, str(Path(new).parent)):
                 expect(("fsync", path, None) in after[:lists[0]], f"{path} is not flushed before the checkpoint's list")

@@ -105,7 +105,7 @@ struct CenterFiles: Sendable {
     }
 
     private func readOnce(_ place: Place, into state: CenterState, _ method: any FederatedMethod) throws {
-        if let marks = read(.state, place.path, into: state, method) {
+        if let marks = read(.state, place.path, into: state) {
             (state.trainedRound, state.steps, state.losses) = (marks.round, marks.steps ?? 0, marks.losses)
         } else {
             let file = try HDF5File.open(at: place.path)
@@ -129,26 +129,19 @@ struct CenterFiles: Sendable {
     func readHistory(_ snapshot: String, into state: CenterState, _ method: any FederatedMethod) throws {
         guard state.variables.contains(where: { $0.rest == .history }) else { return }
         let path = "\(run.path)/\(snapshot)"
-        guard read(.history, path, into: state, method) == nil else { return }
+        guard read(.history, path, into: state) == nil else { return }
         let file = try HDF5File.open(at: path)
         try StateFile.check(file, width: method.width, heads: state.heads)
         for dataset in StateDataset.all(state, resting: [.history]) { try dataset.read(from: file) }
     }
 
-    /// Reads a file that is as this program writes it, without the library.
+    /// Reads a file that is as those that were written here, without the library.
     /// - Returns: its marks; nil where it is any other.
-    private func read(
-        _ kind: Kind, _ path: String, into state: CenterState, _ method: any FederatedMethod
-    ) -> FileMarks? {
+    private func read(_ kind: Kind, _ path: String, into state: CenterState) -> FileMarks? {
         let marks = FileMarks(center: state.center, round: state.trainedRound)
-        let datasets = StateDataset.all(state, resting: kind.rests)
-        let image = try? images.image(.init(kind, state, marks.lengths)) {
-            try StateImage(datasets, marks) { try layOut(kind, state, method, datasets, $0, at: path) }
-        }
-        guard let found = image?.read(path, into: datasets, like: marks), found.center == state.center else {
-            return nil
-        }
-        return found
+        let image = images.image(.init(kind, state, marks.lengths))
+        let found = image?.read(path, into: StateDataset.all(state, resting: kind.rests), like: marks)
+        return found?.center == state.center ? found : nil
     }
 
     // MARK: Writing

@@ -35,22 +35,44 @@ package final class StateImage: Sendable {
         _ datasets: [StateDataset], _ marks: FileMarks, layOut: (FileMarks) throws -> HDF5File
     ) throws {
         // A shorter name might be anywhere.
-        guard marks.center.utf8.count >= 4 else { return nil }
-        let file = try layOut(marks.findable)
+        guard marks.center.utf8.count >= 4, datasets.reduce(0, { $0 + $1.byteCount }) <= Self.most else { return nil }
+        guard let learnt = try Self.pieces(of: try layOut(marks.findable), datasets, marks.findable.fields) else {
+            return nil
+        }
+        (pieces, chunks, constant, size) = learnt
+        // What it makes has to be what the library makes.
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+        defer { bytes.deallocate() }
+        fill(bytes, datasets, marks)
+        let isSame = try layOut(marks).withImage { image in
+            image.isSame(as: UnsafeRawBufferPointer(bytes))
+        }
+        guard isSame else { return nil }
+    }
+
+    /// Values of so many bytes at most: to learn takes two files' memory, and of larger states nobody waits for the library.
+    private static let most = 48 << 20
+
+    /// What a file is made of.
+    /// - Parameter fields: its marks.
+    private static func pieces(
+        of file: borrowing HDF5File, _ datasets: [StateDataset], _ fields: [[UInt8]]
+    ) throws -> (
+        pieces: [(range: Range<Int>, piece: Piece)], chunks: [[HDF5File.StoredChunk]], constant: [UInt8], size: Int
+    )? {
         var chunks: [[HDF5File.StoredChunk]] = []
         for dataset in datasets {
             guard let stored = try file.storedChunks(of: dataset.path) else { return nil }
             chunks.append(stored)
         }
-        let fields = marks.findable.fields
         var (pieces, constant) = ([(range: Range<Int>, piece: Piece)](), [UInt8]())
-        size = try file.withImage { image in
+        let size = try file.withImage { image in
             var position = 0
             func appendStructure(upTo end: Int) {
                 guard position < end else { return }
                 let bytes = UnsafeRawBufferPointer(rebasing: image[position..<end])
                 let found = fields.enumerated().flatMap { field, pattern in
-                    Self.places(of: pattern, in: bytes).map { (offset: $0, field: field) }
+                    places(of: pattern, in: bytes).map { (offset: $0, field: field) }
                 }
                 pieces.append((position..<end, .structure(start: constant.count, marks: found)))
                 constant += bytes
@@ -64,15 +86,7 @@ package final class StateImage: Sendable {
             appendStructure(upTo: image.count)
             return image.count
         }
-        (self.pieces, self.chunks, self.constant) = (pieces, chunks, constant)
-        // What it makes has to be what the library makes.
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
-        defer { bytes.deallocate() }
-        fill(bytes, datasets, marks)
-        let isSame = try layOut(marks).withImage { image in
-            image.isSame(as: UnsafeRawBufferPointer(bytes))
-        }
-        guard isSame else { return nil }
+        return (pieces, chunks, constant, size)
     }
 
     private static func places(of pattern: [UInt8], in bytes: UnsafeRawBufferPointer) -> [Int] {
@@ -186,7 +200,7 @@ package final class StateImage: Sendable {
     }
 }
 
-/// The images of a run's files, each learnt when it is first asked for.
+/// The images of a run's files, each learnt when the first file of its kind is written.
 final class StateImages: Sendable {
     /// Whose files are laid out alike.
     struct Key: Hashable {
@@ -209,6 +223,9 @@ final class StateImages: Sendable {
 
     /// Kinds that are known at a time: their structures are in memory.
     private static let most = 16
+
+    /// The image of a kind of files; nil where it is not learnt, or there is none.
+    func image(_ key: Key) -> StateImage? { known.withLock { $0[key] ?? nil } }
 
     /// The image of a kind of files; nil where there is none, and the library has to do it.
     func image(_ key: Key, learn: () throws -> StateImage?) throws -> StateImage? {
