@@ -236,14 +236,7 @@ package final class Aggregation: SecureSums {
 
     /// Writes the server's state: `/network/…`, and what its updates keep below `/optimizer/…`.
     package func write(to file: borrowing HDF5File) throws(HDF5Error) {
-        for content in server.contents {
-            let (exchange, selection) = (content.exchange, content.exchange.selection)
-            try StateFile.write(content.values, to: file, group: exchange.variable, where: selection.contains)
-            for (array, values) in zip(exchange.update.memory, content.memory) {
-                try StateFile.write(
-                    values, to: file, group: "optimizer/\(exchange.variable)/\(array.name)", where: selection.contains)
-            }
-        }
+        for dataset in datasets(withMemory: true) { try dataset.write(to: file) }
     }
 
     /// Reads the server's file of a checkpoint's folder.
@@ -251,15 +244,21 @@ package final class Aggregation: SecureSums {
     package func read(checkpoint: String, width: Int, continues: Bool) throws {
         let file = try HDF5File.open(at: checkpoint + "/server.h5")
         try StateFile.check(file, width: width)
-        for content in server.contents {
-            let (exchange, selection) = (content.exchange, content.exchange.selection)
-            try StateFile.read(content.values, from: file, group: exchange.variable, where: selection.contains)
-            guard continues else { continue }
+        for dataset in datasets(withMemory: continues) { try dataset.read(from: file) }
+    }
+
+    /// The datasets of the server's file.
+    /// - Parameter withMemory: whether what its updates keep is among them.
+    private func datasets(withMemory: Bool) -> [StateDataset] {
+        server.contents.flatMap { content in
+            let (exchange, includes) = (content.exchange, content.exchange.selection.contains)
+            var datasets = StateDataset.all(content.values, group: exchange.variable, where: includes)
+            guard withMemory else { return datasets }
             for (array, values) in zip(exchange.update.memory, content.memory) {
-                try StateFile.read(
-                    values, from: file, group: "optimizer/\(exchange.variable)/\(array.name)",
-                    where: selection.contains)
+                datasets += StateDataset.all(
+                    values, group: "optimizer/\(exchange.variable)/\(array.name)", where: includes)
             }
+            return datasets
         }
     }
 }

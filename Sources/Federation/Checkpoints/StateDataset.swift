@@ -2,7 +2,7 @@ import FederatedLearning
 import HDF5
 import NeuralNetwork
 
-/// A dataset of a center's file, and what of the state it holds.
+/// A dataset of a center's or the server's file, and what of a state it holds.
 package struct StateDataset {
     private enum Source {
         case values(ParameterLayout.Entry, of: Parameters)
@@ -12,18 +12,22 @@ package struct StateDataset {
     private let source: Source
     private let group: String
 
+    /// The datasets of some parameters below a group, each with its state-dict name.
+    static func all(
+        _ parameters: Parameters, group: String, where include: (ParameterLayout.Entry) -> Bool = { _ in true }
+    ) -> [StateDataset] {
+        parameters.layout.entries.filter(include).map {
+            StateDataset(source: .values($0, of: parameters), group: group)
+        }
+    }
+
     /// The datasets of what of a state rests in some places, in the order in which they are written: variables first, then the
     /// optimizers, which rest in checkpoints, then the history.
     package static func all(_ state: CenterState, resting rests: [Variable.Rest]) -> [StateDataset] {
         var datasets: [StateDataset] = []
-        func append(_ parameters: Parameters, _ group: String) {
-            datasets += parameters.layout.entries.map {
-                StateDataset(source: .values($0, of: parameters), group: group)
-            }
-        }
         for rest in rests {
             for variable in state.variables where variable.rest == rest {
-                append(state[variable.name, variable.part], variable.name)
+                datasets += all(state[variable.name, variable.part], group: variable.name)
             }
             guard rest == .checkpoint else { continue }
             for variable in state.variables where variable.hasOptimizer {
@@ -34,8 +38,8 @@ package struct StateDataset {
                     let all = parts.map { state.optimizer($0.name, part: $0.part) }
                     datasets.append(StateDataset(source: .steps(all), group: group))
                 }
-                append(optimizer.firstMoment, group + "/first_moment")
-                append(optimizer.secondMoment, group + "/second_moment")
+                datasets += all(optimizer.firstMoment, group: group + "/first_moment")
+                datasets += all(optimizer.secondMoment, group: group + "/second_moment")
             }
         }
         return datasets

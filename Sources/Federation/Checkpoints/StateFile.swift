@@ -1,7 +1,6 @@
 import FederatedLearning
 import Foundation
 import HDF5
-import NeuralNetwork
 
 /// The HDF5 files of a run: groups are state-dict names with dots as slashes, values are float32 in PyTorch's order.
 ///
@@ -97,33 +96,6 @@ package enum StateFile {
     static func heads(of file: borrowing HDF5File) throws(HDF5Error) -> [Int] {
         if case .integers(let heads) = try file.anyAttribute("classes", of: "info") { return heads }
         return [try file.attribute("classes", of: "info")]
-    }
-
-    /// Writes some parameters below a group, each as a dataset of its state-dict name.
-    static func write(
-        _ parameters: Parameters, to file: borrowing HDF5File, group: String,
-        where include: (ParameterLayout.Entry) -> Bool = { _ in true }
-    ) throws(HDF5Error) {
-        for entry in parameters.layout.entries where include(entry) {
-            try withUnsafeTemporaryAllocation(of: Float.self, capacity: entry.count) { buffer throws(HDF5Error) in
-                entry.copyPytorchValues(parameters, to: buffer)
-                try file.write(
-                    UnsafeBufferPointer(buffer), shape: entry.shape, to: "\(group)/\(path(of: entry.name))")
-            }
-        }
-    }
-
-    /// Reads some parameters.
-    static func read(
-        _ parameters: Parameters, from file: borrowing HDF5File, group: String,
-        where include: (ParameterLayout.Entry) -> Bool = { _ in true }
-    ) throws(HDF5Error) {
-        for entry in parameters.layout.entries where include(entry) {
-            try withUnsafeTemporaryAllocation(of: Float.self, capacity: entry.count) { buffer throws(HDF5Error) in
-                try file.read(into: buffer, shape: entry.shape, from: "\(group)/\(path(of: entry.name))")
-                entry.setPytorchValues(UnsafeBufferPointer(buffer), in: parameters)
-            }
-        }
     }
 
     /// A state-dict name as an HDF5 path.
