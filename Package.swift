@@ -56,8 +56,10 @@ let package = Package(
                 .define("FEDCRLD_COMMIT", to: "\"\(choice("COMMIT", "unknown"))\""),
                 .define("FEDCRLD_MARCH", to: "\"\(processor)\""),
             ]),
+        // What the C library hides from Swift.
+        .target(name: "CLinux"),
         .target(
-            name: "Files", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            name: "Files", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict),
         .target(name: "Errors", swiftSettings: strict),
         .target(name: "MPI", dependencies: ["CMPI", "Errors"], swiftSettings: strict),

@@ -9,6 +9,7 @@ package final class FileWindow {
     /// Bytes of the file when it was opened.
     package let size: Int
     private let descriptor: Int32
+    private var direct: DirectAccess
     private var memory: UnsafeMutableRawBufferPointer
     /// What of the file is in memory.
     private var held = 0..<0
@@ -23,7 +24,8 @@ package final class FileWindow {
             return nil
         }
         size = Int(status.st_size)
-        memory = .allocate(byteCount: Self.stretch, alignment: 64)
+        direct = DirectAccess(descriptor, size: size)
+        memory = .allocate(byteCount: Self.stretch, alignment: DirectAccess.alignment)
     }
 
     deinit {
@@ -32,7 +34,7 @@ package final class FileWindow {
     }
 
     /// What one call reads at least, where the file has as much.
-    private static let stretch = 1 << 20
+    private static let stretch = 4 << 20
 
     /// Some bytes of the file, which stay until the next call; nil where they cannot be read.
     package func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer? {
@@ -44,21 +46,24 @@ package final class FileWindow {
         return UnsafeRawBufferPointer(rebasing: memory[start..<start + range.count])
     }
 
-    private func fill(from start: Int, atLeast count: Int) -> Bool {
-        if count > memory.count {
+    /// Reads from a place on, or from a little before it.
+    private func fill(from place: Int, atLeast count: Int) -> Bool {
+        let start = place - place % DirectAccess.alignment
+        let needed = place + count - start
+        if needed > memory.count {
             memory.deallocate()
-            memory = .allocate(byteCount: count, alignment: 64)
+            let blocks = (needed + DirectAccess.alignment - 1) / DirectAccess.alignment
+            memory = .allocate(byteCount: blocks * DirectAccess.alignment, alignment: DirectAccess.alignment)
         }
         held = start..<start
-        let wanted = min(memory.count, size - start)
-        while held.count < wanted {
-            let free = UnsafeMutableRawBufferPointer(rebasing: memory[held.count..<wanted])
+        while held.upperBound < size, held.count < memory.count {
+            let free = UnsafeMutableRawBufferPointer(rebasing: memory[held.count...])
             let found = pread(descriptor, free.baseAddress, free.count, off_t(held.upperBound))
-            if found < 0, errno == EINTR { continue }
+            if found < 0, errno == EINTR || direct.isRefused() { continue }
             // It ends early where another has cut it since.
             guard found > 0 else { break }
             held = start..<held.upperBound + found
         }
-        return held.count >= count
+        return held.count >= needed
     }
 }

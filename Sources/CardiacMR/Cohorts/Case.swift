@@ -24,7 +24,7 @@ package enum Split: String, Codable, Sendable, CaseIterable {
 }
 
 /// One labelled image of a cohort.
-package struct Case: Codable, Equatable, Sendable {
+package struct Case: Codable, Hashable, Sendable {
     /// The image's NIfTI file, relative to the cohort's folder or absolute.
     package var image: String
     /// The segmentation's NIfTI file, likewise.

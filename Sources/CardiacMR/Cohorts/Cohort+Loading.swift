@@ -25,8 +25,9 @@ extension Cohort {
                     "say with --data where the cohorts are, or make some with `fedcrld simulate` or `fedcrld import`")
         }
         var cohorts: [Cohort] = []
+        var shared = SharedLists()
         for folder in folders where FileStatus.isFile("\(data)/\(folder)/\(fileName)") {
-            cohorts.append(try load(folder: "\(data)/\(folder)"))
+            cohorts.append(shared.sharing(try load(folder: "\(data)/\(folder)")))
         }
         guard !cohorts.isEmpty else {
             throw CardiacMRError(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardiacMR
 import Federation
+import Files
 import Foundation
 import MPI
 
@@ -40,6 +41,9 @@ struct BenchRun {
             let phantoms = PhantomSettings(
                 centers: centers, subjects: subjects, depth: size.depth, height: size.height, width: size.width)
             _ = try PhantomSimulator(phantoms).write(to: "\(folder)/data")
+            // Else disk and memory are still busy with them in the rounds.
+            sync()
+            UnusedMemory.giveBack()
         }
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         defer { if rank.isRoot { try? DurableFile.remove(folder) } }

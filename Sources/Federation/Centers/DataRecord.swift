@@ -75,10 +75,13 @@ package struct DataRecord: Codable, Equatable, Sendable {
 
     // MARK: On disk
 
-    /// The name that a manifest lists the record of a center by, if it lists one.
-    static func file(of center: String, in manifest: Manifest) -> String? {
-        let prefix = "data/\(center)-"
-        return manifest.files.keys.first { $0.hasPrefix(prefix) && $0.count == prefix.count + 8 + 5 }
+    /// The names that a manifest lists the records of centers by; those of earlier programs list none.
+    static func files(in manifest: Manifest) -> [String: String] {
+        let (prefix, suffix) = ("data/", "-00000000.json")
+        return manifest.files.keys.filter { $0.hasPrefix(prefix) && $0.utf8.count > prefix.count + suffix.count }
+            .reduce(into: [:]) { names, name in
+                names[String(name.dropFirst(prefix.count).dropLast(suffix.count))] = name
+            }
     }
 
     /// Writes the record into a run; returns its name there, with size and checksum.
@@ -93,9 +96,9 @@ package struct DataRecord: Codable, Equatable, Sendable {
         return (name, fingerprint)
     }
 
-    /// Reads the record that a checkpoint names; nil where it names none, as those of earlier programs.
-    static func read(of center: String, from manifest: Manifest, in folder: RunFolder) throws -> DataRecord? {
-        guard let name = file(of: center, in: manifest) else { return nil }
+    /// Reads a record of a run.
+    /// - Parameter name: as a manifest lists it.
+    static func read(_ name: String, in folder: RunFolder) throws -> DataRecord {
         let path = "\(folder.path)/\(name)"
         do { return try JSONDecoder().decode(DataRecord.self, from: Data(contentsOf: URL(filePath: path))) } catch {
             throw FederationError(

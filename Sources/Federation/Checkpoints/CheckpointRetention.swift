@@ -20,13 +20,17 @@ package struct CheckpointRetention {
         fileprivate func of(
             _ kept: [RunPosition], newest: Manifest, in folder: RunFolder
         ) throws(FederationError) -> [Set<String>] {
-            let old = known.withLock { $0.files }
-            var files: [RunPosition: Set<String>] = [newest.position: Set(newest.files.keys)]
+            let (old, isTidy) = known.withLock { ($0.files, $0.hasTidiedData) }
+            // Nobody asks for records of data any more.
+            func names(_ manifest: Manifest) -> Set<String> {
+                Set(isTidy ? manifest.files.keys.filter { !$0.hasPrefix("data/") } : Array(manifest.files.keys))
+            }
+            var files: [RunPosition: Set<String>] = [newest.position: names(newest)]
             for position in kept where position != newest.position {
                 if let known = old[position] {
                     files[position] = known
                 } else {
-                    files[position] = Set(try Manifest.read(folder: folder.checkpoint(position)).files.keys)
+                    files[position] = names(try Manifest.read(folder: folder.checkpoint(position)))
                 }
             }
             known.withLock { [files] in $0.files = files }

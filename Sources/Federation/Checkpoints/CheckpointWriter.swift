@@ -1,4 +1,5 @@
 import FederatedLearning
+import Files
 import Foundation
 import HDF5
 import MPI
@@ -23,6 +24,8 @@ package final class CheckpointWriter {
     /// On the root, the right to write into the run, and what every checkpoint names beside the states.
     private let lease: RunLease?
     private let dataFiles: [String: DurableFile.Fingerprint]
+    /// On the root, all centers: who was not trained yet has no file.
+    private let untrained: [String: Int]
 
     /// A checkpoint on its way.
     private struct Underway {
@@ -88,6 +91,7 @@ package final class CheckpointWriter {
     ) {
         self.lease = lease
         self.dataFiles = dataFiles
+        untrained = rank.isRoot ? Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) }) : [:]
         self.rank = rank
         self.folder = folder
         self.configuration = configuration
@@ -212,12 +216,10 @@ package final class CheckpointWriter {
         var whole = report
         (whole.position, whole.centers) = (current.position, centers)
         let contents = whole.contents
-        // Who was not trained yet has no file.
-        let untrained = Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) })
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint, placement: placement,
             trainedRounds: untrained.merging(contents.trainedRounds) { $1 }, members: members,
-            selection: current.selection, progress: report.progress, files: contents.files.merging(dataFiles) { $1 },
+            selection: current.selection, progress: report.progress, files: dataFiles.merging(contents.files) { $1 },
             build: .current, privacy: current.released)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
         return disk.write { [lease, needs] in
@@ -230,6 +232,8 @@ package final class CheckpointWriter {
             try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
             if let best = manifest.selection?.best { try folder.note(best: RunPosition(round: best.round)) }
             let problems = CheckpointRetention(folder, configuration, needs).prune(newest: manifest, pinned: pinned)
+            // A list of thousands of centers takes megabytes while it is written.
+            if manifest.files.count > 1000 { UnusedMemory.giveBack() }
             return Publication(manifest: manifest, problems: problems)
         }
     }

@@ -14,11 +14,11 @@ package enum DurableFile {
 
     /// Writes a whole file and replaces what was there in one step.
     package static func write(_ bytes: some Sequence<UInt8>, to path: String) throws(FederationError) {
-        let content = Array(bytes)
-        let result = content.withUnsafeBytes { content in
+        func whole(_ content: UnsafeRawBufferPointer) -> Result<Fingerprint, FederationError> {
             Result { () throws(FederationError) in try write(content, to: path) }
         }
-        _ = try result.get()
+        let result = bytes.withContiguousStorageIfAvailable { whole(UnsafeRawBufferPointer($0)) }
+        _ = try (result ?? Array(bytes).withUnsafeBytes(whole)).get()
     }
 
     /// Writes a whole file and replaces what was there in one step. Returns its size and checksum.
@@ -39,10 +39,11 @@ package enum DurableFile {
         }
         var checksum = crc32_z(0, nil, 0)
         var position = 0
+        var direct = DirectAccess(descriptor, size: bytes.count)
         while position < bytes.count {
-            let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<min(bytes.count, position + largestPiece)])
+            let piece = direct.piece(of: bytes, from: position, atMost: largestPiece)
             let written = Foundation.write(descriptor, piece.baseAddress, piece.count)
-            if written < 0, errno == EINTR { continue }
+            if written < 0, errno == EINTR || direct.isRefused() { continue }
             guard written >= 0 else { throw give(up: errno) }
             checksum = crc32_z(checksum, piece.baseAddress?.assumingMemoryBound(to: UInt8.self), written)
             position += written
@@ -63,7 +64,7 @@ package enum DurableFile {
     }
 
     /// What one call writes at most.
-    private static let largestPiece = 64 << 20
+    private static let largestPiece = 8 << 20
 
     /// Renames a file or folder and makes the new name durable.
     package static func rename(_ old: String, to new: String) throws(FederationError) {
@@ -164,7 +165,13 @@ package enum DurableFile {
     }
 
     /// The CRC-32 of bytes in memory, as eight hexadecimal digits.
-    static func crc32(of bytes: [UInt8]) -> String { hexadecimal(crc32_z(crc32_z(0, nil, 0), bytes, bytes.count)) }
+    static func crc32(of bytes: [UInt8]) -> String { bytes.withUnsafeBytes(crc32) }
+
+    /// The same.
+    static func crc32(of bytes: UnsafeRawBufferPointer) -> String {
+        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return hexadecimal(crc32_z(crc32_z(0, nil, 0), start, bytes.count))
+    }
 
     private static func hexadecimal(_ checksum: UInt) -> String {
         let digits = String(checksum, radix: 16)

@@ -86,47 +86,65 @@ package struct Manifest: Codable, Sendable, Equatable {
     package static let fileName = "manifest.json"
 
     /// The text of the file.
-    package func encoded() throws -> Data {
+    package func encoded() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var manifest = self
         manifest.checksum = Self.unknownChecksum
         (manifest.trainedRounds, manifest.files) = ([:], [:])
-        var text = try encoder.encode(manifest) + [UInt8(ascii: "\n")]
+        var rest = try encoder.encode(manifest) + [UInt8(ascii: "\n")]
+        var text: [UInt8] = []
         // With thousands of centers these two are nearly all of it.
-        try Self.fill("banks", of: &text, with: trainedRounds) { "\($0)" }
-        try Self.fill("files", of: &text, with: files) {
-            "{\n      \"crc32\" : \"\($0.crc32)\",\n      \"size\" : \($0.size)\n    }"
+        let names = trainedRounds.keys.reduce(0) { $0 + $1.utf8.count } + files.keys.reduce(0) { $0 + $1.utf8.count }
+        text.reserveCapacity(rest.count + names + 16 * trainedRounds.count + 80 * files.count)
+        try Self.append("banks", trainedRounds, of: &rest, to: &text) { $1 += "\($0)".utf8 }
+        guard let place = Self.checksumPlace(in: rest) else { preconditionFailure("the checksum has a place") }
+        let digits = place.lowerBound - rest.startIndex + text.count
+        try Self.append("files", files, of: &rest, to: &text) { file, text in
+            text += "{\n      \"crc32\" : \"".utf8
+            text += file.crc32.utf8
+            text += "\",\n      \"size\" : \(file.size)\n    }".utf8
         }
-        guard let place = Self.checksumPlace(in: text) else { preconditionFailure("the checksum has a place") }
-        text.replaceSubrange(place, with: DurableFile.crc32(of: Array(text)).utf8)
+        text += rest
+        text.replaceSubrange(digits..<digits + place.count, with: text.withUnsafeBytes(DurableFile.crc32).utf8)
         return text
     }
 
-    /// Writes a list into its empty place in a text.
-    private static func fill<Value>(
-        _ key: String, of text: inout Data, with list: [String: Value], _ written: (Value) -> String
+    /// Moves the beginning of a text up to an empty list from `rest` to another text, and fills the list there.
+    private static func append<Value>(
+        _ key: String, _ list: [String: Value], of rest: inout Data, to text: inout [UInt8],
+        _ write: (Value, inout [UInt8]) -> Void
     ) throws {
-        guard !list.isEmpty else { return }
         // Members of members are further to the right.
         let head = Data("\n  \"\(key)\" : {".utf8)
-        guard let start = text.range(of: head),
-            let end = text[start.upperBound...].firstIndex(of: UInt8(ascii: "}"))
+        guard let start = rest.range(of: head), let end = rest[start.upperBound...].firstIndex(of: UInt8(ascii: "}"))
         else { preconditionFailure("a manifest has \(key)") }
-        var lines = ""
-        for (name, value) in list.sorted(by: { $0.key < $1.key }) {
-            lines += "\(lines.isEmpty ? "\n" : ",\n")    \(try quoted(name)) : \(written(value))"
+        text += rest[..<start.upperBound]
+        rest = rest[(list.isEmpty ? start.upperBound : end)...]
+        guard !list.isEmpty else { return }
+        var isFirst = true
+        for name in list.keys.sorted() {
+            guard let value = list[name] else { continue }
+            text += (isFirst ? "\n    " : ",\n    ").utf8
+            isFirst = false
+            try append(quoted: name, to: &text)
+            text += " : ".utf8
+            write(value, &text)
         }
-        text.replaceSubrange(start.upperBound..<end, with: Data((lines + "\n  ").utf8))
+        text += "\n  ".utf8
     }
 
-    /// A text as JSON has it.
-    private static func quoted(_ text: String) throws -> String {
-        let isPlain = text.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }
-        if isPlain { return "\"\(text)\"" }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(text), as: UTF8.self)
+    /// Appends a text as JSON has it.
+    private static func append(quoted text: String, to bytes: inout [UInt8]) throws {
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            bytes.append(UInt8(ascii: "\""))
+            bytes += text.utf8
+            bytes.append(UInt8(ascii: "\""))
+        } else {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.withoutEscapingSlashes]
+            bytes += try encoder.encode(text)
+        }
     }
 
     private static let unknownChecksum = "00000000"
@@ -145,7 +163,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         let expected = String(decoding: text[place], as: UTF8.self)
         var bytes = text
         bytes.replaceSubrange(place, with: unknownChecksum.utf8)
-        return DurableFile.crc32(of: Array(bytes)) == expected
+        return bytes.withUnsafeBytes(DurableFile.crc32) == expected
     }
 
     /// The version alone, which must be known before anything else can be read.

@@ -1,3 +1,4 @@
+import Files
 import HDF5
 import Synchronization
 
@@ -74,7 +75,7 @@ final class StagingMemory: Sendable {
             let fitting = spare.indices.filter { spare[$0].bytes.count >= size }
             return fitting.min { spare[$0].bytes.count < spare[$1].bytes.count }.map { spare.remove(at: $0) }
         }
-        let block = found ?? Block(bytes: .allocate(byteCount: size, alignment: 64))
+        let block = found ?? Block(bytes: .allocate(byteCount: size, alignment: DirectAccess.alignment))
         let bytes = UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<size])
         fill(bytes)
         return StagedFile(path, bytes) { self.take(back: block) }

@@ -30,6 +30,7 @@ struct DataCheck {
         _ cohorts: [Cohort], checkpoint: Manifest?, acceptingChanges: Bool, needsKeys: Bool = false
     ) throws -> [String: DurableFile.Fingerprint] {
         let assignment = CenterAssignment(volumes: cohorts.map { $0.cases(in: .train).count }, ranks: rank.size)
+        let earlier = acceptingChanges ? [:] : checkpoint.map(DataRecord.files) ?? [:]
         var finding = Finding()
         var records: [DataRecord] = []
         for center in assignment.centers(of: rank.rank) {
@@ -43,10 +44,8 @@ struct DataCheck {
                 try? rank.communicator.attend()
             }
             for warning in warnings { Messages.warn(warning) }
-            if let checkpoint, !acceptingChanges,
-                let old = try DataRecord.read(of: record.center, from: checkpoint, in: folder)
-            {
-                finding.changes += record.differences(from: old)
+            if let name = earlier[record.center] {
+                finding.changes += record.differences(from: try DataRecord.read(name, in: folder))
             }
             records.append(record)
         }

@@ -108,6 +108,8 @@ package struct RunStart {
             try privacy?.write(to: folder)
             try DurableFile.write(configuration.yaml.utf8, to: folder.configuration)
         }
+        // What reading cohorts and images has left.
+        UnusedMemory.giveBack()
         return run
     }
 

@@ -1,4 +1,5 @@
 import Federation
+import Files
 import Foundation
 import Testing
 
@@ -28,6 +29,40 @@ struct DurableFileTests {
         let fingerprint = try DurableFile.fingerprint(path)
         #expect(fingerprint.size == 3_000_000)
         #expect(fingerprint.crc32 == "5b721d06")
+    }
+
+    /// On a disk, and in memory, where the kernel has files in its cache alone.
+    @Test(
+        "large files are what was written, with any end and wherever their bytes are",
+        arguments: [FileManager.default.temporaryDirectory.path, "/dev/shm"])
+    func alignment(_ parent: String) throws {
+        let folder = try TemporaryFolder(in: parent)
+        let path = folder.path + "/file"
+        let (block, least) = (DirectAccess.alignment, DirectAccess.leastSize)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 20 << 20, alignment: block)
+        defer { memory.deallocate() }
+        for index in memory.indices { memory[index] = UInt8(truncatingIfNeeded: (index &* 2_654_435_761) >> 13) }
+        for size in [least - 1, least, least + 1, 3 * least + block - 1, (8 << 20) + block, (17 << 20) + 7] {
+            for start in [0, 16, 1000] {
+                let content = UnsafeRawBufferPointer(rebasing: memory[start..<start + size])
+                let written = try DurableFile.write(content, to: path)
+                #expect(try DurableFile.fingerprint(path) == written)
+                #expect(written.size == size)
+                #expect(try Data(contentsOf: URL(filePath: path)) == Data(content), "\(size) bytes from \(start)")
+                let window = try #require(FileWindow(path))
+                var (position, count) = (0, 1)
+                while position < size {
+                    let range = position..<min(size, position + count)
+                    #expect(window.bytes(range).map { Data($0) } == Data(content[range]), "\(range) of \(size)")
+                    (position, count) = (range.upperBound, count * 7)
+                }
+                #expect(window.bytes(size..<size + 1) == nil)
+            }
+        }
+        let window = try #require(FileWindow(path))
+        truncate(path, off_t(5 << 20))
+        #expect(window.bytes(0..<100) != nil)
+        #expect(window.bytes((6 << 20)..<(7 << 20)) == nil, "the end is gone since it was opened")
     }
 
     @Test("writing replaces what was there and leaves nothing beside it")

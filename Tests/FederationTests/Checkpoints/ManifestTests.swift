@@ -53,7 +53,7 @@ struct ManifestTests {
         let read = try Manifest.read(folder: folder.path)
         #expect(read == manifest)
         // As a general encoder would write it.
-        let object = try JSONSerialization.jsonObject(with: manifest.encoded()) as? [String: Any]
+        let object = try JSONSerialization.jsonObject(with: Data(manifest.encoded())) as? [String: Any]
         #expect((object?["files"] as? [String: Any])?.count == files.count)
         #expect(object?["banks"] as? [String: Int] == manifest.trainedRounds)
     }

@@ -38,6 +38,6 @@ struct ModelSelectionTests {
         selection.note(round: 3, dice: 0.1 + 0.2)
         var manifest = try ExampleCenters.manifest(round: 3, trainedRounds: [:], files: [:])
         manifest.selection = selection
-        #expect(try JSONDecoder().decode(Manifest.self, from: manifest.encoded()).selection == selection)
+        #expect(try JSONDecoder().decode(Manifest.self, from: Data(manifest.encoded())).selection == selection)
     }
 }

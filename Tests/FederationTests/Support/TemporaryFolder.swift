@@ -5,8 +5,8 @@ import Foundation
 final class TemporaryFolder: Sendable {
     let path: String
 
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appending(path: "federation-tests-\(UUID().uuidString)")
+    init(in parent: String = FileManager.default.temporaryDirectory.path) throws {
+        let url = URL(filePath: parent).appending(path: "federation-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
     }
