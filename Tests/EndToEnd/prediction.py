@@ -203,11 +203,12 @@ def _(folder):
         return parts == sizes.argmax() + 1
 
     changed = 0
-    for which in ("foreground", "classes"):
+    for which in ("foreground", "classes", "both"):
         predict(image, folder / f"{which}.nii.gz", "--set", f"prediction.largest_component={which}").succeeded()
         wanted = numpy.zeros_like(whole)
-        for mask in [whole > 0] if which == "foreground" else [whole == label for label in numpy.unique(whole)[1:]]:
-            wanted = numpy.where(largest(mask), whole, wanted)
+        start = numpy.where(largest(whole > 0), whole, 0) if which == "both" else whole
+        for mask in [start > 0] if which == "foreground" else [start == label for label in numpy.unique(start)[1:]]:
+            wanted = numpy.where(largest(mask), start, wanted)
         expect((labels(folder / f"{which}.nii.gz") == wanted).all(), f"{which}: other voxels than scipy's")
         changed += (wanted != whole).sum()
     expect(changed > 0, "there was nothing to remove, and nothing was tested")

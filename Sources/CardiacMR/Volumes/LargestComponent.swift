@@ -6,6 +6,9 @@ package enum LargestComponent: String, Sendable, CaseIterable {
     case foreground
     /// The largest connected part of each class.
     case classes
+    /// Of the largest connected part of the foreground the largest connected part of each class: where something far away is
+    /// larger than a class at the heart, ``classes`` keeps the wrong one.
+    case both
 }
 
 extension LabelVolume {
@@ -16,6 +19,7 @@ extension LabelVolume {
         switch largest {
         case .none: break
         case .foreground: result.keepLargest { $0 != 0 }
+        case .both: result = keeping(.foreground).keeping(.classes)
         case .classes:
             for label in Set(labels).sorted() where label != 0 { result.keepLargest { $0 == label } }
         }

@@ -189,7 +189,8 @@ extension Configuration {
         ),
         .init(
             "prediction.largest_component", \.prediction.largestComponent, .choice, onResume: .free,
-            "What is kept of a segmentation: all (none), the largest connected part of the foreground, or of each class."
+            "What is kept of a segmentation: all (none), the largest connected part of the foreground, or of each class, or "
+                + "of each class in that of the foreground (both)."
         ),
     ]
 

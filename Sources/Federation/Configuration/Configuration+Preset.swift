@@ -41,7 +41,7 @@ extension Configuration {
             preprocessing.spacing = 4.2
             evaluateEvery = 4
             checkpoint.every = 2
-            prediction.largestComponent = .classes
+            prediction.largestComponent = .both
             // Few steps are taken: they go to volumes as they are.
             augmentation.enabled = false
         }

@@ -29,6 +29,17 @@ struct LargestComponentTests {
                 == Self.volume([["11000", "12000", "00000", "33000"], ["00000", "00000", "00000", "00000"]]))
     }
 
+    @Test("of both, a class keeps its largest part at the heart, not a larger one elsewhere")
+    func both() {
+        let astray = Self.volume([["1110022", "1210022", "0000000", "1110000"], ["0000000", "0000000", "0000000", "0000000"]])
+        #expect(
+            astray.keeping(.classes)
+                == Self.volume([["1110022", "1010022", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"]]))
+        #expect(
+            astray.keeping(.both)
+                == Self.volume([["1110000", "1210000", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"]]))
+    }
+
     @Test("corners connect, in all three directions, and edges of the volume do not")
     func corners() {
         let chain = Self.volume([["1000", "0000"], ["0100", "0000"], ["0010", "0001"]])
