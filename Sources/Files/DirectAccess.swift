@@ -58,7 +58,10 @@ package struct DirectAccess: ~Copyable {
     private mutating func turn(on wanted: Bool) {
         let error = errno
         let flags = fcntl(descriptor, F_GETFL)
-        isOn = flags >= 0 && fcntl(descriptor, F_SETFL, wanted ? flags | CLinux_directAccess : flags & ~CLinux_directAccess) == 0 && wanted
+        isOn =
+            flags >= 0
+            && fcntl(descriptor, F_SETFL, wanted ? flags | CLinux_directAccess : flags & ~CLinux_directAccess) == 0
+            && wanted
         errno = error
     }
 }

@@ -31,13 +31,19 @@ struct LargestComponentTests {
 
     @Test("of both, a class keeps its largest part at the heart, not a larger one elsewhere")
     func both() {
-        let astray = Self.volume([["1110022", "1210022", "0000000", "1110000"], ["0000000", "0000000", "0000000", "0000000"]])
+        let astray = Self.volume([
+            ["1110022", "1210022", "0000000", "1110000"], ["0000000", "0000000", "0000000", "0000000"],
+        ])
         #expect(
             astray.keeping(.classes)
-                == Self.volume([["1110022", "1010022", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"]]))
+                == Self.volume([
+                    ["1110022", "1010022", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"],
+                ]))
         #expect(
             astray.keeping(.both)
-                == Self.volume([["1110000", "1210000", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"]]))
+                == Self.volume([
+                    ["1110000", "1210000", "0000000", "0000000"], ["0000000", "0000000", "0000000", "0000000"],
+                ]))
     }
 
     @Test("corners connect, in all three directions, and edges of the volume do not")
