@@ -17,7 +17,7 @@ struct BenchRun {
         var checkpoints: [(seconds: Double, bytes: Int)]
         /// Peak resident memory of each rank, in MiB.
         var memory: [Int]
-        /// Every rank's seconds by phase, and in all (``PhaseClock/record``).
+        /// Every rank's seconds of this run by phase, and in all (``PhaseClock/record``).
         var phases: [[Double]] = []
     }
 
@@ -49,6 +49,8 @@ struct BenchRun {
         defer { if rank.isRoot { try? DurableFile.remove(folder) } }
         ProcessMemory.resetRecentPeak()
         let before = rank.clock.record
+        // Of the runs before this one, too.
+        let earlier = try rank.gather(before) ?? []
         var request = RunRequest()
         (request.data, request.out, request.preset) = ("\(folder)/data", "\(folder)/run", preset)
         request.settings = settings
@@ -71,7 +73,9 @@ struct BenchRun {
             switch object["kind"] as? String {
             case "round": figures.roundSeconds.append(seconds)
             case "checkpoint": figures.checkpoints.append((seconds, object["bytes"] as? Int ?? 0))
-            case "phases": figures.phases = object["ranks"] as? [[Double]] ?? []
+            case "phases":
+                let ranks = object["ranks"] as? [[Double]] ?? []
+                figures.phases = zip(ranks, earlier).map { zip($0, $1).map { $0 - $1 } }
             default: continue
             }
         }
