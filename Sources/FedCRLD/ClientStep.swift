@@ -62,7 +62,7 @@ package struct ClientStep {
             dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy),
             distillation: hasBank ? Float(weights.distillation) : 0, classes: weights.diceClasses)
         let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
-        let gradients = Parameters(undefined: network.layout)
+        let gradients = model.studentStep(settings)
         let decoded = network.decoder.backward(
             probabilities, consume saved, levels: client.levels, model.student, into: gradients)
         let bottlenecks = try relocalization.backwardStudent(decoded.bottleneck)
@@ -90,7 +90,6 @@ package struct ClientStep {
         network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.student, into: gradients)
         network.localEncoder.backward(
             bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.student, into: gradients)
-        model.updateStudent(gradients, settings)
     }
 
     private func trainTeacher(
@@ -106,14 +105,13 @@ package struct ClientStep {
             dice: 1, crossEntropy: 1, distillation: 0, classes: settings.weights.diceClasses)
         let terms = loss.evaluate(probabilities, labels: labels, teacher: nil)
         losses.bank = terms.dice + terms.crossEntropy
-        let gradients = Parameters(undefined: network.layout)
+        let gradients = model.teacherStep(settings)
         let decoded = network.decoder.backward(
             probabilities, consume saved, levels: client.levels, model.teacher, into: gradients)
         let bottlenecks = try relocalization.backwardTeacher(decoded.bottleneck)
         network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.teacher, into: gradients)
         network.localEncoder.backward(
             bottleneck: bottlenecks.client, skips: decoded.skips, consume client, model.teacher, into: gradients)
-        model.updateTeacher(gradients, settings)
     }
 }
 

@@ -46,15 +46,15 @@ package struct MomentumBank {
         return hasBank ? [student, teacher] : [student]
     }
 
-    /// Adam's step on the student, then, where there is a bank, teacher ← m · teacher + (1 − m) · student.
-    package func updateStudent(_ gradients: Parameters, _ settings: StepSettings) {
-        studentOptimizer.update(
-            student, gradients: gradients, rate: settings.learningRate * rateFactor, average: bank?.parameters,
+    /// Adam's step on the student, layer by layer; where there is a bank, then teacher ← m · teacher + (1 − m) · student.
+    package func studentStep(_ settings: StepSettings) -> Gradients {
+        studentOptimizer.step(
+            student, rate: settings.learningRate * rateFactor, average: bank?.parameters,
             momentum: Float(settings.momentum ?? 0))
     }
 
-    /// Adam's step on the teacher, from its own (self-training) loss.
-    package func updateTeacher(_ gradients: Parameters, _ settings: StepSettings) {
-        teacherOptimizer.update(teacher, gradients: gradients, rate: settings.learningRate * rateFactor)
+    /// Adam's step on the teacher, from its own (self-training) loss, layer by layer.
+    package func teacherStep(_ settings: StepSettings) -> Gradients {
+        teacherOptimizer.step(teacher, rate: settings.learningRate * rateFactor)
     }
 }

@@ -78,7 +78,7 @@ package struct Relocalization: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by the bottlenecks, given the one by the output.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (server: Tensor, client: Tensor) {
         switch (kind, saved) {
         case (.transformer(let transformer), .transformer(let saved)):

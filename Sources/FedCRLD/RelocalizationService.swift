@@ -43,9 +43,7 @@ package final class LocalRelocalization: RelocalizationService {
 
     /// See ``RelocalizationService``.
     package func backwardStudent(_ gradient: Tensor) -> Bottlenecks {
-        let (result, gradients) = backward(gradient, parameters.student)
-        parameters.updateStudent(gradients, settings)
-        return result
+        backward(gradient, parameters.student, into: parameters.studentStep(settings))
     }
 
     /// See ``RelocalizationService``.
@@ -56,9 +54,7 @@ package final class LocalRelocalization: RelocalizationService {
 
     /// See ``RelocalizationService``.
     package func backwardTeacher(_ gradient: Tensor) -> Bottlenecks {
-        let (result, gradients) = backward(gradient, parameters.teacher)
-        parameters.updateTeacher(gradients, settings)
-        return result
+        backward(gradient, parameters.teacher, into: parameters.teacherStep(settings))
     }
 
     /// See ``RelocalizationService``.
@@ -77,11 +73,10 @@ package final class LocalRelocalization: RelocalizationService {
         return output
     }
 
-    private func backward(_ gradient: Tensor, _ values: Parameters) -> (Bottlenecks, gradients: Parameters) {
+    private func backward(_ gradient: Tensor, _ values: Parameters, into gradients: Gradients) -> Bottlenecks {
         guard let saved else { preconditionFailure("a backward pass follows its forward pass") }
         self.saved = nil
-        let gradients = Parameters(undefined: values.layout)
         let (server, client) = module.backward(gradient, saved, values, into: gradients)
-        return (Bottlenecks(server: server, client: client), gradients)
+        return Bottlenecks(server: server, client: client)
     }
 }

@@ -72,24 +72,29 @@ package struct RelocalizationTransformer: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by the bottlenecks, given the one by the output.
     func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (server: Tensor, client: Tensor) {
         let (fromA, fromB) = Elementwise.halve(gradient)
-        norm.backward(fromB, saved.norms[3], parameters, into: gradients)
-        crossFusion.backwardWeights(norm.output(saved.norms[2], parameters), fromB, into: gradients)
-        Elementwise.add(crossFusion.backwardData(fromB, parameters), to: fromB)
-        norm.backward(fromB, saved.norms[2], parameters, into: gradients, accumulating: true)
-        let cross = crossAttention.backward(fromB, saved.crossAttention, parameters, into: gradients)
-        Elementwise.add(fromB, to: fromA)
-        Elementwise.add(cross.context, to: fromA)
+        // One normalization serves four places: the sum of its gradients is written when the last is known.
+        return gradients.write(norm.range) { ofNorm in
+            norm.backward(fromB, saved.norms[3], parameters, into: ofNorm, accumulating: false)
+            Elementwise.add(
+                crossFusion.backward({ norm.output(saved.norms[2], parameters) }, fromB, parameters, into: gradients),
+                to: fromB)
+            norm.backward(fromB, saved.norms[2], parameters, into: ofNorm, accumulating: true)
+            let cross = crossAttention.backward(fromB, saved.crossAttention, parameters, into: gradients)
+            Elementwise.add(fromB, to: fromA)
+            Elementwise.add(cross.context, to: fromA)
 
-        norm.backward(fromA, saved.norms[1], parameters, into: gradients, accumulating: true)
-        selfFusion.backwardWeights(norm.output(saved.norms[0], parameters), fromA, into: gradients)
-        Elementwise.add(selfFusion.backwardData(fromA, parameters), to: fromA)
-        norm.backward(fromA, saved.norms[0], parameters, into: gradients, accumulating: true)
-        let own = selfAttention.backward(fromA, saved.selfAttention, parameters, into: gradients)
-        Elementwise.add(own.queries, to: fromA)
-        Elementwise.add(own.context, to: fromA)
-        return (cross.queries, fromA)
+            norm.backward(fromA, saved.norms[1], parameters, into: ofNorm, accumulating: true)
+            Elementwise.add(
+                selfFusion.backward({ norm.output(saved.norms[0], parameters) }, fromA, parameters, into: gradients),
+                to: fromA)
+            norm.backward(fromA, saved.norms[0], parameters, into: ofNorm, accumulating: true)
+            let own = selfAttention.backward(fromA, saved.selfAttention, parameters, into: gradients)
+            Elementwise.add(own.queries, to: fromA)
+            Elementwise.add(own.context, to: fromA)
+            return (cross.queries, fromA)
+        }
     }
 }

@@ -23,21 +23,33 @@ package struct AdamUpdate: Sendable {
         correction = Float(1 / (1 - pow(Self.beta2, Double(step))).squareRoot())
     }
 
-    /// Updates `parameters` and their moments, or some neighbouring ones; all arrays have as many values as `gradients`.
+    /// Updates `parameters` and their moments; all arrays have as many values.
     ///
     /// With an `average`, also average ← momentum · average + (1 − momentum) · parameters, in the same pass.
     package func apply(
-        _ parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor, in part: Range<Int>? = nil,
-        average: Tensor? = nil, momentum: Float = 0
+        _ parameters: Tensor, gradients: Tensor, firstMoment: Tensor, secondMoment: Tensor, average: Tensor? = nil,
+        momentum: Float = 0
+    ) {
+        require(gradients.count == parameters.count, "arrays of different length")
+        apply(
+            parameters, gradients: gradients.base, firstMoment: firstMoment, secondMoment: secondMoment,
+            in: 0..<parameters.count, average: average, momentum: momentum)
+    }
+
+    /// The same for some neighbouring parameters.
+    /// - Parameter gradients: of these alone.
+    package func apply(
+        _ parameters: Tensor, gradients: UnsafePointer<Float>, firstMoment: Tensor, secondMoment: Tensor,
+        in values: Range<Int>, average: Tensor? = nil, momentum: Float = 0
     ) {
         require(
-            gradients.count == parameters.count && firstMoment.count == parameters.count
-                && secondMoment.count == parameters.count && (average?.count ?? parameters.count) == parameters.count,
+            firstMoment.count == parameters.count && secondMoment.count == parameters.count
+                && (average?.count ?? parameters.count) == parameters.count,
             "arrays of different length")
-        let values = part ?? 0..<parameters.count
         require(
             values.lowerBound >= 0 && values.upperBound <= parameters.count, "values \(values) of \(parameters.count)")
-        let (theta, g, m, v) = (parameters.base, gradients.base, firstMoment.base, secondMoment.base)
+        let (theta, m, v) = (parameters.base, firstMoment.base, secondMoment.base)
+        let g = gradients - values.lowerBound
         let firstGain = Float(1 - Self.beta1)
         let secondDecay = Float(Self.beta2)
         let secondGain = Float(1 - Self.beta2)

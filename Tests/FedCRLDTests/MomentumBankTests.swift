@@ -14,6 +14,10 @@ struct MomentumBankTests {
         return (MomentumBank(layout, seed: 1), gradients)
     }
 
+    private static func take(_ step: Gradients, _ gradients: Parameters) {
+        step.write(0..<gradients.count) { $0.update(from: gradients.tensor.base, count: gradients.count) }
+    }
+
     @Test("starts as a copy of the network with optimizers that took no step")
     func start() {
         let (bank, _) = Self.bank()
@@ -27,7 +31,7 @@ struct MomentumBankTests {
     func average(_ momentum: Double) {
         let (bank, gradients) = Self.bank()
         let before = bank.teacher.array
-        bank.updateStudent(gradients, StepSettings(learningRate: 0.1, momentum: momentum))
+        Self.take(bank.studentStep(StepSettings(learningRate: 0.1, momentum: momentum)), gradients)
         #expect(bank.student.array != before)
         let m = Float(momentum)
         var largest: Float = 0
@@ -44,7 +48,7 @@ struct MomentumBankTests {
     func selfTraining() {
         let (bank, gradients) = Self.bank()
         let before = bank.student.array
-        bank.updateTeacher(gradients, StepSettings(learningRate: 0.1))
+        Self.take(bank.teacherStep(StepSettings(learningRate: 0.1)), gradients)
         #expect(bank.student.array == before)
         #expect(bank.teacher.array != before)
         #expect(bank.studentOptimizer.steps == [0])

@@ -42,18 +42,18 @@ struct GoldenTests {
 
             let terms = SegmentationLoss(dice: 1, crossEntropy: 1, distillation: 0)
                 .evaluate(decoded.probabilities, labels: labels, teacher: nil)
-            let gradients = network.layout.zeros()
-            let crlGradients = network.relocalization.layout.zeros()
+            let (gradients, crlGradients) = (network.layout.zeros(), network.relocalization.layout.zeros())
+            let (networks, relocalizations) = (Gradients(to: gradients), Gradients(to: crlGradients))
             let fromDecoder = network.decoder.backward(
-                decoded.probabilities, decoded.saved, levels: client.levels, parameters, into: gradients)
+                decoded.probabilities, decoded.saved, levels: client.levels, parameters, into: networks)
             let fromCRL = network.relocalization.backward(
-                fromDecoder.bottleneck, relocalized.saved, crl, into: crlGradients)
+                fromDecoder.bottleneck, relocalized.saved, crl, into: relocalizations)
             let contrast = BottleneckLoss.contrast(
                 server: server.bottleneck, client: client.bottleneck, weight: 1000, addingGradientsTo: fromCRL.server,
                 fromCRL.client)
-            network.globalEncoder.backward(bottleneck: fromCRL.server, server, parameters, into: gradients)
+            network.globalEncoder.backward(bottleneck: fromCRL.server, server, parameters, into: networks)
             network.localEncoder.backward(
-                bottleneck: fromCRL.client, skips: fromDecoder.skips, client, parameters, into: gradients)
+                bottleneck: fromCRL.client, skips: fromDecoder.skips, client, parameters, into: networks)
 
             var losses = GoldenComparison()
             for (name, value) in [

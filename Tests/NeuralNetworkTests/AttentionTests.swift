@@ -26,7 +26,7 @@ struct AttentionTests {
         #expect(Numbers.relativeError(output.values, definition(q, c, values)) < 1e-5)
 
         let gradients = Numbers.parameters("overwritten", layout)
-        let (byQueries, byContext) = attention.backward(probe, saved, parameters, into: gradients)
+        let (byQueries, byContext) = attention.backward(probe, saved, parameters, into: Gradients(to: gradients))
         let expected = Numbers.differences(values) { product(q, c, $0) }
         #expect(Numbers.relativeError(byQueries.values, Numbers.differences(q) { product($0, c, values) }) < 1e-5)
         #expect(Numbers.relativeError(byContext.values, Numbers.differences(c) { product(q, $0, values) }) < 1e-5)

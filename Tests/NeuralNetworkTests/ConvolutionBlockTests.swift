@@ -38,7 +38,8 @@ struct ConvolutionBlockTests {
         #expect(Numbers.relativeError(output.values, definition(x, values)) < 1e-5)
 
         let gradients = Numbers.parameters("overwritten", layout)
-        let byInput = block.backward(probe.copy(), input: input, saved, parameters, into: gradients)
+        let byInput = block.backward(
+            probe.copy(), input: { input }, saved, parameters, into: Gradients(to: gradients))
         let expectedInput = Numbers.differences(x) { Numbers.product(probe.array, definition($0, values)) }
         #expect(Numbers.relativeError(byInput?.array ?? [], expectedInput) < 1e-5)
         #expect(byInput?.shape == row.shape)
@@ -67,9 +68,11 @@ struct ConvolutionBlockTests {
         let gradient = Numbers.tensor("gradient", input.shape.with(channels: 8))
         let (all, some) = (layout.zeros(), layout.zeros())
         let saved = block.forward(input, parameters).saved
-        _ = block.backward(gradient.copy(), input: input, saved, parameters, into: all)
+        _ = block.backward(gradient.copy(), input: { input }, saved, parameters, into: Gradients(to: all))
         #expect(
-            block.backward(gradient.copy(), input: input, saved, parameters, into: some, needsInput: false) == nil)
+            block.backward(
+                gradient.copy(), input: { input }, saved, parameters, into: Gradients(to: some), needsInput: false)
+                == nil)
         #expect(some.array == all.array)
     }
 }

@@ -57,6 +57,32 @@ struct LayerTests {
         #expect(adam.secondMoment.array == second.array)
     }
 
+    @Test("a step is the same whether gradients come all at once or layer by layer, in any order")
+    func layerByLayer() {
+        var layout = ParameterLayout()
+        _ = layout.register("a", [100], initialization: .uniform(fanIn: 1))
+        let (parameters, average) = (layout.initialValues(seed: 1), layout.initialValues(seed: 2))
+        let (expected, expectedAverage) = (parameters.copy(), average.copy())
+        let (adam, whole) = (Adam(layout), Adam(layout))
+        for step in 1...3 {
+            let gradients = Numbers.parameters("gradients \(step)", layout)
+            whole.update(expected, gradients: gradients, rate: 0.01, average: expectedAverage, momentum: 0.75)
+            let taken = adam.step(parameters, rate: 0.01, average: average, momentum: 0.75)
+            for range in [60..<100, 0..<7, 7..<60] {
+                let before = parameters.array
+                taken.write(range) { values in
+                    values.update(from: gradients.tensor.base + range.lowerBound, count: range.count)
+                    #expect(parameters.array == before, "a layer's parameters stay until its gradients are written")
+                }
+                #expect(parameters.array[range] == expected.array[range])
+            }
+        }
+        #expect(adam.steps == [3])
+        #expect(average.array == expectedAverage.array)
+        #expect(adam.firstMoment.array == whole.firstMoment.array)
+        #expect(adam.secondMoment.array == whole.secondMoment.array)
+    }
+
     @Test("groups of parameters take their steps apart: what does not step keeps its value, moments and count")
     func groups() {
         var layout = ParameterLayout()

@@ -37,6 +37,8 @@ struct ConvolutionTests {
         .init(3, 64, 300, 4, 12, 13),
         // Several chunks of tile rows.
         .init(3, 32, 48, 6, 64, 64),
+        // Weights that are transformed block by block.
+        .init(3, 208, 196, 2, 12, 11), .init(3, 196, 208, 1, 16, 16), .init(1, 332, 360, 2, 12, 12),
     ]
 
     @Test("agrees with float64 loops, forward and in both gradients", arguments: cases)

@@ -75,6 +75,7 @@ enum KernelBits {
             ("gathered, many", Convolution(taps: 1, inputs: 3, outputs: 8), Shape(3, 33, 35, 3)),
             ("tiles", Convolution(taps: 3, inputs: 16, outputs: 24), Shape(4, 38, 42, 16)),
             ("tiles, wide", Convolution(taps: 3, inputs: 128, outputs: 132), Shape(2, 25, 26, 128)),
+            ("tiles, blocks of weights", Convolution(taps: 3, inputs: 200, outputs: 204), Shape(2, 12, 13, 200)),
             ("first", Convolution(taps: 1, inputs: 1, outputs: 8), Shape(3, 40, 44, 1)),
         ] {
             let input = Reference.tensor("input", shape)

@@ -50,8 +50,9 @@ package struct Attention: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by queries and context.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (queries: Tensor, context: Tensor) {
+        // The projections of queries, keys and values are computed again before they change.
         let attended = projection.backward(saved.output.result, gradient, parameters, into: gradients)
         let inner = kernel.backward(
             attended, queries: query.forward(saved.queries, parameters),

@@ -45,21 +45,28 @@ package struct ConvolutionBlock: Sendable {
         return norm2.trace(conv2.trace(middle, parameters, in: &graph), parameters, in: &graph)
     }
 
+    /// The block's output again, from what was kept.
+    package func output(_ saved: Saved, _ parameters: Parameters) -> Tensor { norm2.output(saved.second, parameters) }
+
     /// Writes the parameters' gradients.
     /// - Parameters:
     ///   - gradient: by the output; its memory is used for other things.
-    ///   - input: of the forward pass.
+    ///   - input: makes the input of the forward pass, when it is needed.
     ///   - needsInput: whether the gradient by the input is asked for.
     /// - Returns: the gradient by the input.
     package func backward(
-        _ gradient: Tensor, input: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters,
-        needsInput: Bool = true
+        _ gradient: consuming Tensor, input: () -> Tensor, _ saved: consuming Saved, _ parameters: Parameters,
+        into gradients: Gradients, needsInput: Bool = true
     ) -> Tensor? {
         norm2.backward(gradient, saved.second, parameters, into: gradients)
-        conv2.backwardWeights(norm1.output(saved.first, parameters), gradient, into: gradients)
-        let middle = conv2.backwardData(gradient, parameters)
-        norm1.backward(middle, saved.first, parameters, into: gradients)
-        conv1.backwardWeights(input, middle, into: gradients)
-        return needsInput ? conv1.backwardData(middle, parameters) : nil
+        let first = saved.first
+        _ = consume saved
+        let middle = conv2.backward({ norm1.output(first, parameters) }, gradient, parameters, into: gradients)
+        _ = consume gradient
+        norm1.backward(middle, first, parameters, into: gradients)
+        _ = consume first
+        if needsInput { return conv1.backward(input, middle, parameters, into: gradients) }
+        conv1.backwardWeights(input(), middle, into: gradients)
+        return nil
     }
 }

@@ -30,16 +30,27 @@ package struct ConvolutionLayer: Sendable {
         graph.add(.convolution(kernel: [kernel.taps, 3, 3]), [input], [weight, bias], of: parameters)
     }
 
-    /// Writes the parameters' gradients, given the layer's input and the gradient by its output.
-    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Parameters) {
-        kernel.backwardWeights(
-            input, gradient, weight: gradients[weight], bias: gradients[bias])
+    /// Writes the parameters' gradients and returns the one by the input.
+    /// - Parameters:
+    ///   - input: makes the layer's input, which is given up before the gradient by it is computed.
+    ///   - gradient: by the output.
+    package func backward(
+        _ input: () -> Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients
+    ) -> Tensor {
+        gradients.write(range) { values in
+            kernel.backwardWeights(input(), gradient, weight: values, bias: values + kernel.weightCount)
+            return kernel.backwardData(gradient, weight: parameters[weight])
+        }
     }
 
-    /// The gradient by the input.
-    package func backwardData(_ gradient: Tensor, _ parameters: Parameters) -> Tensor {
-        kernel.backwardData(gradient, weight: parameters[weight])
+    /// Writes the parameters' gradients alone.
+    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Gradients) {
+        gradients.write(range) {
+            kernel.backwardWeights(input, gradient, weight: $0, bias: $0 + kernel.weightCount)
+        }
     }
+
+    private var range: Range<Int> { weight.offset..<bias.offset + kernel.outputs }
 
     /// This convolution, where its input has the extent of `shape`.
     package func placed(at shape: Shape) -> PlacedConvolution {
@@ -90,12 +101,13 @@ package struct PointwiseLayer: Sendable {
     /// Writes the parameters' gradients and returns the one by the input, added to `result` where that is given.
     @discardableResult
     package func backward(
-        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Parameters,
+        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients,
         addingTo result: Tensor? = nil
     ) -> Tensor {
-        kernel.backwardWeights(
-            input, gradient, weight: gradients[weight], bias: gradients[bias])
-        return kernel.backwardData(gradient, weight: parameters[weight], addingTo: result)
+        gradients.write(range) { values in
+            kernel.backwardWeights(input, gradient, weight: values, bias: values + kernel.inputs * kernel.outputs)
+            return kernel.backwardData(gradient, weight: parameters[weight], addingTo: result)
+        }
     }
 }
 
@@ -132,11 +144,14 @@ package struct UpsamplingLayer: Sendable {
 
     /// Writes the parameters' gradients and returns the ones by the input and by the skip.
     package func backward(
-        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Parameters
+        _ input: Tensor, _ gradient: consuming Tensor, _ parameters: Parameters, into gradients: Gradients
     ) -> (input: Tensor, skip: Tensor) {
         let (skip, corners) = kernel.split(gradient, low: input.shape)
-        kernel.backwardWeights(
-            input, corners: corners, weight: gradients[weight], bias: gradients[bias])
-        return (kernel.backwardData(corners: corners, weight: parameters[weight]), skip)
+        _ = consume gradient
+        return gradients.write(weight.offset..<bias.offset + kernel.outputs) { values in
+            kernel.backwardWeights(
+                input, corners: corners, weight: values, bias: values + 4 * kernel.inputs * kernel.outputs)
+            return (kernel.backwardData(corners: corners, weight: parameters[weight]), skip)
+        }
     }
 }

@@ -52,14 +52,23 @@ package struct NormalizationLayer: Sendable {
     }
 
     /// Turns the gradient by the output into the one by the input, in place, and writes the parameters' gradients.
-    /// - Parameter accumulating: add to them instead, for a normalization that serves several places.
+    package func backward(_ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients) {
+        gradients.write(range) { backward(gradient, saved, parameters, into: $0, accumulating: false) }
+    }
+
+    /// The places of its parameters.
+    package var range: Range<Int> { weight.offset..<bias.offset + kernel.channels }
+
+    /// The same for one of several places that the normalization serves.
+    /// - Parameters:
+    ///   - values: as many as ``range``.
+    ///   - accumulating: whether the parameters' gradients are added to them.
     package func backward(
-        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Parameters,
-        accumulating: Bool = false
+        _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into values: UnsafeMutablePointer<Float>,
+        accumulating: Bool
     ) {
         kernel.backward(
-            gradient, input: saved.input, saved.statistics, weight: parameters[weight],
-            bias: parameters[bias], weightGradient: gradients[weight],
-            biasGradient: gradients[bias], accumulating: accumulating)
+            gradient, input: saved.input, saved.statistics, weight: parameters[weight], bias: parameters[bias],
+            weightGradient: values, biasGradient: values + kernel.channels, accumulating: accumulating)
     }
 }

@@ -94,19 +94,19 @@ package struct Decoder: Sendable {
     /// - Returns: the gradients by the features and by the encoder's first three levels.
     package func backward(
         _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Parameters,
-        into gradients: Parameters
+        into gradients: Gradients
     ) -> (bottleneck: Tensor, skips: [Tensor]) {
         for (index, head) in heads.enumerated() where index != saved.head {
-            gradients[head.range].update(repeating: 0)
+            gradients.write(head.range) { $0.update(repeating: 0, count: head.range.count) }
         }
         var gradient = heads[saved.head].backward(saved.last, scores, parameters, into: gradients)
         var skips: [Tensor] = []
         while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {
             let stage = saved.inputs.count
-            let joined = ups[stage].forward(input, skip: levels[2 - stage], parameters)
+            let joined = { ups[stage].forward(input, skip: levels[2 - stage], parameters) }
             guard let change = blocks[stage].backward(gradient, input: joined, state, parameters, into: gradients)
             else { preconditionFailure("a block returns its input's gradient when asked") }
-            let (low, skip) = ups[stage].backward(input, change, parameters, into: gradients)
+            let (low, skip) = ups[stage].backward(input, consume change, parameters, into: gradients)
             gradient = low
             skips.append(skip)
         }

@@ -80,14 +80,15 @@ package struct Encoder: Sendable {
     ///   - skips: gradients by the first three levels' outputs, where a decoder used them; their memory is used up.
     package func backward(
         bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: consuming Pass, _ parameters: Parameters,
-        into gradients: Parameters
+        into gradients: Gradients
     ) {
         var gradient = bottleneck
         while let saved = pass.saved.popLast() {
             let level = pass.saved.count
             let below = level > 0 ? pass.levels[level - 1] : nil
             let pooled = levels[level].backward(
-                gradient, input: below.map(MaximumPooling.forward) ?? pass.image, saved, parameters, into: gradients,
+                gradient, input: { below.map(MaximumPooling.forward) ?? pass.image }, saved, parameters,
+                into: gradients,
                 needsInput: level > 0)
             guard let pooled, let below else { return }
             gradient = skips?[level - 1] ?? .zeros(below.shape)

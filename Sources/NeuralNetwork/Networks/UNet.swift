@@ -74,12 +74,13 @@ package struct UNet: Sendable {
     package func backward(
         _ scores: Tensor, _ saved: consuming Saved, _ parameters: Parameters, bottleneck: Tensor? = nil
     ) -> Parameters {
-        let gradients = Parameters(undefined: layout)
+        let values = Parameters(undefined: layout)
+        let gradients = Gradients(to: values)
         let encoded = saved.encoder
         let decoded = decoder.backward(scores, saved.decoder, levels: encoded.levels, parameters, into: gradients)
         let gradient = widening.backward(
             encoded.bottleneck, decoded.bottleneck, parameters, into: gradients, addingTo: bottleneck)
         encoder.backward(bottleneck: gradient, skips: decoded.skips, encoded, parameters, into: gradients)
-        return gradients
+        return values
     }
 }

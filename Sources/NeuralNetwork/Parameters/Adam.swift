@@ -37,13 +37,37 @@ package final class Adam {
         average: Parameters? = nil, momentum: Float = 0
     ) {
         for group in chosen ?? Array(groups.indices) {
-            steps[group] += 1
-            let update = AdamUpdate(rate: rate, step: steps[group])
+            let update = nextUpdate(group, rate: rate)
             for range in groups[group] {
-                update.apply(
-                    parameters.tensor, gradients: gradients.tensor, firstMoment: firstMoment.tensor,
-                    secondMoment: secondMoment.tensor, in: range, average: average?.tensor, momentum: momentum)
+                apply(
+                    update, parameters, range, UnsafePointer(gradients.tensor.base + range.lowerBound),
+                    average: average, momentum: momentum)
             }
         }
+    }
+
+    /// Begins a step of parameters that are one group: of each layer it is taken as soon as its gradients are written.
+    package func step(
+        _ parameters: Parameters, rate: Double, average: Parameters? = nil, momentum: Float = 0
+    ) -> Gradients {
+        precondition(groups == [[0..<parameters.count]], "the parameters are one group")
+        let update = nextUpdate(0, rate: rate)
+        return Gradients { range, gradients in
+            self.apply(update, parameters, range, gradients, average: average, momentum: momentum)
+        }
+    }
+
+    private func nextUpdate(_ group: Int, rate: Double) -> AdamUpdate {
+        steps[group] += 1
+        return AdamUpdate(rate: rate, step: steps[group])
+    }
+
+    private func apply(
+        _ update: AdamUpdate, _ parameters: Parameters, _ range: Range<Int>, _ gradients: UnsafePointer<Float>,
+        average: Parameters?, momentum: Float
+    ) {
+        update.apply(
+            parameters.tensor, gradients: gradients, firstMoment: firstMoment.tensor,
+            secondMoment: secondMoment.tensor, in: range, average: average?.tensor, momentum: momentum)
     }
 }

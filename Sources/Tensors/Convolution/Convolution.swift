@@ -63,7 +63,7 @@ package struct Convolution: Hashable, Sendable {
     ) -> Tensor {
         require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
-        apply(input, weight, bias, algorithm, into: output)
+        apply(input, ConvolutionWeights(weight), bias, algorithm, into: output)
         return output
     }
 
@@ -73,11 +73,10 @@ package struct Convolution: Hashable, Sendable {
     ) -> Tensor {
         require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let result = Tensor(gradient.shape.with(channels: inputs))
-        TurnedWeights.with(self, weight) { adjoint, weight in
-            // What computes a convolution need not compute its adjoint, which has its channels exchanged.
-            let algorithm = algorithm.flatMap { adjoint.algorithms.contains($0) ? $0 : nil }
-            adjoint.apply(gradient, weight, nil, algorithm, into: result)
-        }
+        let adjoint = Convolution(taps: taps, inputs: outputs, outputs: inputs)
+        // What computes a convolution need not compute its adjoint, which has its channels exchanged.
+        let algorithm = algorithm.flatMap { adjoint.algorithms.contains($0) ? $0 : nil }
+        adjoint.apply(gradient, ConvolutionWeights(adjointTo: weight), nil, algorithm, into: result)
         return result
     }
 
@@ -98,13 +97,19 @@ package struct Convolution: Hashable, Sendable {
     }
 
     private func apply(
-        _ input: Tensor, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, _ algorithm: Algorithm?,
+        _ input: Tensor, _ weights: ConvolutionWeights, _ bias: UnsafePointer<Float>?, _ algorithm: Algorithm?,
         into output: Tensor
     ) {
         switch choice(algorithm, input.shape) {
-        case .winograd: WinogradConvolution(self).apply(input, weight: weight, bias: bias, into: output)
-        case .gathered: GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
-        case .singleChannel: SingleChannelConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+        case .winograd: WinogradConvolution(self).apply(input, weights, bias: bias, into: output)
+        case .gathered:
+            weights.withAll(of: self) { weight in
+                GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+            }
+        case .singleChannel:
+            weights.withAll(of: self) { weight in
+                SingleChannelConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+            }
         }
     }
 

@@ -4,95 +4,123 @@
 /// A tap in depth is one more product with the neighbour slice's transformed tiles: they are transformed once and used
 /// three times. The work is done in chunks of tile rows whose transformed values stay in the cache.
 struct WinogradConvolution {
-    private let convolution: Convolution
+    let convolution: Convolution
 
     init(_ convolution: Convolution) { self.convolution = convolution }
 
-    private static let frequencies = WinogradTransform.frequencies
+    static let frequencies = WinogradTransform.frequencies
     /// Tiles that one task transforms, of one row.
     private static let tilesPerTask = 8
     /// Panels of one task's result, so that wide layers have more tasks than frequencies.
     private static let panelsPerTask = 2
-    /// Floats of the transformed weights that exist at once, where they can be divided.
-    private static let weightFloats = 4 << 20
+    /// The most floats of transformed weights that exist at once, where their transforms would be written for one use.
+    private static let mostWeights = 4 << 20
 
     /// Writes the convolution of `input` to `output`.
-    func apply(
-        _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, into output: Tensor
-    ) {
+    func apply(_ input: Tensor, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: Tensor) {
         let plan = Plan(convolution, input.shape)
-        TensorPool.shared.withScratch(Self.frequencies * plan.largestValues.stride) { values in
-            for (group, columns) in plan.groups.enumerated() {
-                let weights = transform(weight, columns)
-                for chunk in plan.chunks {
-                    let left = plan.panels(chunk, columns: convolution.inputs)
-                    if group == 0 || plan.chunks.count > 1 {
-                        transformInput(input, plan.grid, chunk, left, into: values)
-                    }
-                    let right = plan.panels(chunk, columns: columns.count)
-                    TensorPool.shared.withScratch(Self.frequencies * right.stride) { products in
-                        multiply(
-                            values, left, weights, sliceTiles: chunk.count * plan.grid.columns, into: products, right)
-                        transformOutput(products, right, plan.grid, chunk, columns, bias: bias, into: output)
-                    }
+        guard !plan.isByBlocks else {
+            return forEachChunk(plan, input) { chunk, values, left in
+                withProducts(plan, chunk, bias: bias, output) { products, right in
+                    multiply(
+                        values, left, transforming: weights, sliceTiles: plan.sliceTiles(chunk), into: products, right)
                 }
             }
+        }
+        weights.withAll(of: convolution) { weight in
+            let factors = transform(weight)
+            forEachChunk(plan, input) { chunk, values, left in
+                withProducts(plan, chunk, bias: bias, output) { products, right in
+                    multiply(values, left, factors, sliceTiles: plan.sliceTiles(chunk), into: products, right)
+                }
+            }
+        }
+    }
+
+    /// Writes a chunk of the output, whose frequencies `body` computes.
+    private func withProducts(
+        _ plan: Plan, _ chunk: Range<Int>, bias: UnsafePointer<Float>?, _ output: Tensor,
+        _ body: (_ products: UnsafeMutablePointer<Float>, Panels) -> Void
+    ) {
+        let right = plan.panels(chunk, columns: convolution.outputs)
+        TensorPool.shared.withScratch(Self.frequencies * right.stride) { products in
+            body(products, right)
+            transformOutput(products, right, plan.grid, chunk, bias: bias, into: output)
         }
     }
 
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
     func weightGradient(_ input: Tensor, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
         let plan = Plan(convolution, input.shape)
-        TensorPool.shared.withScratch(Self.frequencies * plan.largestValues.stride) { values in
-            for (group, columns) in plan.groups.enumerated() {
-                let matrix = Panels(rows: convolution.inputs, columns: columns.count)
-                TensorPool.shared.withScratch(Self.frequencies * convolution.taps * matrix.stride) { sums in
-                    for (index, chunk) in plan.chunks.enumerated() {
-                        let left = plan.panels(chunk, columns: convolution.inputs)
-                        if group == 0 || plan.chunks.count > 1 {
-                            transformInput(input, plan.grid, chunk, left, into: values)
-                        }
-                        let right = plan.panels(chunk, columns: columns.count)
-                        TensorPool.shared.withScratch(Self.frequencies * right.stride) { slopes in
-                            transformGradient(gradient, plan.grid, chunk, columns, right, into: slopes)
-                            correlate(
-                                values, left, slopes, right, sliceTiles: chunk.count * plan.grid.columns, into: sums,
-                                matrix, accumulating: index > 0)
-                        }
-                    }
-                    transformBack(sums, matrix, columns, into: weight)
+        guard !plan.isByBlocks else {
+            return forEachChunk(plan, input) { chunk, values, left in
+                withSlopes(plan, chunk, gradient) { slopes, right in
+                    correlate(
+                        values, left, slopes, right, sliceTiles: plan.sliceTiles(chunk), transformingBackInto: weight)
                 }
             }
+        }
+        let matrix = Panels(rows: convolution.inputs, columns: convolution.outputs)
+        TensorPool.shared.withScratch(Self.frequencies * convolution.taps * matrix.stride) { sums in
+            forEachChunk(plan, input) { chunk, values, left in
+                withSlopes(plan, chunk, gradient) { slopes, right in
+                    correlate(
+                        values, left, slopes, right, sliceTiles: plan.sliceTiles(chunk), into: sums, matrix,
+                        accumulating: chunk.lowerBound > 0)
+                }
+            }
+            transformBack(sums, matrix, into: weight)
+        }
+    }
+
+    /// Runs `body` with the transformed gradient of a chunk.
+    private func withSlopes(
+        _ plan: Plan, _ chunk: Range<Int>, _ gradient: Tensor,
+        _ body: (_ slopes: UnsafeMutablePointer<Float>, Panels) -> Void
+    ) {
+        let right = plan.panels(chunk, columns: convolution.outputs)
+        TensorPool.shared.withScratch(Self.frequencies * right.stride) { slopes in
+            transformGradient(gradient, plan.grid, chunk, right, into: slopes)
+            body(slopes, right)
         }
     }
 
     /// How the work is divided: by tile rows, so that transformed values stay in the cache, or, where these are few and
-    /// the weights many, by output channels, so that transformed weights do.
+    /// the weights many, by blocks of weights, so that transformed weights do.
     private struct Plan {
         let grid: TileGrid
         let chunks: [Range<Int>]
-        let groups: [Range<Int>]
-        private let inputs: Int
+        let isByBlocks: Bool
 
         init(_ convolution: Convolution, _ shape: Shape) {
             grid = TileGrid(shape)
-            inputs = convolution.inputs
-            let outputs = convolution.outputs
-            chunks = grid.chunks(
-                floatsPerTile: frequencies * (inputs + outputs),
-                weightFloats: frequencies * convolution.taps * inputs * outputs)
-            let perPanel = frequencies * convolution.taps * inputs * Panels.width
-            let size = chunks.count > 1 ? outputs : max(1, weightFloats / perPanel) * Panels.width
-            groups = stride(from: 0, to: outputs, by: size).map { $0..<min(outputs, $0 + size) }
+            let (inputs, outputs) = (convolution.inputs, convolution.outputs)
+            let weights = frequencies * convolution.taps * inputs * outputs
+            chunks = grid.chunks(floatsPerTile: frequencies * (inputs + outputs), weightFloats: weights)
+            isByBlocks = chunks.count == 1 && weights > mostWeights
         }
+
+        /// Tiles of a slice's part in a chunk.
+        func sliceTiles(_ chunk: Range<Int>) -> Int { chunk.count * grid.columns }
 
         /// The matrices of a chunk's tiles.
         func panels(_ chunk: Range<Int>, columns: Int) -> Panels {
-            Panels(rows: chunk.count * grid.columns * grid.shape.depth, columns: columns)
+            Panels(rows: sliceTiles(chunk) * grid.shape.depth, columns: columns)
         }
+    }
 
-        var largestValues: Panels {
-            panels(0..<(chunks.map(\.count).max() ?? 0), columns: inputs)
+    /// Calls `body` with the transformed input of each chunk of tile rows.
+    private func forEachChunk(
+        _ plan: Plan, _ input: Tensor,
+        _ body: (_ chunk: Range<Int>, _ values: UnsafeMutablePointer<Float>, _ left: Panels) -> Void
+    ) {
+        let largest = plan.panels(0..<(plan.chunks.map(\.count).max() ?? 0), columns: convolution.inputs)
+        TensorPool.shared.withScratch(Self.frequencies * largest.stride) { values in
+            for chunk in plan.chunks {
+                let left = plan.panels(chunk, columns: convolution.inputs)
+                transformInput(input, plan.grid, chunk, left, into: values)
+                body(chunk, values, left)
+            }
         }
     }
 
@@ -145,38 +173,45 @@ struct WinogradConvolution {
         _ right: Panels,
         sliceTiles: Int, into sums: UnsafeMutablePointer<Float>, _ matrix: Panels, accumulating: Bool
     ) {
-        let taps = convolution.taps
-        let depth = left.rows / sliceTiles
         let (panels, parts) = (right.all, left.all)
-        Parallel.shared.loop(Self.frequencies * taps, .products) { task in
+        Parallel.shared.loop(Self.frequencies * convolution.taps, .products) { task in
             let frequency = task % Self.frequencies
-            let offset = task / Self.frequencies - taps / 2
             let target = sums + task * matrix.stride
-            guard abs(offset) < depth else {
-                if !accumulating { target.update(repeating: 0, count: matrix.stride) }
-                return
-            }
-            let steps = (depth - abs(offset)) * sliceTiles
-            let (firstValue, firstGradient) = (max(0, offset) * sliceTiles, max(0, -offset) * sliceTiles)
             for panel in panels {
-                let slopes = gradients + frequency * right.stride + panel.start * right.rows
                 for part in parts {
-                    let source = values + frequency * left.stride + part.start * left.rows
-                    PanelProduct(
-                        rows: part.width, width: panel.width,
-                        result: target + panel.start * matrix.rows + part.start * panel.width,
-                        resultStride: panel.width, start: accumulating ? .result : .zero
-                    ).multiply(
-                        .init(
-                            left: source + firstValue * part.width, rowStride: 1, stepStride: part.width,
-                            right: slopes + firstGradient * panel.width, steps: steps))
+                    correlate(
+                        values + frequency * left.stride + part.start * left.rows, part.width,
+                        gradients + frequency * right.stride + panel.start * right.rows, panel.width,
+                        tap: task / Self.frequencies, tiles: left.rows, sliceTiles: sliceTiles,
+                        into: target + panel.start * matrix.rows + part.start * panel.width,
+                        accumulating: accumulating)
                 }
             }
         }
     }
 
+    /// The product of a panel of transposed values with a panel of gradients, for one frequency and depth tap.
+    func correlate(
+        _ values: UnsafePointer<Float>, _ rows: Int, _ gradients: UnsafePointer<Float>, _ columns: Int, tap: Int,
+        tiles: Int, sliceTiles: Int, into sums: UnsafeMutablePointer<Float>, accumulating: Bool
+    ) {
+        let offset = tap - convolution.taps / 2
+        let steps = tiles - abs(offset) * sliceTiles
+        guard steps > 0 else {
+            if !accumulating { sums.update(repeating: 0, count: rows * columns) }
+            return
+        }
+        let (firstValue, firstGradient) = (max(0, offset) * sliceTiles, max(0, -offset) * sliceTiles)
+        PanelProduct(
+            rows: rows, width: columns, result: sums, resultStride: columns, start: accumulating ? .result : .zero
+        ).multiply(
+            .init(
+                left: values + firstValue * rows, rowStride: 1, stepStride: rows,
+                right: gradients + firstGradient * columns, steps: steps))
+    }
+
     /// The tiles' rows in groups of slices that have the same neighbours, and the neighbours' offsets.
-    private func sliceRanges(sliceTiles: Int, tiles: Int) -> [(rows: Range<Int>, offsets: [Int])] {
+    func sliceRanges(sliceTiles: Int, tiles: Int) -> [(rows: Range<Int>, offsets: [Int])] {
         guard convolution.taps == 3, tiles > sliceTiles else { return [(0..<tiles, [0])] }
         let last = tiles - sliceTiles
         let ends = [(0..<sliceTiles, [0, 1]), (last..<tiles, [-1, 0])]
@@ -185,13 +220,12 @@ struct WinogradConvolution {
 
     // MARK: Transforms
 
-    /// The frequencies of the weights of some output channels: (depth tap, frequency), each a matrix
-    /// [inputs × channels] in panels.
-    private func transform(_ weight: UnsafePointer<Float>, _ columns: Range<Int>) -> Tensor {
+    /// The frequencies of the weights: (depth tap, frequency), each a matrix [inputs × outputs] in panels.
+    private func transform(_ weight: UnsafePointer<Float>) -> Tensor {
         let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
-        let matrix = Panels(rows: inputs, columns: columns.count)
+        let matrix = Panels(rows: inputs, columns: outputs)
         let result = Tensor(flat: taps * Self.frequencies * matrix.stride)
-        let block = max(1, 1024 / columns.count)
+        let block = max(1, 1024 / outputs)
         let blocks = (inputs + block - 1) / block
         Parallel.shared.loop(taps * blocks, .weights) { task in
             let tap = task / blocks
@@ -199,35 +233,48 @@ struct WinogradConvolution {
             withTileScratch { scratch in
                 for channel in first..<min(inputs, first + block) {
                     WeightTile(
-                        weights: weight + ((tap * 9 * inputs + channel) * outputs + columns.lowerBound),
-                        stride: inputs * outputs,
+                        weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs, rows: 0..<6,
                         frequencies: TileFrequencies(
                             base: result.base + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
                         scratch: scratch
-                    ).cover(0..<columns.count)
+                    ).cover(0..<outputs)
                 }
             }
         }
         return result
     }
 
-    /// Writes the weights' gradients of some output channels.
+    /// Writes the weights' gradients.
     private func transformBack(
-        _ sums: UnsafeMutablePointer<Float>, _ matrix: Panels, _ columns: Range<Int>,
-        into weight: UnsafeMutablePointer<Float>
+        _ sums: UnsafeMutablePointer<Float>, _ matrix: Panels, into weight: UnsafeMutablePointer<Float>
+    ) {
+        let inputs = convolution.inputs
+        Parallel.shared.loop(convolution.taps * inputs, .weights) { task in
+            transformBack(
+                sums, matrix, depthTap: task / inputs, row: task % inputs, firstChannel: 0, firstColumn: 0,
+                into: weight)
+        }
+    }
+
+    /// Writes the gradients of one depth tap's weights from one input channel to some outputs.
+    /// - Parameters:
+    ///   - sums: the frequencies' gradients: (depth tap, frequency), each a `matrix`.
+    ///   - row: of the matrix.
+    ///   - firstChannel: input of the matrix's first row.
+    ///   - firstColumn: output of its first column.
+    func transformBack(
+        _ sums: UnsafeMutablePointer<Float>, _ matrix: Panels, depthTap: Int, row: Int, firstChannel: Int,
+        firstColumn: Int, into weight: UnsafeMutablePointer<Float>
     ) {
         let (inputs, outputs) = (convolution.inputs, convolution.outputs)
-        Parallel.shared.loop(convolution.taps * inputs, .weights) { task in
-            let (tap, channel) = (task / inputs, task % inputs)
-            withTileScratch { scratch in
-                WeightGradientTile(
-                    weights: weight + ((tap * 9 * inputs + channel) * outputs + columns.lowerBound),
-                    stride: inputs * outputs,
-                    frequencies: TileFrequencies(
-                        base: sums + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
-                    scratch: scratch
-                ).cover(0..<columns.count)
-            }
+        withTileScratch { scratch in
+            WeightGradientTile(
+                weights: weight + ((depthTap * 9 * inputs + firstChannel + row) * outputs + firstColumn),
+                stride: inputs * outputs,
+                frequencies: TileFrequencies(
+                    base: sums + depthTap * Self.frequencies * matrix.stride, panels: matrix, row: row),
+                scratch: scratch
+            ).cover(0..<matrix.columns)
         }
     }
 
@@ -244,31 +291,28 @@ struct WinogradConvolution {
     }
 
     private func transformGradient(
-        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ columns: Range<Int>, _ panels: Panels,
+        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
         into values: UnsafeMutablePointer<Float>
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             GradientTile(
                 tile: Tile(
-                    slice: gradient.slice(slice) + columns.lowerBound, shape: gradient.shape, top: 4 * row,
-                    left: 4 * column),
+                    slice: gradient.slice(slice), shape: gradient.shape, top: 4 * row, left: 4 * column),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
-            ).cover(0..<columns.count)
+            ).cover(0..<convolution.outputs)
         }
     }
 
     private func transformOutput(
         _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ grid: TileGrid, _ chunk: Range<Int>,
-        _ columns: Range<Int>, bias: UnsafePointer<Float>?, into output: Tensor
+        bias: UnsafePointer<Float>?, into output: Tensor
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             OutputTile(
                 tile: Tile(
-                    slice: output.slice(slice) + columns.lowerBound, shape: output.shape, top: 4 * row,
-                    left: 4 * column),
-                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch,
-                bias: bias.map { $0 + columns.lowerBound }
-            ).cover(0..<columns.count)
+                    slice: output.slice(slice), shape: output.shape, top: 4 * row, left: 4 * column),
+                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch, bias: bias
+            ).cover(0..<convolution.outputs)
         }
     }
 
@@ -294,7 +338,7 @@ struct WinogradConvolution {
 
     /// Runs `body` with room for the 36 vectors of a tile.
     @inline(__always)
-    private func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
+    func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
         TensorPool.shared.withScratch(Self.frequencies * SIMD16<Float>.scalarCount) {
             body(UnsafeMutableRawPointer($0))
         }

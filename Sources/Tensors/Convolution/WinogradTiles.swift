@@ -164,20 +164,22 @@ struct WeightTile: ChannelKernel {
     /// Weight (0, 0) of the tap and input channel; the next taps are `stride` floats apart.
     let weights: UnsafePointer<Float>
     let stride: Int
+    /// The rows of six frequencies that are written.
+    let rows: Range<Int>
     let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        let rows = scratch.assumingMemoryBound(to: V.self)
+        let columns = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<3 {
             let p = weights + (column &* stride &+ channel)
             let values = (V(p), V(p + 3 &* stride), V(p + 6 &* stride))
-            store(WinogradTransform.weight(values), column: rows + column, width: 3)
+            store(WinogradTransform.weight(values), column: columns + column, width: 3)
         }
         let start = frequencies.pointer(lanes, channel)
-        for row in 0..<6 {
-            let r = rows + 3 &* row
+        for row in rows {
+            let r = columns + 3 &* row
             frequencies.store(WinogradTransform.weight((r[0], r[1], r[2])), row: row, to: start)
         }
     }

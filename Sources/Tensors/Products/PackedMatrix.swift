@@ -32,6 +32,16 @@ struct PackedMatrix {
         _ matrix: MatrixProduct.Operand, steps: Int, columns: Int, into panel: UnsafeMutablePointer<Float>, width: Int
     ) {
         let (source, stride) = (matrix.pointer, matrix.rowStride)
+        if !matrix.transposed, columns == width, columns % 16 == 0 {
+            // In place of a call for every few vectors.
+            for step in 0..<steps {
+                let (from, target) = (source + step &* stride, panel + step &* width)
+                for column in Swift.stride(from: 0, to: columns, by: 16) {
+                    SIMD16<Float>(from + column).store(target + column)
+                }
+            }
+            return
+        }
         for step in 0..<steps {
             let target = panel + step &* width
             if matrix.transposed {

@@ -74,6 +74,10 @@ struct PanelProduct {
             self.block(strips, row, lanes, shape, InlineArray<4, Void>.self, from: column)
             row &+= 4
         }
+        if count > 2, row &+ 2 <= rows {
+            self.block(strips, row, lanes, shape, InlineArray<2, Void>.self, from: column)
+            row &+= 2
+        }
         while row < rows {
             self.block(strips, row, lanes, shape, InlineArray<1, Void>.self, from: column)
             row &+= 1
