@@ -14,7 +14,9 @@ package struct DirectAccess: ~Copyable {
     /// What places in memory and in the file, and lengths, are a multiple of.
     package static let alignment = 4096
     /// Smaller files are not worth it.
-    package static let leastSize = 1 << 20
+    package static let leastSize = 4 << 20
+    /// Bytes that are aligned at a time, where they are not.
+    private static let stretch = 1 << 20
 
     private let descriptor: Int32
     /// Whether the descriptor goes past the cache at present.
@@ -40,7 +42,7 @@ package struct DirectAccess: ~Copyable {
         if isOn, blocks == 0 { turn(on: false) }
         let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<position + (isOn ? blocks : count)])
         guard isOn, UInt(bitPattern: piece.baseAddress) % UInt(Self.alignment) != 0 else { return piece }
-        let copy = aligned ?? .allocate(byteCount: Self.leastSize, alignment: Self.alignment)
+        let copy = aligned ?? .allocate(byteCount: Self.stretch, alignment: Self.alignment)
         aligned = copy
         let filled = min(piece.count, copy.count)
         copy.copyMemory(from: UnsafeRawBufferPointer(rebasing: piece[..<filled]))

@@ -15,8 +15,27 @@ package struct Cohort: Equatable, Sendable {
     package var labelValues: [Int]?
     /// The subjects of each split.
     package var splits: [Split: [String]]
-    /// All cases, in the file's order.
-    package var cases: [Case]
+    /// All cases, in the file's order. They are put together anew each time.
+    package var cases: [Case] {
+        get {
+            zip(described, spacings).map { item, spacing in
+                var item = item
+                item.spacing = spacing
+                return item
+            }
+        }
+        set {
+            spacings = newValue.map(\.spacing)
+            described = newValue.map { item in
+                var item = item
+                item.spacing = .zero
+                return item
+            }
+        }
+    }
+    /// The cases but for their voxel sizes: what centers of one kind have in common, however many they are.
+    var described: [Case] = []
+    private var spacings: [SIMD3<Double>] = []
     /// The center's long-term Ed25519 key, base64, by which others know what it signs; nil until it has one.
     package var publicKey: String?
     /// Where the cohort lies.
@@ -33,9 +52,9 @@ package struct Cohort: Equatable, Sendable {
         self.classes = classes
         self.labelValues = labelValues
         self.splits = splits
-        self.cases = cases
         self.publicKey = publicKey
         self.folder = folder
+        self.cases = cases
     }
 
     /// The cases of a split's subjects: by subject in the split's order, then by phase (ED before ES).

@@ -12,7 +12,7 @@ struct SharedLists {
         cohort.sequence = sharing(cohort.sequence)
         cohort.classes = classes.insert(cohort.classes).memberAfterInsert
         cohort.splits = splits.insert(cohort.splits).memberAfterInsert
-        cohort.cases = cases.insert(cohort.cases.map { sharing($0) }).memberAfterInsert
+        cohort.described = cases.insert(cohort.described.map { sharing($0) }).memberAfterInsert
         return cohort
     }
 

@@ -41,15 +41,14 @@ extension Partition {
     /// The cohort with images as its own scanner would have them, which are written.
     private func shifted(_ cohort: Cohort, _ strength: Double) throws(CardiacMRError) -> Cohort {
         let scanner = ScannerShift(strength: strength, center: cohort.center, seed: seed)
-        var changed = cohort
-        var outcomes = [Result<Case, CardiacMRError>](
-            repeating: .success(cohort.cases[0]), count: cohort.cases.count)
+        let cases = cohort.cases
+        var outcomes = cases.map { Result<Case, CardiacMRError>.success($0) }
         let seed = seed
         outcomes.withUnsafeMutableBufferPointer { outcomes in
             nonisolated(unsafe) let outcomes = outcomes
             Parallel.shared.loop(outcomes.count) { index in
                 outcomes[index] = Result { () throws(CardiacMRError) in
-                    var item = cohort.cases[index]
+                    var item = cases[index]
                     let image = try NIfTI.read(cohort.path(of: item.image), frame: item.frame ?? 0)
                     let changed = scanner.apply(to: image, named: "\(cohort.center)/\(item.name)", seed: seed)
                     item.image = "images/\(item.name).nii.gz"
@@ -59,7 +58,10 @@ extension Partition {
                 }
             }
         }
-        for index in outcomes.indices { changed.cases[index] = try outcomes[index].get() }
+        var changed = cohort
+        var written: [Case] = []
+        for outcome in outcomes { written.append(try outcome.get()) }
+        changed.cases = written
         return changed
     }
 }

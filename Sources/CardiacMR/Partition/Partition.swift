@@ -180,6 +180,7 @@ package struct Partition: Sendable {
             sequence: Self.common(subjects.map(\.source.sequence)), classes: subjects[0].source.classes,
             labelValues: subjects[0].source.labelValues, splits: [.train: [], .validation: [], .test: []], cases: [],
             folder: "\(folder)/\(name)")
+        var cases: [Case] = []
         for subject in subjects {
             // Sources name their subjects alike.
             var renamed = "\(subject.source.center)-\(subject.name)"
@@ -189,11 +190,11 @@ package struct Partition: Sendable {
                 item.image = subject.source.path(of: item.image)
                 item.label = subject.source.path(of: item.label)
                 item.subject = renamed
-                made.cases.append(item)
+                cases.append(item)
             }
         }
         for split in Split.allCases { made.splits[split]?.sort() }
-        made.cases.sort { $0.name < $1.name }
+        made.cases = cases.sorted { $0.name < $1.name }
         return made
     }
 

@@ -20,12 +20,14 @@ package final class CheckpointWriter {
     private let placement: String
     private let members: [String: Int]?
     /// A checkpoint that stays while the run goes on: states rest in it.
-    private let pinned: RunPosition?
-    /// On the root, the right to write into the run, and what every checkpoint names beside the states.
+    package let pinned: RunPosition?
+    /// On the root, the right to write into the run.
     private let lease: RunLease?
-    private let dataFiles: [String: DurableFile.Fingerprint]
-    /// On the root, all centers: who was not trained yet has no file.
-    private let untrained: [String: Int]
+    /// On the root, what the newest checkpoint lists: the round in which each center was last trained, 0 before, and all files,
+    /// of which those in `listed` are its own. Changed in place: of thousands of centers few change.
+    private var trainedRounds: [String: Int]
+    private var files: [String: DurableFile.Fingerprint]
+    private var listed: [String] = []
 
     /// A checkpoint on its way.
     private struct Underway {
@@ -90,8 +92,8 @@ package final class CheckpointWriter {
         dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) {
         self.lease = lease
-        self.dataFiles = dataFiles
-        untrained = rank.isRoot ? Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) }) : [:]
+        files = dataFiles
+        trainedRounds = rank.isRoot ? Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) }) : [:]
         self.rank = rank
         self.folder = folder
         self.configuration = configuration
@@ -216,16 +218,19 @@ package final class CheckpointWriter {
         var whole = report
         (whole.position, whole.centers) = (current.position, centers)
         let contents = whole.contents
+        trainedRounds.merge(contents.trainedRounds) { $1 }
+        for name in listed { files[name] = nil }
+        files.merge(contents.files) { $1 }
+        listed = Array(contents.files.keys)
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint, placement: placement,
-            trainedRounds: untrained.merging(contents.trainedRounds) { $1 }, members: members,
-            selection: current.selection, progress: report.progress, files: dataFiles.merging(contents.files) { $1 },
-            build: .current, privacy: current.released)
+            trainedRounds: trainedRounds, members: members, selection: current.selection, progress: report.progress,
+            files: files, build: .current, privacy: current.released)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
         return disk.write { [lease, needs] in
             // A job that was suspended may be taken for dead, and another go on with the run.
             try lease?.confirm()
-            try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
+            try manifest.write(to: partial)
             try DurableFile.synchronize(partial)
             // Where a damaged checkpoint has the name, it gives way.
             try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)

@@ -173,7 +173,7 @@ package enum DurableFile {
         return hexadecimal(crc32_z(crc32_z(0, nil, 0), start, bytes.count))
     }
 
-    private static func hexadecimal(_ checksum: UInt) -> String {
+    static func hexadecimal(_ checksum: UInt) -> String {
         let digits = String(checksum, radix: 16)
         return String(repeating: "0", count: 8 - digits.count) + digits
     }
@@ -210,7 +210,7 @@ package enum DurableFile {
         }
     }
 
-    private static func failure(
+    static func failure(
         _ attempted: String, _ path: String, error: (any Error)? = nil, code: Int32 = errno
     ) -> FederationError {
         var code = code

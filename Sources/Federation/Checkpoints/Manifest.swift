@@ -87,51 +87,78 @@ package struct Manifest: Codable, Sendable, Equatable {
 
     /// The text of the file.
     package func encoded() throws -> [UInt8] {
+        var text: [UInt8] = []
+        let place = try forEachPiece { text += $0 }
+        text.replaceSubrange(place, with: text.withUnsafeBytes(DurableFile.crc32).utf8)
+        return text
+    }
+
+    /// Writes the file into a checkpoint's folder.
+    package func write(to folder: String) throws {
+        let file = try DurableFile.Pieces("\(folder)/\(Self.fileName)")
+        let place = try forEachPiece { try file.append($0) }
+        try file.finish(checksumAt: place)
+    }
+
+    /// Calls `body` with the text piece by piece, since with thousands of centers it is megabytes. The checksum in it is unknown.
+    /// - Returns: where that is.
+    private func forEachPiece(_ body: ([UInt8]) throws -> Void) throws -> Range<Int> {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var manifest = self
         manifest.checksum = Self.unknownChecksum
         (manifest.trainedRounds, manifest.files) = ([:], [:])
-        var rest = try encoder.encode(manifest) + [UInt8(ascii: "\n")]
-        var text: [UInt8] = []
+        let frame = Array(try encoder.encode(manifest) + [UInt8(ascii: "\n")])
         // With thousands of centers these two are nearly all of it.
-        let names = trainedRounds.keys.reduce(0) { $0 + $1.utf8.count } + files.keys.reduce(0) { $0 + $1.utf8.count }
-        text.reserveCapacity(rest.count + names + 16 * trainedRounds.count + 80 * files.count)
-        try Self.append("banks", trainedRounds, of: &rest, to: &text) { $1 += "\($0)".utf8 }
-        guard let place = Self.checksumPlace(in: rest) else { preconditionFailure("the checksum has a place") }
-        let digits = place.lowerBound - rest.startIndex + text.count
-        try Self.append("files", files, of: &rest, to: &text) { file, text in
+        let (banks, files) = (try Self.place(of: "banks", in: frame), try Self.place(of: "files", in: frame))
+        guard let checksum = Self.checksumPlace(in: Data(frame)), banks.upperBound <= checksum.lowerBound,
+            checksum.upperBound <= files.lowerBound
+        else { preconditionFailure("the checksum has a place between the lists") }
+        var text = Array(frame[..<banks.lowerBound])
+        var written = 0
+        func flush() throws {
+            try body(text)
+            written += text.count
+            text.removeAll(keepingCapacity: true)
+        }
+        func append<Value>(_ list: [String: Value], _ write: (Value, inout [UInt8]) -> Void) throws {
+            guard !list.isEmpty else { return }
+            var isFirst = true
+            for name in list.keys.sorted() {
+                guard let value = list[name] else { continue }
+                text += (isFirst ? "\n    " : ",\n    ").utf8
+                isFirst = false
+                try Self.append(quoted: name, to: &text)
+                text += " : ".utf8
+                write(value, &text)
+                if text.count > Self.piece { try flush() }
+            }
+            text += "\n  ".utf8
+        }
+        try append(trainedRounds) { $1 += "\($0)".utf8 }
+        let place = written + text.count + checksum.lowerBound - banks.upperBound
+        text += frame[banks.upperBound..<files.lowerBound]
+        try append(self.files) { file, text in
             text += "{\n      \"crc32\" : \"".utf8
             text += file.crc32.utf8
             text += "\",\n      \"size\" : \(file.size)\n    }".utf8
         }
-        text += rest
-        text.replaceSubrange(digits..<digits + place.count, with: text.withUnsafeBytes(DurableFile.crc32).utf8)
-        return text
+        text += frame[files.upperBound...]
+        try flush()
+        return place..<place + checksum.count
     }
 
-    /// Moves the beginning of a text up to an empty list from `rest` to another text, and fills the list there.
-    private static func append<Value>(
-        _ key: String, _ list: [String: Value], of rest: inout Data, to text: inout [UInt8],
-        _ write: (Value, inout [UInt8]) -> Void
-    ) throws {
+    /// Bytes of a piece, about.
+    private static let piece = 1 << 16
+
+    /// The place between the braces of an empty list of the file's, with all that the encoder puts there.
+    private static func place(of key: String, in text: [UInt8]) throws -> Range<Int> {
         // Members of members are further to the right.
-        let head = Data("\n  \"\(key)\" : {".utf8)
-        guard let start = rest.range(of: head), let end = rest[start.upperBound...].firstIndex(of: UInt8(ascii: "}"))
+        let text = Data(text)
+        guard let start = text.range(of: Data("\n  \"\(key)\" : {".utf8)),
+            let end = text[start.upperBound...].firstIndex(of: UInt8(ascii: "}"))
         else { preconditionFailure("a manifest has \(key)") }
-        text += rest[..<start.upperBound]
-        rest = rest[(list.isEmpty ? start.upperBound : end)...]
-        guard !list.isEmpty else { return }
-        var isFirst = true
-        for name in list.keys.sorted() {
-            guard let value = list[name] else { continue }
-            text += (isFirst ? "\n    " : ",\n    ").utf8
-            isFirst = false
-            try append(quoted: name, to: &text)
-            text += " : ".utf8
-            write(value, &text)
-        }
-        text += "\n  ".utf8
+        return start.upperBound..<end
     }
 
     /// Appends a text as JSON has it.

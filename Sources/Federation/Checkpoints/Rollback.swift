@@ -85,7 +85,7 @@ package struct Rollback {
             guard FileManager.default.fileExists(atPath: "\(run.folder.path)/\(bank)") else { continue }
             manifest.files[bank] = try DurableFile.fingerprint("\(run.folder.path)/\(bank)")
         }
-        try DurableFile.write(manifest.encoded(), to: "\(partial)/\(Manifest.fileName)")
+        try manifest.write(to: partial)
         try DurableFile.synchronize(partial + "/centers")
         try DurableFile.synchronize(partial)
         try DurableFile.replaceFolder(run.folder.checkpoint(new), by: partial)

@@ -299,11 +299,12 @@ package final class TrainingRun {
     /// Removes what is of no use after the run's end.
     private func removeWorkingFiles() throws {
         for store in stores { store.removeWorkingFiles() }
-        // Another run from here needs no checkpoint beyond those that are kept.
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         guard rank.isRoot else { return }
         defer { lease?.release() }
         do { try DurableFile.remove(folder.working) } catch { Messages.warn("\(error); it is of no use any more") }
+        // Nobody needs the one that this run has continued from any more.
+        guard shared.checkpoints.pinned != nil else { return }
         if let newest = folder.positions.first, let manifest = try? Manifest.read(folder: folder.checkpoint(newest)) {
             let problems = CheckpointRetention(folder, configuration).prune(newest: manifest)
             for problem in problems { Messages.warn(problem) }

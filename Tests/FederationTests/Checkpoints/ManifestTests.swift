@@ -49,7 +49,10 @@ struct ManifestTests {
         let manifest = try ExampleCenters.manifest(
             round: 1, trainedRounds: Dictionary(uniqueKeysWithValues: (odd + many).map { ($0, $0.count) }),
             files: Dictionary(uniqueKeysWithValues: files))
-        try DurableFile.write(manifest.encoded(), to: "\(folder.path)/\(Manifest.fileName)")
+        try manifest.write(to: folder.path)
+        #expect(try Data(contentsOf: URL(filePath: "\(folder.path)/\(Manifest.fileName)")) == Data(manifest.encoded()))
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["file", Manifest.fileName])
         let read = try Manifest.read(folder: folder.path)
         #expect(read == manifest)
         // As a general encoder would write it.
