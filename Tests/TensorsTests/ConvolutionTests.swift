@@ -37,6 +37,8 @@ struct ConvolutionTests {
         .init(3, 64, 300, 4, 12, 13),
         // Several chunks of tile rows.
         .init(3, 32, 48, 6, 64, 64),
+        // Tiles of six, whole ones and such as hang over the edge.
+        .init(3, 32, 64, 4, 24, 24), .init(1, 64, 36, 3, 29, 31),
         // Weights that are transformed block by block.
         .init(3, 208, 196, 2, 12, 11), .init(3, 196, 208, 1, 16, 16), .init(1, 332, 360, 2, 12, 12),
     ]
@@ -78,8 +80,8 @@ struct ConvolutionTests {
         #expect(Reference.relativeError(actualBias, biasGradient) < 1e-6)
     }
 
-    @Test("both paths are among the cases")
-    func bothPathsAreTested() {
+    @Test("all paths are among the cases")
+    func allPathsAreTested() {
         let paths = Set(Self.cases.map { $0.convolution.algorithm(for: $0.shape) })
         #expect(paths == Set(Convolution.Algorithm.allCases))
     }

@@ -74,6 +74,7 @@ enum KernelBits {
             ("gathered", Convolution(taps: 3, inputs: 12, outputs: 20), Shape(3, 7, 9, 12)),
             ("gathered, many", Convolution(taps: 1, inputs: 3, outputs: 8), Shape(3, 33, 35, 3)),
             ("tiles", Convolution(taps: 3, inputs: 16, outputs: 24), Shape(4, 38, 42, 16)),
+            ("tiles of six", Convolution(taps: 3, inputs: 48, outputs: 44), Shape(3, 29, 31, 48)),
             ("tiles, wide", Convolution(taps: 3, inputs: 128, outputs: 132), Shape(2, 25, 26, 128)),
             ("tiles, blocks of weights", Convolution(taps: 3, inputs: 200, outputs: 204), Shape(2, 12, 13, 200)),
             ("first", Convolution(taps: 1, inputs: 1, outputs: 8), Shape(3, 40, 44, 1)),

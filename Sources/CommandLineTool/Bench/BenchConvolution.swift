@@ -57,7 +57,8 @@ struct BenchConvolution: ParsableCommand {
                         algorithm.rawValue + (algorithm == chosen ? " *" : ""),
                     ] + seconds.map { String(format: "%.3f", 1e3 * $0) } + [
                         String(format: "%.0f", rate),
-                        algorithm == .winograd ? String(format: "%.0f", 100 * products) : "-",
+                        algorithm != .gathered && algorithm != .singleChannel
+                            ? String(format: "%.0f", 100 * products) : "-",
                     ])
                 rows.append(
                     .object([
@@ -68,7 +69,8 @@ struct BenchConvolution: ParsableCommand {
                         "chosen": .bool(algorithm == chosen), "forward_seconds": .number(seconds[0]),
                         "backward_data_seconds": .number(seconds[1]), "backward_weights_seconds": .number(seconds[2]),
                         "direct_gflops": .number(rate),
-                        "products_share": algorithm == .winograd ? .number(products) : .null,
+                        "products_share": algorithm != .gathered && algorithm != .singleChannel
+                            ? .number(products) : .null,
                     ]))
             }
         }

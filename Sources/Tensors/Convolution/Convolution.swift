@@ -4,8 +4,8 @@
 ///
 /// Weights are in memory as (depth tap, row tap, column tap, input channel, output channel).
 ///
-/// Three paths compute it. *Winograd* F(4×4, 3×3) does a quarter of the multiplications, at the price of transforming
-/// tiles and weights; *gathered* collects each position's neighbourhood into a row of a matrix; *single channel* is for
+/// Four paths compute it. *Winograd* F(4×4, 3×3) does a quarter of the multiplications, F(6×6, 3×3) a fifth, at the price of
+/// transforming tiles and weights; *gathered* collects each position's neighbourhood into a row of a matrix; *single channel* is for
 /// an image, whose neighbourhoods are a few numbers. See
 /// ``algorithm(for:)`` for the rule that chooses.
 package struct Convolution: Hashable, Sendable {
@@ -31,6 +31,9 @@ package struct Convolution: Hashable, Sendable {
     package enum Algorithm: String, Sendable, CaseIterable {
         /// F(4×4, 3×3): 36 products of transformed tiles and weights. Channels must be multiples of 4.
         case winograd
+        /// F(6×6, 3×3): 64 products of larger tiles, a fifth fewer multiplications with rounding errors some times as large.
+        /// Channels must be multiples of 4.
+        case winogradSix = "winograd 6"
         /// One product of gathered neighbourhoods and weights.
         case gathered
         /// Multiplications in place, for a single input channel. Output channels must be a multiple of 4.
@@ -40,7 +43,8 @@ package struct Convolution: Hashable, Sendable {
     /// The algorithms that can compute this convolution.
     package var algorithms: [Algorithm] {
         guard outputs % 4 == 0 else { return [.gathered] }
-        return inputs == 1 ? [.gathered, .singleChannel] : inputs % 4 == 0 ? [.winograd, .gathered] : [.gathered]
+        return inputs == 1
+            ? [.gathered, .singleChannel] : inputs % 4 == 0 ? [.winograd, .winogradSix, .gathered] : [.gathered]
     }
 
     /// The algorithm that is used for feature maps of this extent.
@@ -53,8 +57,16 @@ package struct Convolution: Hashable, Sendable {
         if algorithms.contains(.singleChannel) { return .singleChannel }
         guard algorithms.contains(.winograd) else { return .gathered }
         guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 20 else { return .gathered }
-        return 4 * (TileGrid(shape).count + 24) < shape.positions ? .winograd : .gathered
+        let (four, six) = (TileGrid(shape, outputs: 4).count, TileGrid(shape, outputs: 6).count)
+        guard 4 * (four + 24) < shape.positions else { return .gathered }
+        let saves = FourOutputs.frequencies * four > SixOutputs.frequencies * six
+        return saves && six >= Self.fewestTilesOfSix && inputs * outputs >= Self.fewestProductsOfSix
+            ? .winogradSix : .winograd
     }
+
+    /// Tiles, and products of channels, from which on fewer multiplications are worth the larger transforms of weights and
+    /// tiles.
+    private static let (fewestTilesOfSix, fewestProductsOfSix) = (64, 2048)
 
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
     /// - Parameter algorithm: one of ``algorithms``; nil: the one that ``algorithm(for:)`` chooses.
@@ -90,7 +102,8 @@ package struct Convolution: Hashable, Sendable {
             "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
         switch choice(algorithm, input.shape) {
-        case .winograd: WinogradConvolution(self).weightGradient(input, gradient, into: weight)
+        case .winograd: WinogradConvolution<FourOutputs>(self).weightGradient(input, gradient, into: weight)
+        case .winogradSix: WinogradConvolution<SixOutputs>(self).weightGradient(input, gradient, into: weight)
         case .gathered: GatheredConvolution(self).weightGradient(input, gradient, into: weight)
         case .singleChannel: SingleChannelConvolution(self).weightGradient(input, gradient, into: weight)
         }
@@ -101,7 +114,8 @@ package struct Convolution: Hashable, Sendable {
         into output: Tensor
     ) {
         switch choice(algorithm, input.shape) {
-        case .winograd: WinogradConvolution(self).apply(input, weights, bias: bias, into: output)
+        case .winograd: WinogradConvolution<FourOutputs>(self).apply(input, weights, bias: bias, into: output)
+        case .winogradSix: WinogradConvolution<SixOutputs>(self).apply(input, weights, bias: bias, into: output)
         case .gathered:
             weights.withAll(of: self) { weight in
                 GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)

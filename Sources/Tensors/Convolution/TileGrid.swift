@@ -1,4 +1,4 @@
-/// The division of every slice of a feature map into tiles of 4 × 4 outputs; the last ones may hang over the edge.
+/// The division of every slice of a feature map into tiles of so many outputs in a row and in a column; the last ones may hang over the edge.
 struct TileGrid {
     let shape: Shape
     /// Rows of tiles in a slice.
@@ -6,10 +6,10 @@ struct TileGrid {
     /// Tiles in a row.
     let columns: Int
 
-    init(_ shape: Shape) {
+    init(_ shape: Shape, outputs: Int) {
         self.shape = shape
-        rows = (shape.height + 3) / 4
-        columns = (shape.width + 3) / 4
+        rows = (shape.height + outputs - 1) / outputs
+        columns = (shape.width + outputs - 1) / outputs
     }
 
     /// Tiles of all slices.

@@ -1,11 +1,11 @@
 /// Convolutions whose weights are many and whose tiles are few, as at a bottleneck. Their transformed weights are four
-/// times as many as the weights and would pass through memory several times; here a task transforms a block of them in its
+/// to seven times as many as the weights and would pass through memory several times; here a task transforms a block of them in its
 /// core's cache and multiplies it at once.
 extension WinogradConvolution {
     /// Panels of input channels in a block of transformed weights.
-    private static let panelsPerBlock = 2
-    /// Parts of the 36 frequencies in tasks of their own, so that there are enough of them.
-    private static let shares = 2
+    private static var panelsPerBlock: Int { 2 }
+    /// Rows of frequencies of a task, so that there are enough tasks and a block stays in the cache.
+    private static var rowsPerTask: Int { Transform.size == 6 ? 3 : 2 }
 
     /// The products of all frequencies with the weights, summed over the depth taps block by block of input channels.
     func multiply(
@@ -14,12 +14,13 @@ extension WinogradConvolution {
     ) {
         let (panels, parts) = (right.all, left.all)
         let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
-        let rows = 6 / Self.shares
+        let (size, rows) = (Transform.size, Self.rowsPerTask)
+        let shares = size / rows
         let taps = convolution.taps
-        Parallel.shared.loop(panels.count * Self.shares, .products) { task in
-            let panel = panels[task / Self.shares]
+        Parallel.shared.loop(panels.count * shares, .products) { task in
+            let panel = panels[task / shares]
             let columns = panel.start..<panel.start + panel.width
-            let frequencies = 6 * (task % Self.shares * rows)..<6 * ((task % Self.shares + 1) * rows)
+            let frequencies = size * rows * (task % shares)..<size * rows * (task % shares + 1)
             let room = Panels(rows: Self.panelsPerBlock * Panels.width, columns: panel.width)
             TensorPool.shared.withScratch(taps * frequencies.count * room.stride) { factors in
                 for first in stride(from: 0, to: parts.count, by: Self.panelsPerBlock) {
@@ -62,7 +63,7 @@ extension WinogradConvolution {
         }
     }
 
-    /// Some frequencies (whole rows of six) of a block of the weights: (depth tap, frequency), each a matrix
+    /// Some frequencies (whole rows) of a block of the weights: (depth tap, frequency), each a matrix
     /// [channels × columns].
     private func transform(
         _ weights: ConvolutionWeights, _ channels: Range<Int>, _ columns: Range<Int>, _ frequencies: Range<Int>,
@@ -73,9 +74,9 @@ extension WinogradConvolution {
                 let target = factors + (tap * frequencies.count - frequencies.lowerBound) * matrix.stride
                 weights.withBlock(of: convolution, depthTap: tap, channels, columns) { block in
                     for row in 0..<channels.count {
-                        WeightTile(
+                        WeightTile<Transform>(
                             weights: block.first + row * block.channelStride, stride: block.tapStride,
-                            rows: frequencies.lowerBound / 6..<frequencies.upperBound / 6,
+                            rows: frequencies.lowerBound / Transform.size..<frequencies.upperBound / Transform.size,
                             frequencies: TileFrequencies(base: target, panels: matrix, row: row), scratch: scratch
                         ).cover(0..<columns.count)
                     }

@@ -1,20 +1,21 @@
-/// A convolution by Winograd's F(4×4, 3×3): transform tiles of the input and the weights to 36 frequencies, multiply
+/// A convolution by Winograd's F(m×m, 3×3): transform tiles of the input and the weights to (m + 2)² frequencies, multiply
 /// matrices [tiles × channels]·[channels × channels] at each frequency, transform back.
 ///
 /// A tap in depth is one more product with the neighbour slice's transformed tiles: they are transformed once and used
 /// three times. The work is done in chunks of tile rows whose transformed values stay in the cache.
-struct WinogradConvolution {
+struct WinogradConvolution<Transform: WinogradTransform> {
     let convolution: Convolution
 
     init(_ convolution: Convolution) { self.convolution = convolution }
 
-    static let frequencies = WinogradTransform.frequencies
+    @inline(__always)
+    static var frequencies: Int { Transform.frequencies }
     /// Tiles that one task transforms, of one row.
-    private static let tilesPerTask = 8
+    private static var tilesPerTask: Int { 8 }
     /// Panels of one task's result, so that wide layers have more tasks than frequencies.
-    private static let panelsPerTask = 2
-    /// The most floats of transformed weights that exist at once, where their transforms would be written for one use.
-    private static let mostWeights = 4 << 20
+    private static var panelsPerTask: Int { 2 }
+    /// The most floats of transformed weights that exist at once, where they are more than the tiles'.
+    private static var mostWeights: Int { 4 << 20 }
 
     /// Writes the convolution of `input` to `output`.
     func apply(_ input: Tensor, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: Tensor) {
@@ -93,11 +94,13 @@ struct WinogradConvolution {
         let isByBlocks: Bool
 
         init(_ convolution: Convolution, _ shape: Shape) {
-            grid = TileGrid(shape)
+            grid = TileGrid(shape, outputs: Transform.outputs)
             let (inputs, outputs) = (convolution.inputs, convolution.outputs)
             let weights = frequencies * convolution.taps * inputs * outputs
-            chunks = grid.chunks(floatsPerTile: frequencies * (inputs + outputs), weightFloats: weights)
-            isByBlocks = chunks.count == 1 && weights > mostWeights
+            let floatsPerTile = frequencies * (inputs + outputs)
+            isByBlocks = weights > max(mostWeights, grid.count * floatsPerTile)
+            chunks =
+                isByBlocks ? [0..<grid.rows] : grid.chunks(floatsPerTile: floatsPerTile, weightFloats: weights)
         }
 
         /// Tiles of a slice's part in a chunk.
@@ -232,8 +235,9 @@ struct WinogradConvolution {
             let first = task % blocks * block
             withTileScratch { scratch in
                 for channel in first..<min(inputs, first + block) {
-                    WeightTile(
-                        weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs, rows: 0..<6,
+                    WeightTile<Transform>(
+                        weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
+                        rows: 0..<Transform.size,
                         frequencies: TileFrequencies(
                             base: result.base + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
                         scratch: scratch
@@ -268,7 +272,7 @@ struct WinogradConvolution {
     ) {
         let (inputs, outputs) = (convolution.inputs, convolution.outputs)
         withTileScratch { scratch in
-            WeightGradientTile(
+            WeightGradientTile<Transform>(
                 weights: weight + ((depthTap * 9 * inputs + firstChannel + row) * outputs + firstColumn),
                 stride: inputs * outputs,
                 frequencies: TileFrequencies(
@@ -283,8 +287,10 @@ struct WinogradConvolution {
         into values: UnsafeMutablePointer<Float>
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
-            InputTile(
-                tile: Tile(slice: input.slice(slice), shape: input.shape, top: 4 * row - 1, left: 4 * column - 1),
+            InputTile<Transform>(
+                tile: Tile(
+                    slice: input.slice(slice), shape: input.shape, top: Transform.outputs * row - 1,
+                    left: Transform.outputs * column - 1),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
             ).cover(0..<convolution.inputs)
         }
@@ -295,9 +301,10 @@ struct WinogradConvolution {
         into values: UnsafeMutablePointer<Float>
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
-            GradientTile(
+            GradientTile<Transform>(
                 tile: Tile(
-                    slice: gradient.slice(slice), shape: gradient.shape, top: 4 * row, left: 4 * column),
+                    slice: gradient.slice(slice), shape: gradient.shape, top: Transform.outputs * row,
+                    left: Transform.outputs * column),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
             ).cover(0..<convolution.outputs)
         }
@@ -308,9 +315,10 @@ struct WinogradConvolution {
         bias: UnsafePointer<Float>?, into output: Tensor
     ) {
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
-            OutputTile(
+            OutputTile<Transform>(
                 tile: Tile(
-                    slice: output.slice(slice), shape: output.shape, top: 4 * row, left: 4 * column),
+                    slice: output.slice(slice), shape: output.shape, top: Transform.outputs * row,
+                    left: Transform.outputs * column),
                 frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch, bias: bias
             ).cover(0..<convolution.outputs)
         }
@@ -336,7 +344,7 @@ struct WinogradConvolution {
         }
     }
 
-    /// Runs `body` with room for the 36 vectors of a tile.
+    /// Runs `body` with room for the vectors of a tile.
     @inline(__always)
     func withTileScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
         TensorPool.shared.withScratch(Self.frequencies * SIMD16<Float>.scalarCount) {

@@ -1,5 +1,5 @@
-// What happens to one 6 × 6 or 4 × 4 tile, for one vector of channels at a time: a pass over its columns, one over its rows.
-// What is between the passes goes to `scratch`, room for 36 vectors: Swift's temporary allocations of so aligned values
+// What happens to one tile, for one vector of channels at a time: a pass over its columns, one over its rows.
+// What is between the passes goes to `scratch`, room for a vector of each frequency: Swift's temporary allocations of so aligned values
 // are on the heap.
 
 /// A place in a slice of a feature map.
@@ -16,23 +16,20 @@ struct Tile {
         slice + (((top &+ row) &* shape.width &+ left &+ column) &* shape.channels &+ channel)
     }
 
-    /// The first six values of a column, 0 outside the slice. Rows from the second on are not above it.
+    /// Calls `body` with a function that reads the values of a column by their row in the tile, 0 outside the slice. The first
+    /// row alone may be above it.
     @inline(__always)
-    func column<V: Lanes>(_ lanes: V.Type, _ column: Int, _ channel: Int) -> (V, V, V, V, V, V) {
+    func withColumn<V: Lanes>(_ lanes: V.Type, _ column: Int, _ channel: Int, _ body: ((Int) -> V) -> Void) {
         let x = left &+ column
-        guard x >= 0, x < shape.width else { return (.zero, .zero, .zero, .zero, .zero, .zero) }
+        guard x >= 0, x < shape.width else { return body { _ in .zero } }
         let p = pointer(0, column, channel)
         let down = shape.width &* shape.channels
         let rows = shape.height &- top
-        return (
-            top >= 0 ? V(p) : .zero, rows > 1 ? V(p + down) : .zero, rows > 2 ? V(p + 2 &* down) : .zero,
-            rows > 3 ? V(p + 3 &* down) : .zero, rows > 4 ? V(p + 4 &* down) : .zero,
-            rows > 5 ? V(p + 5 &* down) : .zero
-        )
+        body { row in row == 0 ? (top >= 0 ? V(p) : .zero) : rows > row ? V(p + row &* down) : .zero }
     }
 }
 
-/// Where the 36 frequencies of a tile are: in the same place of 36 matrices that follow each other.
+/// Where the frequencies of a tile are: in the same place of as many matrices that follow each other.
 struct TileFrequencies {
     /// The first matrix.
     let base: UnsafeMutablePointer<Float>
@@ -45,44 +42,10 @@ struct TileFrequencies {
     func pointer<V: Lanes>(_ lanes: V.Type, _ channel: Int) -> UnsafeMutablePointer<Float> {
         base + panels.offset(lanes, column: channel, row: row)
     }
-
-    /// The six frequencies of a column, `start` being ``pointer(_:_:)``.
-    @inline(__always)
-    func column<V: Lanes>(
-        _ lanes: V.Type, _ index: Int, from start: UnsafeMutablePointer<Float>
-    ) -> (V, V, V, V, V, V) {
-        let p = start + index &* panels.stride
-        let down = 6 &* panels.stride
-        return (V(p), V(p + down), V(p + 2 &* down), V(p + 3 &* down), V(p + 4 &* down), V(p + 5 &* down))
-    }
-
-    /// Writes the six frequencies of a row.
-    @inline(__always)
-    func store<V: Lanes>(_ values: (V, V, V, V, V, V), row: Int, to start: UnsafeMutablePointer<Float>) {
-        let stride = panels.stride
-        let target = start + 6 &* row &* stride
-        values.0.store(target)
-        values.1.store(target + stride)
-        values.2.store(target + 2 &* stride)
-        values.3.store(target + 3 &* stride)
-        values.4.store(target + 4 &* stride)
-        values.5.store(target + 5 &* stride)
-    }
 }
 
-/// Six vectors as a column of a matrix of `width` columns.
-@inline(__always)
-private func store<V>(_ t: (V, V, V, V, V, V), column: UnsafeMutablePointer<V>, width: Int) {
-    column[0] = t.0
-    column[width] = t.1
-    column[2 &* width] = t.2
-    column[3 &* width] = t.3
-    column[4 &* width] = t.4
-    column[5 &* width] = t.5
-}
-
-/// Reads the 6 × 6 inputs of a tile, zero outside the slice, and writes its 36 frequencies.
-struct InputTile: ChannelKernel {
+/// Reads the inputs of a tile, zero outside the slice, and writes its frequencies.
+struct InputTile<Transform: WinogradTransform>: ChannelKernel {
     /// Begins one row and one column before the first output.
     let tile: Tile
     let frequencies: TileFrequencies
@@ -90,21 +53,24 @@ struct InputTile: ChannelKernel {
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        let size = Transform.size
         let rows = scratch.assumingMemoryBound(to: V.self)
-        for column in 0..<6 {
-            store(
-                WinogradTransform.input(tile.column(lanes, column, channel)), column: rows + column, width: 6)
+        for column in 0..<size {
+            tile.withColumn(lanes, column, channel) { read in
+                Transform.input(read) { rows[$0 &* size &+ column] = $1 }
+            }
         }
         let start = frequencies.pointer(lanes, channel)
-        for row in 0..<6 {
-            let r = rows + 6 &* row
-            frequencies.store(WinogradTransform.input((r[0], r[1], r[2], r[3], r[4], r[5])), row: row, to: start)
+        let stride = frequencies.panels.stride
+        for row in 0..<size {
+            let (r, target) = (rows + size &* row, start + size &* row &* stride)
+            Transform.input({ r[$0] }, { $1.store(target + $0 &* stride) })
         }
     }
 }
 
-/// Reads a tile's 36 frequencies and writes its 4 × 4 outputs, those inside the slice, with the bias added.
-struct OutputTile: ChannelKernel {
+/// Reads a tile's frequencies and writes its outputs, those inside the slice, with the bias added.
+struct OutputTile<Transform: WinogradTransform>: ChannelKernel {
     let tile: Tile
     let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
@@ -112,81 +78,78 @@ struct OutputTile: ChannelKernel {
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        let (size, outputs) = (Transform.size, Transform.outputs)
         let rows = scratch.assumingMemoryBound(to: V.self)
         let start = frequencies.pointer(lanes, channel)
-        for column in 0..<6 {
-            let y = WinogradTransform.output(frequencies.column(lanes, column, from: start))
-            rows[column] = y.0
-            rows[6 &+ column] = y.1
-            rows[12 &+ column] = y.2
-            rows[18 &+ column] = y.3
+        let stride = frequencies.panels.stride
+        for column in 0..<size {
+            let p = start + column &* stride
+            Transform.output({ V(p + $0 &* size &* stride) }, { rows[$0 &* size &+ column] = $1 })
         }
         let offset = bias.map { V($0 + channel) } ?? .zero
-        let columns = min(4, tile.shape.width &- tile.left)
-        for row in 0..<min(4, tile.shape.height &- tile.top) {
-            let r = rows + 6 &* row
-            let y = WinogradTransform.output((r[0], r[1], r[2], r[3], r[4], r[5]))
+        let columns = min(outputs, tile.shape.width &- tile.left)
+        for row in 0..<min(outputs, tile.shape.height &- tile.top) {
+            let r = rows + size &* row
             let target = tile.pointer(row, 0, channel)
             let right = tile.shape.channels
-            (y.0 + offset).store(target)
-            if columns > 1 { (y.1 + offset).store(target + right) }
-            if columns > 2 { (y.2 + offset).store(target + 2 &* right) }
-            if columns > 3 { (y.3 + offset).store(target + 3 &* right) }
+            Transform.output({ r[$0] }, { if $0 < columns { ($1 + offset).store(target + $0 &* right) } })
         }
     }
 }
 
-/// Reads the 4 × 4 output gradients of a tile, zero outside the slice, and writes the 36 frequencies' gradients.
-struct GradientTile: ChannelKernel {
+/// Reads the output gradients of a tile, zero outside the slice, and writes the frequencies' gradients.
+struct GradientTile<Transform: WinogradTransform>: ChannelKernel {
     let tile: Tile
     let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        let (size, outputs) = (Transform.size, Transform.outputs)
         let rows = scratch.assumingMemoryBound(to: V.self)
-        for column in 0..<4 {
-            let values = tile.column(lanes, column, channel)
-            store(
-                WinogradTransform.outputAdjoint((values.0, values.1, values.2, values.3)), column: rows + column,
-                width: 4)
+        for column in 0..<outputs {
+            tile.withColumn(lanes, column, channel) { read in
+                Transform.outputAdjoint(read) { rows[$0 &* outputs &+ column] = $1 }
+            }
         }
         let start = frequencies.pointer(lanes, channel)
-        for row in 0..<6 {
-            let r = rows + 4 &* row
-            frequencies.store(WinogradTransform.outputAdjoint((r[0], r[1], r[2], r[3])), row: row, to: start)
+        let stride = frequencies.panels.stride
+        for row in 0..<size {
+            let (r, target) = (rows + outputs &* row, start + size &* row &* stride)
+            Transform.outputAdjoint({ r[$0] }, { $1.store(target + $0 &* stride) })
         }
     }
 }
 
-/// Transforms the nine weights of one depth tap and input channel to 36 frequencies, for a vector of output channels.
-struct WeightTile: ChannelKernel {
+/// Transforms the nine weights of one depth tap and input channel to frequencies, for a vector of output channels.
+struct WeightTile<Transform: WinogradTransform>: ChannelKernel {
     /// Weight (0, 0) of the tap and input channel; the next taps are `stride` floats apart.
     let weights: UnsafePointer<Float>
     let stride: Int
-    /// The rows of six frequencies that are written.
+    /// The rows of frequencies that are written.
     let rows: Range<Int>
     let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        let size = Transform.size
         let columns = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<3 {
             let p = weights + (column &* stride &+ channel)
-            let values = (V(p), V(p + 3 &* stride), V(p + 6 &* stride))
-            store(WinogradTransform.weight(values), column: columns + column, width: 3)
+            Transform.weight({ V(p + 3 &* $0 &* stride) }, { columns[3 &* $0 &+ column] = $1 })
         }
         let start = frequencies.pointer(lanes, channel)
+        let distance = frequencies.panels.stride
         for row in rows {
-            let r = columns + 3 &* row
-            frequencies.store(WinogradTransform.weight((r[0], r[1], r[2])), row: row, to: start)
+            let (r, target) = (columns + 3 &* row, start + size &* row &* distance)
+            Transform.weight({ r[$0] }, { $1.store(target + $0 &* distance) })
         }
     }
 }
 
-/// The adjoint of ``WeightTile``: 36 frequencies' gradients to nine weights' gradients.
-struct WeightGradientTile: ChannelKernel {
+/// The adjoint of ``WeightTile``: frequencies' gradients to nine weights' gradients.
+struct WeightGradientTile<Transform: WinogradTransform>: ChannelKernel {
     let weights: UnsafeMutablePointer<Float>
     let stride: Int
     let frequencies: TileFrequencies
@@ -194,21 +157,18 @@ struct WeightGradientTile: ChannelKernel {
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        let size = Transform.size
         let rows = scratch.assumingMemoryBound(to: V.self)
         let start = frequencies.pointer(lanes, channel)
-        for column in 0..<6 {
-            let g = WinogradTransform.weightAdjoint(frequencies.column(lanes, column, from: start))
-            rows[column] = g.0
-            rows[6 &+ column] = g.1
-            rows[12 &+ column] = g.2
+        let distance = frequencies.panels.stride
+        for column in 0..<size {
+            let p = start + column &* distance
+            Transform.weightAdjoint({ V(p + $0 &* size &* distance) }, { rows[$0 &* size &+ column] = $1 })
         }
         for row in 0..<3 {
-            let r = rows + 6 &* row
-            let g = WinogradTransform.weightAdjoint((r[0], r[1], r[2], r[3], r[4], r[5]))
+            let r = rows + size &* row
             let target = weights + (3 &* row &* stride &+ channel)
-            g.0.store(target)
-            g.1.store(target + stride)
-            g.2.store(target + 2 &* stride)
+            Transform.weightAdjoint({ r[$0] }, { $1.store(target + $0 &* stride) })
         }
     }
 }
