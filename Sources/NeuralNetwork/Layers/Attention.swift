@@ -19,22 +19,26 @@ package struct Attention: Sendable {
         kernel = DotProductAttention(scale: scale)
     }
 
-    /// What the backward pass needs; the projections are computed again.
+    /// What the backward pass needs.
     package struct Saved: Sendable {
         fileprivate let queries: Tensor
         fileprivate let context: Tensor
+        fileprivate let projected: (queries: Tensor, keys: Tensor, values: Tensor)
         fileprivate let output: DotProductAttention.Output
     }
 
     /// (D, H, W, channels) of queries and of context to the same shape.
     package func forward(_ queries: Tensor, context: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved)
     {
-        let attended = kernel.forward(
+        let projected = (
             queries: query.forward(queries, parameters), keys: key.forward(context, parameters),
-            values: value.forward(context, parameters))
+            values: value.forward(context, parameters)
+        )
+        let attended = kernel.forward(
+            queries: projected.queries, keys: projected.keys, values: projected.values)
         return (
             projection.forward(attended.result, parameters),
-            Saved(queries: queries, context: context, output: attended)
+            Saved(queries: queries, context: context, projected: projected, output: attended)
         )
     }
 
@@ -52,11 +56,9 @@ package struct Attention: Sendable {
     package func backward(
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (queries: Tensor, context: Tensor) {
-        // The projections of queries, keys and values are computed again before they change.
         let attended = projection.backward(saved.output.result, gradient, parameters, into: gradients)
         let inner = kernel.backward(
-            attended, queries: query.forward(saved.queries, parameters),
-            keys: key.forward(saved.context, parameters), values: value.forward(saved.context, parameters),
+            attended, queries: saved.projected.queries, keys: saved.projected.keys, values: saved.projected.values,
             output: saved.output)
         let queries = query.backward(saved.queries, inner.queries, parameters, into: gradients)
         let context = key.backward(saved.context, inner.keys, parameters, into: gradients)

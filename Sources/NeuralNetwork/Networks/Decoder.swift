@@ -37,9 +37,10 @@ package struct Decoder: Sendable {
     }
 
     /// What the backward pass needs: each stage's input and its block's state, and the head's input. Concatenations
-    /// are made again.
+    /// are made again, but for the first stage's: of all it takes most time to make, and least memory.
     package struct Saved: Sendable {
         fileprivate var inputs: [Tensor]
+        fileprivate var joined: Tensor?
         fileprivate var blocks: [ConvolutionBlock.Saved]
         fileprivate let last: Tensor
         fileprivate let head: Int
@@ -52,16 +53,18 @@ package struct Decoder: Sendable {
         var features = bottleneck
         var inputs: [Tensor] = []
         var saved: [ConvolutionBlock.Saved] = []
+        var first: Tensor?
         for stage in 0..<3 {
             inputs.append(features)
             let joined = ups[stage].forward(features, skip: levels[2 - stage], parameters)
+            first = first ?? joined
             let (output, state) = blocks[stage].forward(joined, parameters)
             features = output
             saved.append(state)
         }
         let scores = heads[head].forward(features, parameters)
         SegmentationLoss.softmax(scores)
-        return (scores, Saved(inputs: inputs, blocks: saved, last: features, head: head))
+        return (scores, Saved(inputs: inputs, joined: first, blocks: saved, last: features, head: head))
     }
 
     /// The same probabilities, keeping nothing.
@@ -103,7 +106,8 @@ package struct Decoder: Sendable {
         var skips: [Tensor] = []
         while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {
             let stage = saved.inputs.count
-            let joined = { ups[stage].forward(input, skip: levels[2 - stage], parameters) }
+            let kept = stage == 0 ? saved.joined.take() : nil
+            let joined = { kept ?? ups[stage].forward(input, skip: levels[2 - stage], parameters) }
             guard let change = blocks[stage].backward(gradient, input: joined, state, parameters, into: gradients)
             else { preconditionFailure("a block returns its input's gradient when asked") }
             let (low, skip) = ups[stage].backward(input, consume change, parameters, into: gradients)
