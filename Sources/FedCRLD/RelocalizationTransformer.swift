@@ -77,20 +77,21 @@ package struct RelocalizationTransformer: Sendable {
         let (fromA, fromB) = Elementwise.halve(gradient)
         // One normalization serves four places: the sum of its gradients is written when the last is known.
         return gradients.write(norm.range) { ofNorm in
-            norm.backward(fromB, saved.norms[3], parameters, into: ofNorm, accumulating: false)
-            Elementwise.add(
-                crossFusion.backward({ norm.output(saved.norms[2], parameters) }, fromB, parameters, into: gradients),
-                to: fromB)
-            norm.backward(fromB, saved.norms[2], parameters, into: ofNorm, accumulating: true)
+            /// Through a fusion and the normalizations behind and before it, of which `index` is the first to go back through.
+            func goBack(_ gradient: Tensor, through fusion: ConvolutionLayer, from index: Int) {
+                norm.backward(
+                    gradient, saved.norms[index], parameters, into: ofNorm, accumulating: index < saved.norms.count - 1)
+                Elementwise.add(
+                    fusion.backward(
+                        { norm.output(saved.norms[index - 1], parameters) }, gradient, parameters, into: gradients),
+                    to: gradient)
+                norm.backward(gradient, saved.norms[index - 1], parameters, into: ofNorm, accumulating: true)
+            }
+            goBack(fromB, through: crossFusion, from: 3)
             let cross = crossAttention.backward(fromB, saved.crossAttention, parameters, into: gradients)
             Elementwise.add(fromB, to: fromA)
             Elementwise.add(cross.context, to: fromA)
-
-            norm.backward(fromA, saved.norms[1], parameters, into: ofNorm, accumulating: true)
-            Elementwise.add(
-                selfFusion.backward({ norm.output(saved.norms[0], parameters) }, fromA, parameters, into: gradients),
-                to: fromA)
-            norm.backward(fromA, saved.norms[0], parameters, into: ofNorm, accumulating: true)
+            goBack(fromA, through: selfFusion, from: 1)
             let own = selfAttention.backward(fromA, saved.selfAttention, parameters, into: gradients)
             Elementwise.add(own.queries, to: fromA)
             Elementwise.add(own.context, to: fromA)

@@ -28,6 +28,17 @@ struct LayerByLayerTests {
         }
     }
 
+    /// Compares a pass whose gradients are taken layer by layer with one whose gradients are kept.
+    private func compare(_ parameters: Parameters, _ pass: (Parameters, Gradients) -> Void) {
+        let kept = parameters.layout.zeros()
+        pass(parameters, Gradients(to: kept))
+        let taken = Taken(parameters.count)
+        let destroyed = parameters.copy()
+        pass(destroyed, taken.gradients(destroying: destroyed))
+        #expect(taken.times == Array(repeating: 1, count: parameters.count))
+        #expect(taken.values == kept.array)
+    }
+
     @Test("of encoders and decoder come once each, the same as all at once, and nothing needs what has its own already")
     func network() {
         let example = Example()
@@ -44,13 +55,7 @@ struct LayerByLayerTests {
                 bottleneck: ofClient, skips: decoded.skips, client, parameters, into: gradients)
         }
         let parameters = example.model.student
-        let kept = parameters.layout.zeros()
-        pass(parameters, into: Gradients(to: kept))
-        let taken = Taken(parameters.count)
-        let destroyed = parameters.copy()
-        pass(destroyed, into: taken.gradients(destroying: destroyed))
-        #expect(taken.times == Array(repeating: 1, count: parameters.count))
-        #expect(taken.values == kept.array)
+        compare(parameters, pass)
     }
 
     @Test("of the relocalization likewise, whose normalization serves four places", arguments: [false, true])
@@ -63,12 +68,6 @@ struct LayerByLayerTests {
             _ = module.backward(output, saved, parameters, into: gradients)
         }
         let parameters = module.layout.initialValues(seed: 3)
-        let kept = module.layout.zeros()
-        pass(parameters, into: Gradients(to: kept))
-        let taken = Taken(parameters.count)
-        let destroyed = parameters.copy()
-        pass(destroyed, into: taken.gradients(destroying: destroyed))
-        #expect(taken.times == Array(repeating: 1, count: parameters.count))
-        #expect(taken.values == kept.array)
+        compare(parameters, pass)
     }
 }

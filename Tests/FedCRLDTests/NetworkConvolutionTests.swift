@@ -32,9 +32,7 @@ struct NetworkConvolutionTests {
             let work = Work(convolution: place.convolution, input: place.input)
             guard checked.insert(work).inserted else { continue }
             for algorithm in place.convolution.algorithms
-            where algorithm == place.convolution.algorithm(for: place.input) || algorithm == .winograd
-                || algorithm == .winogradSix
-            {
+            where algorithm == place.convolution.algorithm(for: place.input) || algorithm.isByTiles {
                 let errors = work.errors(by: algorithm)
                 #expect(errors.forward < 1e-5, "\(place.name), forward by \(algorithm.rawValue)")
                 #expect(errors.data < 2e-5, "\(place.name), gradient by the input by \(algorithm.rawValue)")

@@ -59,9 +59,7 @@ extension Partition {
             }
         }
         var changed = cohort
-        var written: [Case] = []
-        for outcome in outcomes { written.append(try outcome.get()) }
-        changed.cases = written
+        changed.cases = try outcomes.map { (outcome) throws(CardiacMRError) in try outcome.get() }
         return changed
     }
 }

@@ -5,15 +5,15 @@ import Foundation
 import NeuralNetwork
 import Tensors
 
-/// `fedcrld bench convolution`: seconds of every convolution of the network, by both algorithms.
+/// `fedcrld bench convolution`: seconds of every convolution of the network, by every algorithm.
 struct BenchConvolution: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convolution", abstract: "Time the network's 3 x 3 convolutions, forward and both gradients.",
         discussion: """
             A row per distinct convolution: milliseconds (best of several) by each algorithm that can compute it, the one \
             that a step uses marked by *, and how many billion multiplications and additions a direct convolution would \
-            have done in a second. Winograd's algorithm does about a quarter of them, so that this can exceed the \
-            processor's peak. The last column is the share of the time that went into its products; the rest \
+            have done in a second. Winograd's algorithms do a quarter or a fifth of them, so that this can exceed the \
+            processor's peak. The last column is the share of the time that went into their products; the rest \
             transforms tiles and weights.
             """)
 
@@ -57,8 +57,7 @@ struct BenchConvolution: ParsableCommand {
                         algorithm.rawValue + (algorithm == chosen ? " *" : ""),
                     ] + seconds.map { String(format: "%.3f", 1e3 * $0) } + [
                         String(format: "%.0f", rate),
-                        algorithm != .gathered && algorithm != .singleChannel
-                            ? String(format: "%.0f", 100 * products) : "-",
+                        algorithm.isByTiles ? String(format: "%.0f", 100 * products) : "-",
                     ])
                 rows.append(
                     .object([
@@ -69,8 +68,7 @@ struct BenchConvolution: ParsableCommand {
                         "chosen": .bool(algorithm == chosen), "forward_seconds": .number(seconds[0]),
                         "backward_data_seconds": .number(seconds[1]), "backward_weights_seconds": .number(seconds[2]),
                         "direct_gflops": .number(rate),
-                        "products_share": algorithm != .gathered && algorithm != .singleChannel
-                            ? .number(products) : .null,
+                        "products_share": algorithm.isByTiles ? .number(products) : .null,
                     ]))
             }
         }

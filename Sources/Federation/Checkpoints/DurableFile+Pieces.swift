@@ -43,15 +43,9 @@ extension DurableFile {
                 Result { () throws(FederationError) in try write(bytes) }
             }
             try result.get()
-            guard fsync(descriptor) == 0 else { throw failure("write", path) }
-            // Network file systems may tell of a full disk only now.
-            let status = close(descriptor)
+            let written = descriptor
             descriptor = -1
-            guard status == 0 else {
-                let code = errno
-                unlink(temporary)
-                throw failure("write", path, code: code)
-            }
+            try end(written, of: temporary, for: path, isFlushed: true)
             try rename(temporary, to: path)
         }
 

@@ -48,19 +48,26 @@ package enum DurableFile {
             checksum = crc32_z(checksum, piece.baseAddress?.assumingMemoryBound(to: UInt8.self), written)
             position += written
         }
-        guard !isFlushed || fsync(descriptor) == 0 else { throw give(up: errno) }
-        // Network file systems may tell of a full disk only now.
-        guard close(descriptor) == 0 else {
-            let code = errno
-            unlink(temporary)
-            throw failure("write", path, code: code)
-        }
+        try end(descriptor, of: temporary, for: path, isFlushed: isFlushed)
         if isFlushed {
             try rename(temporary, to: path)
         } else {
             guard Foundation.rename(temporary, path) == 0 else { throw failure("rename to", path) }
         }
         return Fingerprint(size: bytes.count, crc32: hexadecimal(checksum))
+    }
+
+    /// Ends the writing of a file beside its place; where that fails, it is gone.
+    static func end(
+        _ descriptor: Int32, of temporary: String, for path: String, isFlushed: Bool
+    ) throws(FederationError) {
+        var code = isFlushed && fsync(descriptor) != 0 ? errno : 0
+        // Network file systems may tell of a full disk only now.
+        if close(descriptor) != 0, code == 0 { code = errno }
+        guard code == 0 else {
+            unlink(temporary)
+            throw failure("write", path, code: code)
+        }
     }
 
     /// What one call writes at most.

@@ -110,7 +110,7 @@ package struct Manifest: Codable, Sendable, Equatable {
         (manifest.trainedRounds, manifest.files) = ([:], [:])
         let frame = Array(try encoder.encode(manifest) + [UInt8(ascii: "\n")])
         // With thousands of centers these two are nearly all of it.
-        let (banks, files) = (try Self.place(of: "banks", in: frame), try Self.place(of: "files", in: frame))
+        let (banks, files) = (Self.place(of: "banks", in: frame), Self.place(of: "files", in: frame))
         guard let checksum = Self.checksumPlace(in: Data(frame)), banks.upperBound <= checksum.lowerBound,
             checksum.upperBound <= files.lowerBound
         else { preconditionFailure("the checksum has a place between the lists") }
@@ -152,7 +152,7 @@ package struct Manifest: Codable, Sendable, Equatable {
     private static let piece = 1 << 16
 
     /// The place between the braces of an empty list of the file's, with all that the encoder puts there.
-    private static func place(of key: String, in text: [UInt8]) throws -> Range<Int> {
+    private static func place(of key: String, in text: [UInt8]) -> Range<Int> {
         // Members of members are further to the right.
         let text = Data(text)
         guard let start = text.range(of: Data("\n  \"\(key)\" : {".utf8)),

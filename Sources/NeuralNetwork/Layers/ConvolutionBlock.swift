@@ -45,9 +45,6 @@ package struct ConvolutionBlock: Sendable {
         return norm2.trace(conv2.trace(middle, parameters, in: &graph), parameters, in: &graph)
     }
 
-    /// The block's output again, from what was kept.
-    package func output(_ saved: Saved, _ parameters: Parameters) -> Tensor { norm2.output(saved.second, parameters) }
-
     /// Writes the parameters' gradients.
     /// - Parameters:
     ///   - gradient: by the output; its memory is used for other things.

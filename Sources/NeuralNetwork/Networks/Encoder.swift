@@ -88,8 +88,7 @@ package struct Encoder: Sendable {
             let below = level > 0 ? pass.levels[level - 1] : nil
             let pooled = levels[level].backward(
                 gradient, input: { below.map(MaximumPooling.forward) ?? pass.image }, saved, parameters,
-                into: gradients,
-                needsInput: level > 0)
+                into: gradients, needsInput: level > 0)
             guard let pooled, let below else { return }
             gradient = skips?[level - 1] ?? .zeros(below.shape)
             MaximumPooling.backward(pooled, input: below, addingTo: gradient)

@@ -38,6 +38,9 @@ package struct Convolution: Hashable, Sendable {
         case gathered
         /// Multiplications in place, for a single input channel. Output channels must be a multiple of 4.
         case singleChannel = "single channel"
+
+        /// Whether it transforms tiles and weights, and multiplies those.
+        package var isByTiles: Bool { self == .winograd || self == .winogradSix }
     }
 
     /// The algorithms that can compute this convolution.
@@ -52,7 +55,7 @@ package struct Convolution: Hashable, Sendable {
     /// The transforms of tiles work on vectors of 4 channels and more. The 36 transformed weight matrices cost about as
     /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Winograd's rounding errors are
     /// some times those of plain sums, which small problems, where speed matters less, are spared.
-    /// `fedcrld bench convolution` times both for every convolution of the network.
+    /// `fedcrld bench convolution` times all for every convolution of the network.
     package func algorithm(for shape: Shape) -> Algorithm {
         if algorithms.contains(.singleChannel) { return .singleChannel }
         guard algorithms.contains(.winograd) else { return .gathered }

@@ -70,8 +70,8 @@ struct ConvolutionWeights {
     /// Squares of one cache line: a longer run of rows, which may be whole pages apart, would evict itself.
     private static let square = 16
 
-    /// Copies one of all taps of a turned convolution: what is row by row of its outputs in memory becomes row by row of its
-    /// inputs.
+    /// Copies a tap's weights from some input channels to some output channels of a turned convolution. In memory they are
+    /// output by output; in the copy they are input by input, as a convolution reads them.
     private func transpose(
         _ convolution: Convolution, tap: Int, _ channels: Range<Int>, _ columns: Range<Int>,
         into target: UnsafeMutablePointer<Float>, rowStride: Int

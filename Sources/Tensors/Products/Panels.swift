@@ -12,7 +12,7 @@ struct Panels {
     /// Columns of a full panel.
     static let width = 32
 
-    /// Floats from a matrix to the next. Transforms write to 36 matrices in turn; a line more than whole pages between
+    /// Floats from a matrix to the next. Transforms write to 36 or 64 matrices in turn; a line more than whole pages between
     /// them keeps these writes in different sets of the cache.
     var stride: Int { ((rows &* columns &+ 1023) & ~1023) &+ 16 }
 

@@ -87,7 +87,7 @@ package final class TensorPool: Sendable {
         return body(pointer)
     }
 
-    /// New memory; in huge pages where it is large: transforms write to 36 places in turn, which ordinary pages' address
+    /// New memory; in huge pages where it is large: transforms write to 36 or 64 places in turn, which ordinary pages' address
     /// translation does not keep up with.
     private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
         let hugePage = 2 << 20
