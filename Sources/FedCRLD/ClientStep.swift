@@ -40,19 +40,20 @@ package struct ClientStep {
         _ losses: inout StepLosses
     ) throws {
         let weights = settings.weights
-        let teacherServer = hasBank ? network.globalEncoder.infer(image, model.teacher)[3] : nil
-        var teacherLevels = hasBank ? network.localEncoder.infer(image, model.teacher) : []
-        let target = teacherServer.map { Bottlenecks(server: $0, client: teacherLevels[3]) }
-        let server = network.globalEncoder.forward(image, model.student)
+        let teacherServer = hasBank ? network.globalEncoder.infer(image, model.teacher).bottleneck : nil
+        var teacherClient = hasBank ? network.localEncoder.infer(image, model.teacher) : nil
+        let target = teacherServer.flatMap { server in
+            teacherClient.map { Bottlenecks(server: server, client: $0.bottleneck) }
+        }
+        let server = network.globalEncoder.forward(image, model.student, forDecoder: false)
         let client = network.localEncoder.forward(image, model.student)
         let own = Bottlenecks(server: server.bottleneck, client: client.bottleneck)
         let relocalized: Tensor
         var teacher: Tensor?
-        if let target {
+        if let target, let levels = teacherClient.take()?.levels {
             let both = try relocalization.relocalize(teacher: target, student: own)
             relocalized = both.student
-            teacher = network.decoder.infer(both.teacher, levels: teacherLevels, model.teacher)
-            teacherLevels.removeAll()
+            teacher = network.decoder.infer(both.teacher, levels: consume levels, model.teacher)
         } else {
             relocalized = try relocalization.relocalizeStudent(own)
         }
@@ -96,7 +97,7 @@ package struct ClientStep {
         _ image: Tensor, _ labels: [UInt8], _ model: MomentumBank, _ relocalization: some RelocalizationService,
         _ losses: inout StepLosses
     ) throws {
-        let server = network.globalEncoder.forward(image, model.teacher)
+        let server = network.globalEncoder.forward(image, model.teacher, forDecoder: false)
         let client = network.localEncoder.forward(image, model.teacher)
         let relocalized = try relocalization.relocalizeTeacher(
             Bottlenecks(server: server.bottleneck, client: client.bottleneck))
@@ -121,10 +122,10 @@ extension ClientNetwork {
         _ image: Tensor, model: MomentumBank, byBank: Bool = false, relocalization: some RelocalizationService
     ) throws -> Tensor {
         let parameters = byBank ? model.teacher : model.student
-        let server = globalEncoder.infer(image, parameters)[3]
-        let levels = localEncoder.infer(image, parameters)
-        let bottlenecks = Bottlenecks(server: server, client: levels[3])
+        let server = globalEncoder.infer(image, parameters).bottleneck
+        let client = localEncoder.infer(image, parameters)
+        let bottlenecks = Bottlenecks(server: server, client: client.bottleneck)
         let relocalized = try byBank ? relocalization.inferTeacher(bottlenecks) : relocalization.infer(bottlenecks)
-        return decoder.infer(relocalized, levels: levels, parameters)
+        return decoder.infer(relocalized, levels: client.levels, parameters)
     }
 }

@@ -59,7 +59,7 @@ package struct Relocalization: Sendable {
             return (output, .transformer(saved))
         case .projection(let layer):
             let joined = Elementwise.concatenate(server, client)
-            return (layer.forward(joined, parameters), .projection(joined))
+            return (layer.forward(FeatureMap(joined), parameters), .projection(joined))
         }
     }
 
@@ -84,7 +84,7 @@ package struct Relocalization: Sendable {
         case (.transformer(let transformer), .transformer(let saved)):
             return transformer.backward(gradient, saved, parameters, into: gradients)
         case (.projection(let layer), .projection(let joined)):
-            return Elementwise.halve(layer.backward(joined, gradient, parameters, into: gradients))
+            return Elementwise.halve(layer.backward(FeatureMap(joined), gradient, parameters, into: gradients))
         default: preconditionFailure("a backward pass is given what its forward pass has kept")
         }
     }

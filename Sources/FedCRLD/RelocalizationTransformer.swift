@@ -38,21 +38,29 @@ package struct RelocalizationTransformer: Sendable {
     func forward(server: Tensor, client: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved) {
         let (attended, selfSaved) = selfAttention.forward(client, context: client, parameters)
         Elementwise.add(client, to: attended)
-        let (first, norm1) = norm.forward(attended, parameters)
-        let fused = selfFusion.forward(first, parameters)
+        let (first, norm1) = normalized(attended, parameters)
+        let fused = selfFusion.forward(FeatureMap(first), parameters)
         Elementwise.add(first, to: fused)
-        let (a, norm2) = norm.forward(fused, parameters)
+        let (a, norm2) = normalized(fused, parameters)
 
         let (crossed, crossSaved) = crossAttention.forward(server, context: a, parameters)
         Elementwise.add(a, to: crossed)
-        let (second, norm3) = norm.forward(crossed, parameters)
-        let crossFused = crossFusion.forward(second, parameters)
+        let (second, norm3) = normalized(crossed, parameters)
+        let crossFused = crossFusion.forward(FeatureMap(second), parameters)
         Elementwise.add(second, to: crossFused)
-        let (b, norm4) = norm.forward(crossFused, parameters)
+        let (b, norm4) = normalized(crossFused, parameters)
         return (
             Elementwise.concatenate(a, b),
             Saved(selfAttention: selfSaved, crossAttention: crossSaved, norms: [norm1, norm2, norm3, norm4])
         )
+    }
+
+    /// What is used more than once is written.
+    private func normalized(
+        _ values: Tensor, _ parameters: Parameters
+    ) -> (output: Tensor, saved: NormalizationLayer.Saved) {
+        let (output, saved) = norm.forward(values, parameters)
+        return (output.written(), saved)
     }
 
     /// Adds the transformer to a graph.
@@ -81,10 +89,9 @@ package struct RelocalizationTransformer: Sendable {
             func goBack(_ gradient: Tensor, through fusion: ConvolutionLayer, from index: Int) {
                 norm.backward(
                     gradient, saved.norms[index], parameters, into: ofNorm, accumulating: index < saved.norms.count - 1)
-                Elementwise.add(
-                    fusion.backward(
-                        { norm.output(saved.norms[index - 1], parameters) }, gradient, parameters, into: gradients),
-                    to: gradient)
+                let before = fusion.backward(
+                    { norm.output(saved.norms[index - 1], parameters) }, gradient, parameters, into: gradients)
+                Elementwise.add(before.tensors[0], to: gradient)
                 norm.backward(gradient, saved.norms[index - 1], parameters, into: ofNorm, accumulating: true)
             }
             goBack(fromB, through: crossFusion, from: 3)

@@ -59,12 +59,12 @@ struct NetworkConvolutionTests {
             let gradient = values(input.with(channels: outputs))
             let weight = values(Shape(depth: 1, height: 1, width: 1, channels: convolution.weightCount))
             let bias = Tensor.zeros(Shape(depth: 1, height: 1, width: 1, channels: outputs))
-            let output = convolution.forward(image, weight: weight.base, bias: bias.base, by: algorithm)
+            let output = convolution.forward(FeatureMap(image), weight: weight.base, bias: bias.base, by: algorithm)
             let slope = convolution.backwardData(gradient, weight: weight.base, by: algorithm)
             let weightSlope = Tensor(weight.shape)
             let biasSlope = Tensor(bias.shape)
             convolution.backwardWeights(
-                image, gradient, weight: weightSlope.base, bias: biasSlope.base, by: algorithm)
+                FeatureMap(image), gradient, weight: weightSlope.base, bias: biasSlope.base, by: algorithm)
 
             var (forward, data, weights) = (RelativeError(), RelativeError(), RelativeError())
             for _ in 0..<Self.positions {

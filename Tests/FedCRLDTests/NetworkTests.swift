@@ -29,16 +29,19 @@ struct NetworkTests {
     func shapes(_ row: Case) throws {
         let example = Example(
             width: row.width, classes: row.classes, depth: row.depth, height: row.height, columns: row.columns)
-        let levels = example.network.localEncoder.infer(example.image, example.model.student)
-        for (level, output) in levels.enumerated() {
+        let encoded = example.network.localEncoder.infer(example.image, example.model.student)
+        let shapes = encoded.levels.map(\.shape) + [encoded.bottleneck.shape]
+        #expect(shapes.count == 4)
+        for (level, shape) in shapes.enumerated() {
             #expect(
-                output.shape
+                shape
                     == Shape(
                         depth: row.depth, height: row.height >> level, width: row.columns >> level,
                         channels: row.width << (level + 1)))
         }
-        let relocalized = example.relocalization.infer(Bottlenecks(server: levels[3], client: levels[3]))
-        #expect(relocalized.shape == levels[3].shape.with(channels: 32 * row.width))
+        let relocalized = example.relocalization.infer(
+            Bottlenecks(server: encoded.bottleneck, client: encoded.bottleneck))
+        #expect(relocalized.shape == encoded.bottleneck.shape.with(channels: 32 * row.width))
         let probabilities = try example.network.predict(
             example.image, model: example.model, relocalization: example.relocalization)
         #expect(probabilities.shape == example.image.shape.with(channels: row.classes))
@@ -73,11 +76,29 @@ struct NetworkTests {
         let parameters = example.model.student
         let pass = example.network.globalEncoder.forward(example.image, parameters)
         let inferred = example.network.globalEncoder.infer(example.image, parameters)
-        for (a, b) in zip(pass.levels, inferred) { #expect(a.array == b.array) }
+        #expect(pass.levels.count == 3 && inferred.levels.count == 3)
+        for (a, b) in zip(pass.levels, inferred.levels) { #expect(a.written().array == b.written().array) }
+        #expect(pass.bottleneck.array == inferred.bottleneck.array)
         let relocalized = Tensor.zeros(pass.bottleneck.shape.with(channels: 32 * row.width))
         #expect(
             example.network.decoder.forward(relocalized, levels: pass.levels, parameters).probabilities.array
                 == example.network.decoder.infer(relocalized, levels: pass.levels, parameters).array)
+    }
+
+    @Test(
+        "an encoder without a decoder, which computes its first level again, has the same gradients", arguments: cases)
+    func firstLevel(_ row: Case) {
+        let example = Example(
+            width: row.width, classes: row.classes, depth: row.depth, height: row.height, columns: row.columns)
+        let (parameters, encoder) = (example.model.student, example.network.globalEncoder)
+        let gradients = [true, false].map { forDecoder in
+            let pass = encoder.forward(example.image, parameters, forDecoder: forDecoder)
+            let (bottleneck, values) = (pass.bottleneck.copy(), parameters.layout.zeros())
+            encoder.backward(bottleneck: bottleneck, pass, parameters, into: Gradients(to: values))
+            return values.array
+        }
+        #expect(gradients[0] == gradients[1])
+        #expect(gradients[0].contains { $0 != 0 })
     }
 
     // Width, classes, and the numbers of elements that torch counts in the same network in PyTorch: in all, and in CRL.

@@ -34,14 +34,14 @@ struct ConvolutionBlockTests {
             DoubleLayers(layout: layout, parameters: values, shape: row.shape).block(x, "block")
         }
         let (x, values) = (Numbers.doubles(input), Numbers.doubles(parameters))
-        let (output, saved) = block.forward(input, parameters)
-        #expect(Numbers.relativeError(output.values, definition(x, values)) < 1e-5)
+        var (output, saved) = block.forward(FeatureMap(input), parameters)
+        #expect(Numbers.relativeError(output.written().values, definition(x, values)) < 1e-5)
 
         let gradients = Numbers.parameters("overwritten", layout)
         let byInput = block.backward(
-            probe.copy(), input: { input }, saved, parameters, into: Gradients(to: gradients))
+            probe.copy(), input: { FeatureMap(input) }, &saved, parameters, into: Gradients(to: gradients))
         let expectedInput = Numbers.differences(x) { Numbers.product(probe.array, definition($0, values)) }
-        #expect(Numbers.relativeError(byInput?.array ?? [], expectedInput) < 1e-5)
+        #expect(Numbers.relativeError(byInput?.written().array ?? [], expectedInput) < 1e-5)
         #expect(byInput?.shape == row.shape)
         let expected = Numbers.differences(values) { Numbers.product(probe.array, definition(x, $0)) }
         #expect(Numbers.relativeError(gradients.values, expected) < 1e-5)
@@ -55,7 +55,9 @@ struct ConvolutionBlockTests {
         let parameters = Numbers.parameters(layout)
         let input = Numbers.tensor("input", row.shape)
         let before = input.array
-        #expect(block.infer(input, parameters).array == block.forward(input, parameters).output.array)
+        let map = FeatureMap(input)
+        #expect(
+            block.infer(map, parameters).written().array == block.forward(map, parameters).output.written().array)
         #expect(input.array == before)
     }
 
@@ -67,12 +69,13 @@ struct ConvolutionBlockTests {
         let input = Numbers.tensor("input", Shape(depth: 2, height: 9, width: 7, channels: 1))
         let gradient = Numbers.tensor("gradient", input.shape.with(channels: 8))
         let (all, some) = (layout.zeros(), layout.zeros())
-        let saved = block.forward(input, parameters).saved
-        _ = block.backward(gradient.copy(), input: { input }, saved, parameters, into: Gradients(to: all))
-        #expect(
-            block.backward(
-                gradient.copy(), input: { input }, saved, parameters, into: Gradients(to: some), needsInput: false)
-                == nil)
+        let map = FeatureMap(input)
+        var saved = block.forward(map, parameters).saved
+        var again = saved
+        _ = block.backward(gradient.copy(), input: { map }, &saved, parameters, into: Gradients(to: all))
+        let none = block.backward(
+            gradient.copy(), input: { map }, &again, parameters, into: Gradients(to: some), room: nil)
+        #expect(none == nil)
         #expect(some.array == all.array)
     }
 }

@@ -24,15 +24,14 @@ struct LayerTests {
         #expect(fanIns == [108, 108, 8, 8, 24, 24, 0, 0])
     }
 
-    @Test("a normalization gives the same bits in place, and again from what it kept")
+    @Test("a normalization gives the same bits again from what it kept")
     func normalization() {
         var layout = ParameterLayout()
         let layer = NormalizationLayer("norm", channels: 12, rectified: true, in: &layout)
         let parameters = Numbers.parameters(layout)
         let input = Numbers.tensor("input", Shape(depth: 2, height: 5, width: 3, channels: 12))
         let (output, saved) = layer.forward(input, parameters)
-        #expect(layer.output(saved, parameters).array == output.array)
-        #expect(layer.forwardInPlace(input.copy(), parameters).array == output.array)
+        #expect(layer.output(saved, parameters).written().array == output.written().array)
     }
 
     @Test("Adam counts its steps and keeps its moments")

@@ -20,7 +20,8 @@ struct ContractTests {
         case emptyShape, valuesOfAnotherCount, convolutionTaps, convolutionInput, convolutionGradient
         case convolutionWeights, pointwiseInput, pointwiseGradient, pointwiseWeights, pointwiseTarget
         case normalizationGroups, normalizationInput, normalizationGradient, poolingChannels, poolingGradient
-        case upsamplingInput, upsamplingSkip, upsamplingGradient, attentionWidths, attentionChannels, attentionCounts
+        case upsamplingInput, upsamplingSkip, upsamplingRoom, besideAnother, gradientRoom, attentionWidths,
+            attentionChannels, attentionCounts
         case attentionGradient
         case labelCount, labelValue, teacher, squaredError, contrast, sum, concatenation, halves, adamCount, adamStep
 
@@ -33,20 +34,20 @@ struct ContractTests {
             case .valuesOfAnotherCount: _ = Tensor(small.shape, values: [1, 2, 3])
             case .convolutionTaps: _ = Convolution(taps: 2, inputs: 4, outputs: 4)
             case .convolutionInput:
-                _ = Convolution(taps: 1, inputs: 4, outputs: 4).forward(large, weight: zeros, bias: zeros)
+                _ = Convolution(taps: 1, inputs: 4, outputs: 4).forward(FeatureMap(large), weight: zeros, bias: zeros)
             case .convolutionGradient:
                 _ = Convolution(taps: 1, inputs: 4, outputs: 4).backwardData(large, weight: zeros)
             case .convolutionWeights:
                 var bias = zeros
                 Convolution(taps: 1, inputs: 4, outputs: 8).backwardWeights(
-                    small, large, weight: &values, bias: &bias)
+                    FeatureMap(small), large, weight: &values, bias: &bias)
             case .pointwiseInput:
-                _ = PointwiseConvolution(inputs: 4, outputs: 4).forward(large, weight: zeros, bias: zeros)
+                _ = PointwiseConvolution(inputs: 4, outputs: 4).forward(FeatureMap(large), weight: zeros, bias: zeros)
             case .pointwiseGradient: PointwiseConvolution(inputs: 4, outputs: 4).backwardData(large, weight: zeros)
             case .pointwiseWeights:
                 var bias = zeros
                 PointwiseConvolution(inputs: 4, outputs: 8).backwardWeights(
-                    small, large, weight: &values, bias: &bias)
+                    FeatureMap(small), large, weight: &values, bias: &bias)
             case .pointwiseTarget:
                 PointwiseConvolution(inputs: 4, outputs: 8).backwardData(large, weight: zeros, addingTo: small)
             case .normalizationGroups: _ = GroupNormalization(channels: 6, slope: 1)
@@ -57,15 +58,20 @@ struct ContractTests {
                 kernel.backward(
                     large, input: small, kernel.statistics(small), weight: zeros, bias: zeros,
                     weightGradient: &values, biasGradient: &bias)
-            case .poolingChannels: _ = MaximumPooling.forward(.zeros(Shape(1, 4, 4, 6)))
-            case .poolingGradient: MaximumPooling.backward(small, input: small, addingTo: small)
+            case .poolingChannels: _ = MaximumPooling.forward(FeatureMap(.zeros(Shape(1, 4, 4, 6))))
+            case .poolingGradient: MaximumPooling.backward(small, input: FeatureMap(small), addingTo: small)
             case .upsamplingInput:
                 _ = TransposedConvolution(inputs: 4, outputs: 4).forward(
-                    large, skip: .zeros(Shape(1, 8, 10, 4)), weight: zeros, bias: zeros)
+                    FeatureMap(large), extent: Shape(1, 8, 10, 4), weight: zeros, bias: zeros)
             case .upsamplingSkip:
                 _ = TransposedConvolution(inputs: 4, outputs: 4).forward(
-                    small, skip: large, weight: zeros, bias: zeros)
-            case .upsamplingGradient: _ = TransposedConvolution(inputs: 4, outputs: 4).split(large, low: small.shape)
+                    FeatureMap(small), extent: large.shape, weight: zeros, bias: zeros)
+            case .upsamplingRoom:
+                _ = TransposedConvolution(inputs: 4, outputs: 4).room(low: small.shape, extent: large.shape)
+            case .besideAnother: _ = FeatureMap(small).beside(FeatureMap(large))
+            case .gradientRoom:
+                Convolution(taps: 1, inputs: 4, outputs: 4).backwardData(
+                    small, weight: zeros, into: FeatureMap(large))
             case .attentionWidths: _ = DotProductAttention().forward(queries: small, keys: large, values: large)
             case .attentionChannels:
                 let odd = Tensor.zeros(Shape(1, 2, 2, 6))

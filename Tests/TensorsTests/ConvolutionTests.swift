@@ -71,11 +71,13 @@ struct ConvolutionTests {
                 }
             }
         }
-        #expect(Reference.relativeError(convolution.forward(input, weight: weight, bias: bias).array, output) < 1e-5)
+        #expect(
+            Reference.relativeError(convolution.forward(FeatureMap(input), weight: weight, bias: bias).array, output)
+                < 1e-5)
         #expect(Reference.relativeError(convolution.backwardData(gradient, weight: weight).array, inputGradient) < 2e-5)
         var actualWeight = [Float](repeating: .nan, count: weight.count)
         var actualBias = [Float](repeating: .nan, count: bias.count)
-        convolution.backwardWeights(input, gradient, weight: &actualWeight, bias: &actualBias)
+        convolution.backwardWeights(FeatureMap(input), gradient, weight: &actualWeight, bias: &actualBias)
         #expect(Reference.relativeError(actualWeight, weightGradient) < 2e-5)
         #expect(Reference.relativeError(actualBias, biasGradient) < 1e-6)
     }

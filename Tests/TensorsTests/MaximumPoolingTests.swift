@@ -11,7 +11,7 @@ struct MaximumPoolingTests {
     @Test("takes the largest of each square, and leaves out an odd last row and column", arguments: shapes)
     func forward(_ shape: Shape) {
         let input = Reference.tensor("input", shape)
-        let output = MaximumPooling.forward(input)
+        let output = MaximumPooling.forward(FeatureMap(input))
         #expect(output.shape == Shape(shape.depth, shape.height / 2, shape.width / 2, shape.channels))
         var expected = [Float](repeating: -.infinity, count: output.count)
         Self.forEachSquare(shape) { low, high in
@@ -28,13 +28,13 @@ struct MaximumPoolingTests {
         let target = Reference.tensor("target", shape)
         var expected = target.array
         var open = [Bool](repeating: true, count: gradient.count)
-        let largest = MaximumPooling.forward(input)
+        let largest = MaximumPooling.forward(FeatureMap(input))
         Self.forEachSquare(shape) { low, high in
             guard open[low], input.base[high] == largest.base[low] else { return }
             open[low] = false
             expected[high] += gradient.base[low]
         }
-        MaximumPooling.backward(gradient, input: input, addingTo: target)
+        MaximumPooling.backward(gradient, input: FeatureMap(input), addingTo: target)
         #expect(target.array == expected)
     }
 

@@ -85,9 +85,9 @@ enum KernelBits {
             let bias = Reference.values("bias", convolution.outputs)
             var byWeight = weight
             var byBias = bias
-            record(name + " forward", convolution.forward(input, weight: weight, bias: bias).array)
+            record(name + " forward", convolution.forward(FeatureMap(input), weight: weight, bias: bias).array)
             record(name + " backward", convolution.backwardData(gradient, weight: weight).array)
-            convolution.backwardWeights(input, gradient, weight: &byWeight, bias: &byBias)
+            convolution.backwardWeights(FeatureMap(input), gradient, weight: &byWeight, bias: &byBias)
             record(name + " weights", byWeight + byBias)
         }
         layers(record)
@@ -105,33 +105,32 @@ enum KernelBits {
         var byBias = bias
 
         let norm = GroupNormalization(channels: 20, slope: 0.01)
-        record("norm", norm.apply(input, norm.statistics(input), weight: weight, bias: bias).array)
+        record("norm", norm.output(input, norm.statistics(input), weight: weight, bias: bias).written().array)
         let changed = gradient.copy()
         norm.backward(
             changed, input: input, norm.statistics(input), weight: weight, bias: bias, weightGradient: &byWeight,
             biasGradient: &byBias)
         record("norm backward", changed.array + byWeight + byBias)
 
-        let pooled = MaximumPooling.forward(input)
+        let pooled = MaximumPooling.forward(FeatureMap(input))
         record("pooling", pooled.array)
         let unpooled = gradient.copy()
-        MaximumPooling.backward(pooled, input: input, addingTo: unpooled)
+        MaximumPooling.backward(pooled, input: FeatureMap(input), addingTo: unpooled)
         record("pooling backward", unpooled.array)
 
         let pointwise = PointwiseConvolution(inputs: 20, outputs: 3)
         let few = Reference.tensor("few", shape.with(channels: 3))
-        record("pointwise", pointwise.forward(input, weight: weight, bias: bias).array)
+        record("pointwise", pointwise.forward(FeatureMap(input), weight: weight, bias: bias).array)
         record("pointwise backward", pointwise.backwardData(few, weight: weight).array)
-        pointwise.backwardWeights(input, few, weight: &byWeight, bias: &byBias)
+        pointwise.backwardWeights(FeatureMap(input), few, weight: &byWeight, bias: &byBias)
         record("pointwise weights", byWeight + byBias)
 
         let up = TransposedConvolution(inputs: 20, outputs: 8)
         let low = Reference.tensor("low", Shape(3, 18, 19, 20))
-        record("up", up.forward(low, skip: input, weight: weight, bias: bias).array)
-        let (skip, corners) = up.split(gradient, low: low.shape)
-        record("up split", skip.array + corners.array)
+        record("up", up.forward(FeatureMap(low), extent: input.shape, weight: weight, bias: bias).written().array)
+        let corners = Reference.tensor("corners", low.shape.with(channels: 32))
         record("up backward", up.backwardData(corners: corners, weight: weight).array)
-        up.backwardWeights(low, corners: corners, weight: &byWeight, bias: &byBias)
+        up.backwardWeights(FeatureMap(low), corners: corners, weight: &byWeight, bias: &byBias)
         record("up weights", byWeight + byBias)
 
         let attention = DotProductAttention()

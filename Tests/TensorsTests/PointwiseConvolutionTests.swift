@@ -44,11 +44,13 @@ struct PointwiseConvolutionTests {
                 output[position * outputs + o] = sum
             }
         }
-        #expect(Reference.relativeError(kernel.forward(input, weight: weight, bias: bias).values, output) < 2e-6)
+        #expect(
+            Reference.relativeError(kernel.forward(FeatureMap(input), weight: weight, bias: bias).values, output) < 2e-6
+        )
         #expect(Reference.relativeError(kernel.backwardData(gradient, weight: weight).values, inputGradient) < 2e-6)
         var byWeight = [Float](repeating: .nan, count: weight.count)
         var byBias = [Float](repeating: .nan, count: bias.count)
-        kernel.backwardWeights(input, gradient, weight: &byWeight, bias: &byBias)
+        kernel.backwardWeights(FeatureMap(input), gradient, weight: &byWeight, bias: &byBias)
         #expect(Reference.relativeError(byWeight, weightGradient) < 2e-6)
         #expect(Reference.relativeError(byBias, biasGradient) < 1e-6)
     }

@@ -61,33 +61,64 @@ struct TensorPoolTests {
         }
     }
 
-    @Test("lends a large buffer to a somewhat smaller request, and knows its size when it comes back")
-    func larger() async {
+    @Test("cuts a large buffer up for smaller requests, and puts it together when they come back")
+    func neighbours() async {
         await #expect(processExitsWith: .success) {
+            let page = 16384
             var address: UnsafeMutablePointer<Float>?
-            do { address = Tensor(flat: 1_300_000).base }
+            do { address = Tensor(flat: 60 * page).base }
+            let lasting = Tensor(flat: 20 * page)
+            holds(lasting.base, equals: address)
             do {
-                let smaller = Tensor(flat: 1_000_000)
-                holds(smaller.base, equals: address)
-                // A much smaller one takes memory of its own.
-                holds(Tensor(flat: 300_000).base != address)
+                let rest = Tensor(flat: 40 * page)
+                holds(rest.base, equals: lasting.base + 20 * page)
             }
-            let again = Tensor(flat: 1_300_000)
-            holds(again.base, equals: address)
-            again.base.update(repeating: 1, count: again.count)
+            do {
+                let parts = (0..<4).map { _ in Tensor(flat: 10 * page) }
+                for (index, part) in parts.enumerated() {
+                    holds(part.base, equals: lasting.base + (20 + 10 * index) * page)
+                    part.base.update(repeating: 1, count: part.count)
+                }
+            }
+            let whole = Tensor(flat: 40 * page)
+            holds(whole.base, equals: lasting.base + 20 * page)
+            whole.base.update(repeating: 1, count: whole.count)
+        }
+    }
+
+    @Test("takes the smallest place that is large enough, and never one that is in use")
+    func places() async {
+        await #expect(processExitsWith: .success) {
+            var random = RandomStream(seed: 5, purpose: "places")
+            var alive: [(tensor: Tensor, mark: Float)] = []
+            for step in 0..<3000 {
+                if random.index(below: 5) < 2, !alive.isEmpty {
+                    let (tensor, mark) = alive.remove(at: random.index(below: alive.count))
+                    holds(tensor.base[0], equals: mark)
+                    holds(tensor.base[tensor.count - 1], equals: mark)
+                }
+                if alive.count < 40 {
+                    let tensor = Tensor(flat: 1 + random.index(below: 400_000))
+                    (tensor.base[0], tensor.base[tensor.count - 1]) = (Float(step), Float(step))
+                    alive.append((tensor, Float(step)))
+                }
+                for (tensor, mark) in alive { holds(tensor.base[tensor.count - 1], equals: mark) }
+            }
         }
     }
 
     @Test("goes on working after it gave unused memory back")
     func trim() async {
         await #expect(processExitsWith: .success) {
-            let kept = Reference.tensor("kept", Shape(1, 1, 1, 5000))
-            let values = kept.array
-            do { _ = Tensor(flat: 5000) }
-            TensorPool.shared.trim()
-            let other = Tensor(flat: 5000)
-            other.base.update(repeating: 7, count: 5000)
-            holds(kept.array, equals: values)
+            for count in [5000, 500_000] {
+                let kept = Reference.tensor("kept", Shape(1, 1, 1, count))
+                let values = kept.array
+                do { _ = Tensor(flat: count) }
+                TensorPool.shared.trim()
+                let other = Tensor(flat: count)
+                other.base.update(repeating: 7, count: count)
+                holds(kept.array, equals: values)
+            }
         }
     }
 }

@@ -106,11 +106,12 @@ struct BenchConvolution: ParsableCommand {
             let weightGradient = Tensor(weight.shape)
             let biasGradient = Tensor(bias.shape)
             let passes: [() -> Void] = [
-                { _ = convolution.forward(image, weight: weight.base, bias: bias.base, by: algorithm) },
+                { _ = convolution.forward(FeatureMap(image), weight: weight.base, bias: bias.base, by: algorithm) },
                 { _ = convolution.backwardData(gradient, weight: weight.base, by: algorithm) },
                 {
                     convolution.backwardWeights(
-                        image, gradient, weight: weightGradient.base, bias: biasGradient.base, by: algorithm)
+                        FeatureMap(image), gradient, weight: weightGradient.base, bias: biasGradient.base, by: algorithm
+                    )
                 },
             ]
             let seconds = passes.map { best(of: repeats, $0) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FederatedLearning
 import Federation
+import Files
 import Foundation
 import NeuralNetwork
 import Tensors
@@ -86,6 +87,8 @@ private struct StepWorkload {
         let labels = (0..<shape.count).map { _ in UInt8(random.index(below: options.classes)) }
         volume = TrainingVolume(image: image, labels: labels)
         parameters = method.networkParameters
+        // As a run does before it trains.
+        UnusedMemory.giveBack()
     }
 
     /// Parameters of what segments an image.

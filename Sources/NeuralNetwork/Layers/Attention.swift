@@ -31,13 +31,14 @@ package struct Attention: Sendable {
     package func forward(_ queries: Tensor, context: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved)
     {
         let projected = (
-            queries: query.forward(queries, parameters), keys: key.forward(context, parameters),
-            values: value.forward(context, parameters)
+            queries: query.forward(FeatureMap(queries), parameters),
+            keys: key.forward(FeatureMap(context), parameters),
+            values: value.forward(FeatureMap(context), parameters)
         )
         let attended = kernel.forward(
             queries: projected.queries, keys: projected.keys, values: projected.values)
         return (
-            projection.forward(attended.result, parameters),
+            projection.forward(FeatureMap(attended.result), parameters),
             Saved(queries: queries, context: context, projected: projected, output: attended)
         )
     }
@@ -56,13 +57,14 @@ package struct Attention: Sendable {
     package func backward(
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (queries: Tensor, context: Tensor) {
-        let attended = projection.backward(saved.output.result, gradient, parameters, into: gradients)
+        let attended = projection.backward(FeatureMap(saved.output.result), gradient, parameters, into: gradients)
         let inner = kernel.backward(
             attended, queries: saved.projected.queries, keys: saved.projected.keys, values: saved.projected.values,
             output: saved.output)
-        let queries = query.backward(saved.queries, inner.queries, parameters, into: gradients)
-        let context = key.backward(saved.context, inner.keys, parameters, into: gradients)
-        value.backward(saved.context, inner.values, parameters, into: gradients, addingTo: context)
+        let queries = query.backward(FeatureMap(saved.queries), inner.queries, parameters, into: gradients)
+        let kept = FeatureMap(saved.context)
+        let context = key.backward(kept, inner.keys, parameters, into: gradients)
+        value.backward(kept, inner.values, parameters, into: gradients, addingTo: context)
         return (queries, context)
     }
 }

@@ -19,7 +19,7 @@ package struct ConvolutionLayer: Sendable {
     }
 
     /// (D, H, W, inputs) to (D, H, W, outputs).
-    package func forward(_ input: Tensor, _ parameters: Parameters) -> Tensor {
+    package func forward(_ input: FeatureMap, _ parameters: Parameters) -> Tensor {
         kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
@@ -34,17 +34,21 @@ package struct ConvolutionLayer: Sendable {
     /// - Parameters:
     ///   - input: makes the layer's input, which is given up before the gradient by it is computed.
     ///   - gradient: by the output.
+    ///   - room: makes the map that the gradient by the input is written to.
     package func backward(
-        _ input: () -> Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients
-    ) -> Tensor {
+        _ input: () -> FeatureMap, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients,
+        room: (Shape) -> FeatureMap = { FeatureMap(Tensor($0)) }
+    ) -> FeatureMap {
         gradients.write(range) { values in
             kernel.backwardWeights(input(), gradient, weight: values, bias: values + kernel.weightCount)
-            return kernel.backwardData(gradient, weight: parameters[weight])
+            let result = room(gradient.shape.with(channels: kernel.inputs))
+            kernel.backwardData(gradient, weight: parameters[weight], into: result)
+            return result
         }
     }
 
     /// Writes the parameters' gradients alone.
-    package func backwardWeights(_ input: Tensor, _ gradient: Tensor, into gradients: Gradients) {
+    package func backwardWeights(_ input: FeatureMap, _ gradient: Tensor, into gradients: Gradients) {
         gradients.write(range) {
             kernel.backwardWeights(input, gradient, weight: $0, bias: $0 + kernel.weightCount)
         }
@@ -87,7 +91,7 @@ package struct PointwiseLayer: Sendable {
     package var range: Range<Int> { weight.offset..<bias.offset + kernel.outputs }
 
     /// (…, inputs) to (…, outputs).
-    package func forward(_ input: Tensor, _ parameters: Parameters) -> Tensor {
+    package func forward(_ input: FeatureMap, _ parameters: Parameters) -> Tensor {
         kernel.forward(input, weight: parameters[weight], bias: parameters[bias])
     }
 
@@ -101,7 +105,7 @@ package struct PointwiseLayer: Sendable {
     /// Writes the parameters' gradients and returns the one by the input, added to `result` where that is given.
     @discardableResult
     package func backward(
-        _ input: Tensor, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients,
+        _ input: FeatureMap, _ gradient: Tensor, _ parameters: Parameters, into gradients: Gradients,
         addingTo result: Tensor? = nil
     ) -> Tensor {
         gradients.write(range) { values in
@@ -111,7 +115,7 @@ package struct PointwiseLayer: Sendable {
     }
 }
 
-/// A transposed convolution (1, 2, 2) of stride (1, 2, 2) whose output is concatenated to a skip connection.
+/// A transposed convolution (1, 2, 2) of stride (1, 2, 2) whose output is beside a skip connection.
 package struct UpsamplingLayer: Sendable {
     private let kernel: TransposedConvolution
     private let weight: ParameterLayout.Place
@@ -128,10 +132,14 @@ package struct UpsamplingLayer: Sendable {
         bias = layout.register(name + ".bias", [outputs], initialization: .uniform(fanIn: fanIn))
     }
 
-    /// (D, H, W, inputs) to the skip's extent, with the skip's channels first.
-    package func forward(_ input: Tensor, skip: Tensor, _ parameters: Parameters) -> Tensor {
-        kernel.forward(input, skip: skip, weight: parameters[weight], bias: parameters[bias])
+    /// (D, h, w, inputs) to (D, H, W, outputs) of the skip's extent.
+    package func forward(_ input: FeatureMap, skip: FeatureMap, _ parameters: Parameters) -> FeatureMap {
+        kernel.forward(input, extent: skip.shape, weight: parameters[weight], bias: parameters[bias])
     }
+
+    /// Room for the gradient by the output for an input and a skip of such shapes; its tensor is what
+    /// ``backward(_:_:_:into:)`` takes.
+    package func room(input: Shape, skip: Shape) -> FeatureMap { kernel.room(low: input, extent: skip) }
 
     /// Adds the layer to a graph.
     package func trace(
@@ -142,16 +150,14 @@ package struct UpsamplingLayer: Sendable {
         return graph.add(.concatenation, [skip, graph.add(.fitting, [output, skip])])
     }
 
-    /// Writes the parameters' gradients and returns the ones by the input and by the skip.
+    /// Writes the parameters' gradients and returns the one by the input, given the output's of ``room(input:skip:)``.
     package func backward(
-        _ input: Tensor, _ gradient: consuming Tensor, _ parameters: Parameters, into gradients: Gradients
-    ) -> (input: Tensor, skip: Tensor) {
-        let (skip, corners) = kernel.split(gradient, low: input.shape)
-        _ = consume gradient
-        return gradients.write(weight.offset..<bias.offset + kernel.outputs) { values in
+        _ input: FeatureMap, _ corners: Tensor, _ parameters: Parameters, into gradients: Gradients
+    ) -> Tensor {
+        gradients.write(weight.offset..<bias.offset + kernel.outputs) { values in
             kernel.backwardWeights(
                 input, corners: corners, weight: values, bias: values + 4 * kernel.inputs * kernel.outputs)
-            return (kernel.backwardData(corners: corners, weight: parameters[weight]), skip)
+            return kernel.backwardData(corners: corners, weight: parameters[weight])
         }
     }
 }

@@ -19,20 +19,20 @@ package struct NormalizationLayer: Sendable {
     /// What a normalization needs again in its backward pass.
     package struct Saved: Sendable {
         fileprivate let input: Tensor
-        fileprivate let statistics: GroupNormalization.Statistics
+        /// The input's.
+        package let statistics: GroupNormalization.Statistics
+
+        /// What a forward pass of `input` keeps, whose statistics are known.
+        package init(_ input: Tensor, _ statistics: GroupNormalization.Statistics) {
+            self.input = input
+            self.statistics = statistics
+        }
     }
 
-    /// Normalizes `input` into memory of its own and keeps the input.
-    package func forward(_ input: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved) {
-        let saved = Saved(input: input, statistics: kernel.statistics(input))
+    /// Normalizes `input`, which is kept: the output is read out of it.
+    package func forward(_ input: Tensor, _ parameters: Parameters) -> (output: FeatureMap, saved: Saved) {
+        let saved = Saved(input, kernel.statistics(input))
         return (output(saved, parameters), saved)
-    }
-
-    /// Normalizes `input` in its place, where nothing goes backward.
-    package func forwardInPlace(_ input: Tensor, _ parameters: Parameters) -> Tensor {
-        kernel.apply(
-            input, kernel.statistics(input), weight: parameters[weight], bias: parameters[bias],
-            into: input)
     }
 
     /// Adds the layer to a graph.
@@ -46,9 +46,8 @@ package struct NormalizationLayer: Sendable {
     }
 
     /// The output again, from what was kept.
-    package func output(_ saved: Saved, _ parameters: Parameters) -> Tensor {
-        kernel.apply(
-            saved.input, saved.statistics, weight: parameters[weight], bias: parameters[bias])
+    package func output(_ saved: Saved, _ parameters: Parameters) -> FeatureMap {
+        kernel.output(saved.input, saved.statistics, weight: parameters[weight], bias: parameters[bias])
     }
 
     /// Turns the gradient by the output into the one by the input, in place, and writes the parameters' gradients.

@@ -36,44 +36,48 @@ package struct Decoder: Sendable {
         zip(blocks, Encoder.extents(shape).dropLast().reversed()).flatMap { $0.convolutions(at: $1) }
     }
 
-    /// What the backward pass needs: each stage's input and its block's state, and the head's input. Concatenations
-    /// are made again, but for the first stage's: of all it takes most time to make, and least memory.
+    /// What the backward pass needs: each stage's input and its block's state, and the head's input. Upsampled features are
+    /// made again, but for the first stage's: of all they take most time to make, and least memory.
     package struct Saved: Sendable {
-        fileprivate var inputs: [Tensor]
-        fileprivate var joined: Tensor?
+        fileprivate var inputs: [FeatureMap]
+        fileprivate var upsampled: FeatureMap?
         fileprivate var blocks: [ConvolutionBlock.Saved]
-        fileprivate let last: Tensor
+        fileprivate var last: FeatureMap?
         fileprivate let head: Int
     }
 
-    /// Class probabilities (D, H, W, classes) of a head, from features (D, H/8, W/8, 32w) and the encoder's levels.
+    /// Class probabilities (D, H, W, classes) of a head, from features (D, H/8, W/8, 32w) and the encoder's first three
+    /// levels.
     package func forward(
-        _ bottleneck: Tensor, levels: [Tensor], head: Int = 0, _ parameters: Parameters
+        _ bottleneck: Tensor, levels: [FeatureMap], head: Int = 0, _ parameters: Parameters
     ) -> (probabilities: Tensor, saved: Saved) {
-        var features = bottleneck
-        var inputs: [Tensor] = []
-        var saved: [ConvolutionBlock.Saved] = []
-        var first: Tensor?
+        var features = FeatureMap(bottleneck)
+        var saved = Saved(inputs: [], blocks: [], head: head)
         for stage in 0..<3 {
-            inputs.append(features)
-            let joined = ups[stage].forward(features, skip: levels[2 - stage], parameters)
-            first = first ?? joined
-            let (output, state) = blocks[stage].forward(joined, parameters)
+            saved.inputs.append(features)
+            let skip = levels[2 - stage]
+            let upsampled = ups[stage].forward(features, skip: skip, parameters)
+            if stage == 0 { saved.upsampled = upsampled }
+            let (output, state) = blocks[stage].forward(skip.beside(consume upsampled), parameters)
             features = output
-            saved.append(state)
+            saved.blocks.append(state)
         }
-        let scores = heads[head].forward(features, parameters)
-        SegmentationLoss.softmax(scores)
-        return (scores, Saved(inputs: inputs, joined: first, blocks: saved, last: features, head: head))
+        saved.last = features
+        return (probabilities(features, head, parameters), saved)
     }
 
     /// The same probabilities, keeping nothing.
-    package func infer(_ bottleneck: Tensor, levels: [Tensor], head: Int = 0, _ parameters: Parameters) -> Tensor {
-        var features = bottleneck
+    package func infer(_ bottleneck: Tensor, levels: [FeatureMap], head: Int = 0, _ parameters: Parameters) -> Tensor {
+        var features = FeatureMap(bottleneck)
         for stage in 0..<3 {
-            features = blocks[stage].infer(
-                ups[stage].forward(features, skip: levels[2 - stage], parameters), parameters)
+            let skip = levels[2 - stage]
+            let upsampled = ups[stage].forward(consume features, skip: skip, parameters)
+            features = blocks[stage].infer(skip.beside(consume upsampled), parameters)
         }
+        return probabilities(features, head, parameters)
+    }
+
+    private func probabilities(_ features: FeatureMap, _ head: Int, _ parameters: Parameters) -> Tensor {
         let scores = heads[head].forward(features, parameters)
         SegmentationLoss.softmax(scores)
         return scores
@@ -96,23 +100,27 @@ package struct Decoder: Sendable {
     /// kept for a stage is given up as soon as its gradients are known.
     /// - Returns: the gradients by the features and by the encoder's first three levels.
     package func backward(
-        _ scores: Tensor, _ saved: consuming Saved, levels: [Tensor], _ parameters: Parameters,
+        _ scores: consuming Tensor, _ saved: consuming Saved, levels: [FeatureMap], _ parameters: Parameters,
         into gradients: Gradients
     ) -> (bottleneck: Tensor, skips: [Tensor]) {
         for (index, head) in heads.enumerated() where index != saved.head {
             gradients.write(head.range) { $0.update(repeating: 0, count: head.range.count) }
         }
-        var gradient = heads[saved.head].backward(saved.last, scores, parameters, into: gradients)
+        guard let last = saved.last.take() else { preconditionFailure("a decoder goes backward once") }
+        var gradient = heads[saved.head].backward(consume last, consume scores, parameters, into: gradients)
         var skips: [Tensor] = []
-        while let input = saved.inputs.popLast(), let state = saved.blocks.popLast() {
-            let stage = saved.inputs.count
-            let kept = stage == 0 ? saved.joined.take() : nil
-            let joined = { kept ?? ups[stage].forward(input, skip: levels[2 - stage], parameters) }
-            guard let change = blocks[stage].backward(gradient, input: joined, state, parameters, into: gradients)
+        for stage in blocks.indices.reversed() {
+            guard let input = saved.inputs.popLast() else { preconditionFailure("each stage has its input") }
+            let (up, skip) = (ups[stage], levels[2 - stage])
+            let kept = stage == 0 ? saved.upsampled.take() : nil
+            guard
+                let change = blocks[stage].backward(
+                    consume gradient, input: { skip.beside(kept ?? up.forward(input, skip: skip, parameters)) },
+                    &saved.blocks[stage], parameters, into: gradients,
+                    room: { _ in FeatureMap(Tensor(skip.shape)).beside(up.room(input: input.shape, skip: skip.shape)) })
             else { preconditionFailure("a block returns its input's gradient when asked") }
-            let (low, skip) = ups[stage].backward(input, consume change, parameters, into: gradients)
-            gradient = low
-            skips.append(skip)
+            skips.append(change.tensors[0])
+            gradient = up.backward(input, change.tensors[1], parameters, into: gradients)
         }
         return (gradient, skips)
     }

@@ -28,37 +28,52 @@ package struct Encoder: Sendable {
     /// The smallest height and width of an image: three poolings leave one position.
     package static let smallestSide = 8
 
-    /// The outputs of the levels and what their backward passes need.
-    package struct Pass: Sendable {
-        /// Outputs of the four levels; the last is the bottleneck (D, H/8, W/8, 16w).
-        package let levels: [Tensor]
-        fileprivate let image: Tensor
-        fileprivate var saved: [ConvolutionBlock.Saved]
-
-        /// The last level's output.
-        package var bottleneck: Tensor { levels[3] }
+    /// The outputs of the levels.
+    package struct Output: Sendable {
+        /// Outputs of the first three levels, for a decoder.
+        package let levels: [FeatureMap]
+        /// The last level's output (D, H/8, W/8, 16w).
+        package let bottleneck: Tensor
     }
+
+    /// What an image gave, and what the backward pass needs.
+    package struct Pass: Sendable {
+        /// Outputs of the first three levels, for a decoder; none where there is none.
+        package let levels: [FeatureMap]
+        /// The last level's output (D, H/8, W/8, 16w).
+        package let bottleneck: Tensor
+        fileprivate let image: FeatureMap
+        fileprivate var kept: [Level?]
+    }
+
+    fileprivate typealias Level = (output: FeatureMap, saved: ConvolutionBlock.Saved)
 
     /// Encodes an image (D, H, W, 1), keeping what the backward pass needs.
-    package func forward(_ image: Tensor, _ parameters: Parameters) -> Pass {
-        var outputs: [Tensor] = []
-        var saved: [ConvolutionBlock.Saved] = []
-        for level in levels {
-            let input = outputs.last.map(MaximumPooling.forward) ?? image
-            let (output, state) = level.forward(input, parameters)
-            outputs.append(output)
-            saved.append(state)
+    /// - Parameter forDecoder: whether a decoder uses the levels. Else the first level is computed again in the backward pass,
+    ///   which takes little time but saves most memory of all.
+    package func forward(_ image: Tensor, _ parameters: Parameters, forDecoder: Bool = true) -> Pass {
+        var kept: [Level?] = []
+        let output = encode(image) { level, input in
+            let result = level.forward(input, parameters)
+            kept.append(forDecoder || !kept.isEmpty ? result : nil)
+            return result.output
         }
-        return Pass(levels: outputs, image: image, saved: saved)
+        return Pass(
+            levels: forDecoder ? output.levels : [], bottleneck: output.bottleneck, image: FeatureMap(image), kept: kept
+        )
     }
 
-    /// The outputs of the four levels, keeping nothing else.
-    package func infer(_ image: Tensor, _ parameters: Parameters) -> [Tensor] {
-        var outputs: [Tensor] = []
+    /// The outputs of the levels, keeping nothing else.
+    package func infer(_ image: Tensor, _ parameters: Parameters) -> Output {
+        encode(image) { $0.infer($1, parameters) }
+    }
+
+    private func encode(_ image: Tensor, by body: (ConvolutionBlock, FeatureMap) -> FeatureMap) -> Output {
+        var outputs: [FeatureMap] = []
         for level in levels {
-            outputs.append(level.infer(outputs.last.map(MaximumPooling.forward) ?? image, parameters))
+            outputs.append(body(level, FeatureMap(outputs.last.map(MaximumPooling.forward) ?? image)))
         }
-        return outputs
+        return Output(levels: Array(outputs.dropLast()), bottleneck: outputs[outputs.count - 1].written())
     }
 
     /// Adds the encoder to a graph.
@@ -79,19 +94,22 @@ package struct Encoder: Sendable {
     ///   - bottleneck: gradient by the bottleneck.
     ///   - skips: gradients by the first three levels' outputs, where a decoder used them; their memory is used up.
     package func backward(
-        bottleneck: Tensor, skips: [Tensor]? = nil, _ pass: consuming Pass, _ parameters: Parameters,
-        into gradients: Gradients
+        bottleneck: consuming Tensor, skips: consuming [Tensor]? = nil, _ pass: consuming Pass,
+        _ parameters: Parameters, into gradients: Gradients
     ) {
         var gradient = bottleneck
-        while let saved = pass.saved.popLast() {
-            let level = pass.saved.count
-            let below = level > 0 ? pass.levels[level - 1] : nil
+        let image = pass.image
+        var kept = (consume pass).kept
+        guard var saved = kept.removeLast()?.saved else { preconditionFailure("the last level is kept") }
+        for level in levels.indices.reversed() {
+            let below = kept.popLast().map { $0 ?? levels[level - 1].forward(image, parameters) }
             let pooled = levels[level].backward(
-                gradient, input: { below.map(MaximumPooling.forward) ?? pass.image }, saved, parameters,
-                into: gradients, needsInput: level > 0)
+                consume gradient, input: { below.map { FeatureMap(MaximumPooling.forward($0.output)) } ?? image },
+                &saved, parameters, into: gradients, room: level > 0 ? { FeatureMap(Tensor($0)) } : nil)
             guard let pooled, let below else { return }
-            gradient = skips?[level - 1] ?? .zeros(below.shape)
-            MaximumPooling.backward(pooled, input: below, addingTo: gradient)
+            gradient = skips?.popLast() ?? .zeros(below.output.shape)
+            MaximumPooling.backward(pooled.tensors[0], input: below.output, addingTo: gradient)
+            saved = below.saved
         }
     }
 }

@@ -31,11 +31,11 @@ package struct UNet: Sendable {
 
     /// What the backward pass needs.
     package struct Saved: Sendable {
-        fileprivate let encoder: Encoder.Pass
-        fileprivate let decoder: Decoder.Saved
+        fileprivate var encoder: Encoder.Pass?
+        fileprivate var decoder: Decoder.Saved?
 
         /// The encoder's last output (D, H/8, W/8, 16w).
-        package var bottleneck: Tensor { encoder.bottleneck }
+        package let bottleneck: Tensor
     }
 
     /// Class probabilities of an image by a head, keeping what the backward pass needs.
@@ -44,14 +44,17 @@ package struct UNet: Sendable {
     ) -> (probabilities: Tensor, saved: Saved) {
         let encoded = encoder.forward(image, parameters)
         let (probabilities, saved) = decoder.forward(
-            widening.forward(encoded.bottleneck, parameters), levels: encoded.levels, head: head, parameters)
-        return (probabilities, Saved(encoder: encoded, decoder: saved))
+            widening.forward(FeatureMap(encoded.bottleneck), parameters), levels: encoded.levels, head: head, parameters
+        )
+        return (probabilities, Saved(encoder: encoded, decoder: saved, bottleneck: encoded.bottleneck))
     }
 
     /// The same probabilities, keeping nothing.
     package func infer(_ image: Tensor, head: Int = 0, _ parameters: Parameters) -> Tensor {
-        let levels = encoder.infer(image, parameters)
-        return decoder.infer(widening.forward(levels[3], parameters), levels: levels, head: head, parameters)
+        let encoded = encoder.infer(image, parameters)
+        return decoder.infer(
+            widening.forward(FeatureMap(encoded.bottleneck), parameters), levels: encoded.levels, head: head, parameters
+        )
     }
 
     /// Adds the network with a head to a graph.
@@ -66,7 +69,7 @@ package struct UNet: Sendable {
     /// The encoder's last output (D, H/8, W/8, 16w) for an image, keeping nothing.
     /// - Parameter parameters: of this layout, or its beginning with the whole encoder.
     package func bottleneck(_ image: Tensor, _ parameters: Parameters) -> Tensor {
-        encoder.infer(image, parameters)[3]
+        encoder.infer(image, parameters).bottleneck
     }
 
     /// The parameters' gradients, given the one by the scores before the softmax.
@@ -76,11 +79,14 @@ package struct UNet: Sendable {
     ) -> Parameters {
         let values = Parameters(undefined: layout)
         let gradients = Gradients(to: values)
-        let encoded = saved.encoder
-        let decoded = decoder.backward(scores, saved.decoder, levels: encoded.levels, parameters, into: gradients)
+        guard let encoded = saved.encoder.take(), let decoding = saved.decoder.take() else {
+            preconditionFailure("a network goes backward once after each forward pass")
+        }
+        let decoded = decoder.backward(
+            scores, consume decoding, levels: encoded.levels, parameters, into: gradients)
         let gradient = widening.backward(
-            encoded.bottleneck, decoded.bottleneck, parameters, into: gradients, addingTo: bottleneck)
-        encoder.backward(bottleneck: gradient, skips: decoded.skips, encoded, parameters, into: gradients)
+            FeatureMap(saved.bottleneck), decoded.bottleneck, parameters, into: gradients, addingTo: bottleneck)
+        encoder.backward(bottleneck: gradient, skips: decoded.skips, consume encoded, parameters, into: gradients)
         return values
     }
 }

@@ -74,11 +74,11 @@ package struct Convolution: Hashable, Sendable {
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
     /// - Parameter algorithm: one of ``algorithms``; nil: the one that ``algorithm(for:)`` chooses.
     package func forward(
-        _ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, by algorithm: Algorithm? = nil
+        _ input: FeatureMap, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, by algorithm: Algorithm? = nil
     ) -> Tensor {
         require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
-        apply(input, ConvolutionWeights(weight), bias, algorithm, into: output)
+        apply(input, ConvolutionWeights(weight), bias, algorithm, into: FeatureMap(output))
         return output
     }
 
@@ -86,18 +86,27 @@ package struct Convolution: Hashable, Sendable {
     package func backwardData(
         _ gradient: Tensor, weight: UnsafePointer<Float>, by algorithm: Algorithm? = nil
     ) -> Tensor {
-        require(gradient.shape.channels == outputs, "gradient of \(gradient.shape) for \(outputs) channels")
         let result = Tensor(gradient.shape.with(channels: inputs))
+        backwardData(gradient, weight: weight, by: algorithm, into: FeatureMap(result))
+        return result
+    }
+
+    /// Writes the gradient of the loss by the input to the tensors that hold `result`, given the one by the output.
+    package func backwardData(
+        _ gradient: Tensor, weight: UnsafePointer<Float>, by algorithm: Algorithm? = nil, into result: FeatureMap
+    ) {
+        require(
+            gradient.shape.channels == outputs && result.shape == gradient.shape.with(channels: inputs),
+            "gradient of \(gradient.shape) for \(outputs) channels, into \(result.shape)")
         let adjoint = Convolution(taps: taps, inputs: outputs, outputs: inputs)
         // What computes a convolution need not compute its adjoint, which has its channels exchanged.
         let algorithm = algorithm.flatMap { adjoint.algorithms.contains($0) ? $0 : nil }
-        adjoint.apply(gradient, ConvolutionWeights(adjointTo: weight), nil, algorithm, into: result)
-        return result
+        adjoint.apply(FeatureMap(gradient), ConvolutionWeights(adjointTo: weight), nil, algorithm, into: result)
     }
 
     /// Writes the gradients of the loss by weights and bias, given the input and the gradient by the output.
     package func backwardWeights(
-        _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
+        _ input: FeatureMap, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
         by algorithm: Algorithm? = nil
     ) {
         require(
@@ -105,29 +114,36 @@ package struct Convolution: Hashable, Sendable {
             "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
         switch choice(algorithm, input.shape) {
-        case .winograd: WinogradConvolution<FourOutputs>(self).weightGradient(input, gradient, into: weight)
-        case .winogradSix: WinogradConvolution<SixOutputs>(self).weightGradient(input, gradient, into: weight)
-        case .gathered: GatheredConvolution(self).weightGradient(input, gradient, into: weight)
-        case .singleChannel: SingleChannelConvolution(self).weightGradient(input, gradient, into: weight)
+        case .winograd: WinogradConvolution<FourOutputs>(self).weightGradient(input.inVectors, gradient, into: weight)
+        case .winogradSix: WinogradConvolution<SixOutputs>(self).weightGradient(input.inVectors, gradient, into: weight)
+        case .gathered: GatheredConvolution(self).weightGradient(input.written(), gradient, into: weight)
+        case .singleChannel: SingleChannelConvolution(self).weightGradient(input.written(), gradient, into: weight)
         }
     }
 
     private func apply(
-        _ input: Tensor, _ weights: ConvolutionWeights, _ bias: UnsafePointer<Float>?, _ algorithm: Algorithm?,
-        into output: Tensor
+        _ input: FeatureMap, _ weights: ConvolutionWeights, _ bias: UnsafePointer<Float>?, _ algorithm: Algorithm?,
+        into output: FeatureMap
     ) {
-        switch choice(algorithm, input.shape) {
-        case .winograd: WinogradConvolution<FourOutputs>(self).apply(input, weights, bias: bias, into: output)
-        case .winogradSix: WinogradConvolution<SixOutputs>(self).apply(input, weights, bias: bias, into: output)
+        let algorithm = choice(algorithm, input.shape)
+        let canWrite = algorithm.isByTiles ? output.isInVectors : output.plain != nil
+        let target = canWrite ? output : FeatureMap(Tensor(output.shape))
+        switch algorithm {
+        case .winograd:
+            WinogradConvolution<FourOutputs>(self).apply(input.inVectors, weights, bias: bias, into: target)
+        case .winogradSix:
+            WinogradConvolution<SixOutputs>(self).apply(input.inVectors, weights, bias: bias, into: target)
         case .gathered:
             weights.withAll(of: self) { weight in
-                GatheredConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+                GatheredConvolution(self).apply(input.written(), weight: weight, bias: bias, into: target.written())
             }
         case .singleChannel:
             weights.withAll(of: self) { weight in
-                SingleChannelConvolution(self).apply(input, weight: weight, bias: bias, into: output)
+                SingleChannelConvolution(self).apply(
+                    input.written(), weight: weight, bias: bias, into: target.written())
             }
         }
+        if !canWrite { output.write(target.written()) }
     }
 
     private func choice(_ algorithm: Algorithm?, _ shape: Shape) -> Algorithm {

@@ -63,16 +63,20 @@ extension WinogradConvolution {
     }
 
     func transformInput(
-        _ input: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
+        _ input: FeatureMap, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
         into values: UnsafeMutablePointer<Float>
     ) {
-        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
-            InputTile<Transform>(
-                tile: Tile(
-                    slice: input.slice(slice), shape: input.shape, top: Transform.outputs * row - 1,
-                    left: Transform.outputs * column - 1),
-                frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
-            ).cover(0..<convolution.inputs)
+        forEachPart(of: input, panels) { part, first, ranges in
+            let normalization = part.reading?.from(channel: first)
+            forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+                let kernel = InputTile<Transform>(
+                    tile: Tile(
+                        plane: part.plane(slice).from(channel: first), top: Transform.outputs * row - 1,
+                        left: Transform.outputs * column - 1),
+                    normalization: normalization,
+                    frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch)
+                for range in ranges { kernel.cover(range) }
+            }
         }
     }
 
@@ -80,11 +84,11 @@ extension WinogradConvolution {
         _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
         into values: UnsafeMutablePointer<Float>
     ) {
+        let part = FeatureMap(gradient).parts[0]
         forEachTile(grid, chunk) { slice, row, column, tile, scratch in
             GradientTile<Transform>(
                 tile: Tile(
-                    slice: gradient.slice(slice), shape: gradient.shape, top: Transform.outputs * row,
-                    left: Transform.outputs * column),
+                    plane: part.plane(slice), top: Transform.outputs * row, left: Transform.outputs * column),
                 frequencies: TileFrequencies(base: values, panels: panels, row: tile), scratch: scratch
             ).cover(0..<convolution.outputs)
         }
@@ -92,15 +96,36 @@ extension WinogradConvolution {
 
     func transformOutput(
         _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ grid: TileGrid, _ chunk: Range<Int>,
-        bias: UnsafePointer<Float>?, into output: Tensor
+        bias: UnsafePointer<Float>?, into output: FeatureMap
     ) {
-        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
-            OutputTile<Transform>(
-                tile: Tile(
-                    slice: output.slice(slice), shape: output.shape, top: Transform.outputs * row,
-                    left: Transform.outputs * column),
-                frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch, bias: bias
-            ).cover(0..<convolution.outputs)
+        forEachPart(of: output, panels) { part, first, ranges in
+            forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+                let kernel = OutputTile<Transform>(
+                    tile: Tile(
+                        plane: part.plane(slice).from(channel: first), top: Transform.outputs * row,
+                        left: Transform.outputs * column),
+                    frequencies: TileFrequencies(base: products, panels: panels, row: tile), scratch: scratch,
+                    bias: bias)
+                for range in ranges { kernel.cover(range) }
+            }
+        }
+    }
+
+    /// Calls `body` with each part of a feature map, its first channel, and its channels as ranges that `cover` can cut into
+    /// vectors, of which none is in two panels.
+    private func forEachPart(
+        of map: FeatureMap, _ panels: Panels,
+        _ body: (_ part: FeatureMap.Part, _ first: Int, _ ranges: [Range<Int>]) -> Void
+    ) {
+        guard map.parts.count > 1 else { return body(map.parts[0], 0, [0..<panels.columns]) }
+        var first = 0
+        for part in map.parts {
+            let channels = first..<first + part.channels
+            let ranges = panels.all.map { ($0.start..<$0.start + $0.width).clamped(to: channels) }.filter {
+                !$0.isEmpty
+            }
+            body(part, first, ranges)
+            first = channels.upperBound
         }
     }
 

@@ -16,7 +16,9 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     private static var mostWeights: Int { 4 << 20 }
 
     /// Writes the convolution of `input` to `output`.
-    func apply(_ input: Tensor, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: Tensor) {
+    func apply(
+        _ input: FeatureMap, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: FeatureMap
+    ) {
         let plan = Plan(convolution, input.shape)
         guard !plan.isByBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
@@ -38,7 +40,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
 
     /// Writes a chunk of the output, whose frequencies `body` computes.
     private func withProducts(
-        _ plan: Plan, _ chunk: Range<Int>, bias: UnsafePointer<Float>?, _ output: Tensor,
+        _ plan: Plan, _ chunk: Range<Int>, bias: UnsafePointer<Float>?, _ output: FeatureMap,
         _ body: (_ products: UnsafeMutablePointer<Float>, Panels) -> Void
     ) {
         let right = plan.panels(chunk, columns: convolution.outputs)
@@ -49,7 +51,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     }
 
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
-    func weightGradient(_ input: Tensor, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
+    func weightGradient(_ input: FeatureMap, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
         let plan = Plan(convolution, input.shape)
         guard !plan.isByBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
@@ -112,7 +114,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
 
     /// Calls `body` with the transformed input of each chunk of tile rows.
     private func forEachChunk(
-        _ plan: Plan, _ input: Tensor,
+        _ plan: Plan, _ input: FeatureMap,
         _ body: (_ chunk: Range<Int>, _ values: UnsafeMutablePointer<Float>, _ left: Panels) -> Void
     ) {
         let largest = plan.panels(0..<(plan.chunks.map(\.count).max() ?? 0), columns: convolution.inputs)

@@ -4,28 +4,27 @@
 
 /// A place in a slice of a feature map.
 struct Tile {
-    /// The slice's first value of the first channel that takes part.
-    let slice: UnsafeMutablePointer<Float>
-    let shape: Shape
+    let plane: Plane
     /// Row and column of the tile's first value; may be outside.
     let top: Int
     let left: Int
 
-    @inline(__always)
-    func pointer(_ row: Int, _ column: Int, _ channel: Int) -> UnsafeMutablePointer<Float> {
-        slice + (((top &+ row) &* shape.width &+ left &+ column) &* shape.channels &+ channel)
-    }
-
     /// Calls `body` with a function that reads the values of a column by their row in the tile, 0 outside the slice. The first
     /// row alone may be above it.
+    /// - Parameter startsOdd: whether the first row is an odd one, which is known where the code is compiled.
     @inline(__always)
-    func withColumn<V: Lanes>(_ lanes: V.Type, _ column: Int, _ channel: Int, _ body: ((Int) -> V) -> Void) {
+    func withColumn<Reader: LanesReader>(
+        _ column: Int, _ channel: Int, startsOdd: Bool, _ reader: Reader, _ body: ((Int) -> Reader.Vector) -> Void
+    ) {
         let x = left &+ column
-        guard x >= 0, x < shape.width else { return body { _ in .zero } }
-        let p = pointer(0, column, channel)
-        let down = shape.width &* shape.channels
-        let rows = shape.height &- top
-        body { row in row == 0 ? (top >= 0 ? V(p) : .zero) : rows > row ? V(p + row &* down) : .zero }
+        guard x >= 0, x < plane.width else { return body { _ in .zero } }
+        let (odd, strides) = (startsOdd ? 1 : 0, plane.strides)
+        let p = UnsafePointer(plane.base + (strides.row(top &- odd) &+ strides.column(x) &+ channel))
+        let rows = plane.height &- top
+        let hasFirst = top >= 0 && rows > 0
+        body { row in
+            (row == 0 ? hasFirst : rows > row) ? reader.read(p + strides.row(row &+ odd)) : .zero
+        }
     }
 }
 
@@ -39,28 +38,36 @@ struct TileFrequencies {
     let row: Int
 
     @inline(__always)
-    func pointer<V: Lanes>(_ lanes: V.Type, _ channel: Int) -> UnsafeMutablePointer<Float> {
-        base + panels.offset(lanes, column: channel, row: row)
-    }
+    func pointer(_ channel: Int) -> UnsafeMutablePointer<Float> { base + panels.offset(column: channel, row: row) }
 }
 
 /// Reads the inputs of a tile, zero outside the slice, and writes its frequencies.
 struct InputTile<Transform: WinogradTransform>: ChannelKernel {
     /// Begins one row and one column before the first output.
     let tile: Tile
+    let normalization: ReadNormalization?
     let frequencies: TileFrequencies
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+        if let normalization {
+            transform(channel, normalization.reader(lanes, channel: channel))
+        } else {
+            transform(channel, PlainReader<V>())
+        }
+    }
+
+    @inline(__always)
+    private func transform<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
         let size = Transform.size
-        let rows = scratch.assumingMemoryBound(to: V.self)
+        let rows = scratch.assumingMemoryBound(to: Reader.Vector.self)
         for column in 0..<size {
-            tile.withColumn(lanes, column, channel) { read in
+            tile.withColumn(column, channel, startsOdd: true, reader) { read in
                 Transform.input(read) { rows[$0 &* size &+ column] = $1 }
             }
         }
-        let start = frequencies.pointer(lanes, channel)
+        let start = frequencies.pointer(channel)
         let stride = frequencies.panels.stride
         for row in 0..<size {
             let (r, target) = (rows + size &* row, start + size &* row &* stride)
@@ -80,19 +87,19 @@ struct OutputTile<Transform: WinogradTransform>: ChannelKernel {
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let (size, outputs) = (Transform.size, Transform.outputs)
         let rows = scratch.assumingMemoryBound(to: V.self)
-        let start = frequencies.pointer(lanes, channel)
+        let start = frequencies.pointer(channel)
         let stride = frequencies.panels.stride
         for column in 0..<size {
             let p = start + column &* stride
             Transform.output({ V(p + $0 &* size &* stride) }, { rows[$0 &* size &+ column] = $1 })
         }
         let offset = bias.map { V($0 + channel) } ?? .zero
-        let columns = min(outputs, tile.shape.width &- tile.left)
-        for row in 0..<min(outputs, tile.shape.height &- tile.top) {
+        let (plane, strides) = (tile.plane, tile.plane.strides)
+        let columns = min(outputs, plane.width &- tile.left)
+        for row in 0..<max(0, min(outputs, plane.height &- tile.top)) {
             let r = rows + size &* row
-            let target = tile.pointer(row, 0, channel)
-            let right = tile.shape.channels
-            Transform.output({ r[$0] }, { if $0 < columns { ($1 + offset).store(target + $0 &* right) } })
+            let target = plane.base + (strides.row(tile.top &+ row) &+ strides.column(tile.left) &+ channel)
+            Transform.output({ r[$0] }, { if $0 < columns { ($1 + offset).store(target + strides.column($0)) } })
         }
     }
 }
@@ -108,11 +115,11 @@ struct GradientTile<Transform: WinogradTransform>: ChannelKernel {
         let (size, outputs) = (Transform.size, Transform.outputs)
         let rows = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<outputs {
-            tile.withColumn(lanes, column, channel) { read in
+            tile.withColumn(column, channel, startsOdd: false, PlainReader<V>()) { read in
                 Transform.outputAdjoint(read) { rows[$0 &* outputs &+ column] = $1 }
             }
         }
-        let start = frequencies.pointer(lanes, channel)
+        let start = frequencies.pointer(channel)
         let stride = frequencies.panels.stride
         for row in 0..<size {
             let (r, target) = (rows + outputs &* row, start + size &* row &* stride)
@@ -139,7 +146,7 @@ struct WeightTile<Transform: WinogradTransform>: ChannelKernel {
             let p = weights + (column &* stride &+ channel)
             Transform.weight({ V(p + 3 &* $0 &* stride) }, { columns[3 &* $0 &+ column] = $1 })
         }
-        let start = frequencies.pointer(lanes, channel)
+        let start = frequencies.pointer(channel)
         let distance = frequencies.panels.stride
         for row in rows {
             let (r, target) = (columns + 3 &* row, start + size &* row &* distance)
@@ -159,7 +166,7 @@ struct WeightGradientTile<Transform: WinogradTransform>: ChannelKernel {
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
         let size = Transform.size
         let rows = scratch.assumingMemoryBound(to: V.self)
-        let start = frequencies.pointer(lanes, channel)
+        let start = frequencies.pointer(channel)
         let distance = frequencies.panels.stride
         for column in 0..<size {
             let p = start + column &* distance

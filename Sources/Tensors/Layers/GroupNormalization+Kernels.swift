@@ -112,25 +112,23 @@ struct GradientMoments: PairSum {
     }
 }
 
-/// target = leaky(scale · source + shift).
-struct ScaleAndOffset: ChannelKernel {
+/// Normalizes some positions, into other memory or in place.
+struct NormalizedPositions: ChannelKernel {
     let source: UnsafePointer<Float>
+    let sourceStride: Int
     let target: UnsafeMutablePointer<Float>
+    let targetStride: Int
     let positions: Int
-    let stride: Int
-    let scale: UnsafePointer<Float>
-    let shift: UnsafePointer<Float>
-    let slope: Float
+    let normalization: ReadNormalization
 
     @inline(__always)
     func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        let scale = V(self.scale + channel)
-        let shift = V(self.shift + channel)
-        let slope = V(repeating: self.slope)
-        var offset = channel
+        let reader = normalization.reader(lanes, channel: channel)
+        var (from, to) = (source + channel, target + channel)
         for _ in 0..<positions {
-            shift.adding(V(source + offset), times: scale).leaky(slope: slope).store(target + offset)
-            offset &+= stride
+            reader.read(from).store(to)
+            from += sourceStride
+            to += targetStride
         }
     }
 }

@@ -49,25 +49,13 @@ package struct GroupNormalization: Hashable, Sendable {
         return statistics
     }
 
-    /// Normalizes `input`, into memory of its own or `target` (which may be the input).
-    package func apply(
-        _ input: Tensor, _ statistics: Statistics, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
-        into target: Tensor? = nil
-    ) -> Tensor {
-        let output = target ?? Tensor(input.shape)
-        require(input.shape.channels == channels && output.shape == input.shape, "\(input.shape) into \(output.shape)")
+    /// The output for `input`, which layers read out of that: nothing is written.
+    package func output(
+        _ input: Tensor, _ statistics: Statistics, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>
+    ) -> FeatureMap {
+        require(input.shape.channels == channels, "input of \(input.shape) for \(channels) channels")
         let coefficients = coefficients(statistics, weight, bias)
-        coefficients.withUnsafeBufferPointer { buffer in
-            guard let coefficients = buffer.baseAddress else { return }
-            nonisolated(unsafe) let scale = coefficients
-            forEachBlock(input.shape.positions) { _, first, count in
-                ScaleAndOffset(
-                    source: input.base + first * channels, target: output.base + first * channels, positions: count,
-                    stride: channels, scale: scale, shift: scale + channels, slope: slope
-                ).cover(0..<channels)
-            }
-        }
-        return output
+        return FeatureMap(input, .init(coefficients: coefficients, slope: slope))
     }
 
     /// Turns the gradient by the output into the one by the input, in place, and writes the parameters' gradients.
@@ -85,66 +73,58 @@ package struct GroupNormalization: Hashable, Sendable {
             "input of \(input.shape), gradient of \(gradient.shape)")
         let coefficients = coefficients(statistics, weight, bias)
         let width = channels / Self.groups
-        coefficients.withUnsafeBufferPointer { buffer in
-            guard let start = buffer.baseAddress else { return }
-            nonisolated(unsafe) let scale = start
-            // Σ g and Σ g (x − o) per channel, where g is the gradient before the rectifier, o the channel's first value.
-            let sums = channelSums(
-                input.shape.positions,
-                GradientMoments(
-                    values: input.base, gradients: gradient.base, stride: channels, scale: scale,
-                    shift: scale + channels, slope: slope))
-            var affine = [Float](repeating: 0, count: 2 * channels)
-            let count = Double(width * input.shape.positions)
-            for group in 0..<Self.groups {
-                let (mean, reciprocal) = (statistics.mean[group], statistics.reciprocal[group])
-                var sum = 0.0
-                var product = 0.0
-                for channel in group * width..<(group + 1) * width {
-                    let distance = mean - Double(input.base[channel])
-                    let normalized = (sums[channels + channel] - distance * sums[channel]) * reciprocal
-                    if accumulating {
-                        weightGradient[channel] += Float(normalized)
-                        biasGradient[channel] += Float(sums[channel])
-                    } else {
-                        weightGradient[channel] = Float(normalized)
-                        biasGradient[channel] = Float(sums[channel])
-                    }
-                    sum += Double(weight[channel]) * sums[channel]
-                    product += Double(weight[channel]) * normalized
+        // Σ g and Σ g (x − o) per channel, where g is the gradient before the rectifier, o the channel's first value.
+        let sums = channelSums(
+            input.shape.positions,
+            GradientMoments(
+                values: input.base, gradients: gradient.base, stride: channels, scale: coefficients.base,
+                shift: coefficients.base + channels, slope: slope))
+        let affine = Tensor(flat: 2 * channels)
+        let count = Double(width * input.shape.positions)
+        for group in 0..<Self.groups {
+            let (mean, reciprocal) = (statistics.mean[group], statistics.reciprocal[group])
+            var sum = 0.0
+            var product = 0.0
+            for channel in group * width..<(group + 1) * width {
+                let distance = mean - Double(input.base[channel])
+                let normalized = (sums[channels + channel] - distance * sums[channel]) * reciprocal
+                if accumulating {
+                    weightGradient[channel] += Float(normalized)
+                    biasGradient[channel] += Float(sums[channel])
+                } else {
+                    weightGradient[channel] = Float(normalized)
+                    biasGradient[channel] = Float(sums[channel])
                 }
-                // dx = r (γ g − sum/n − x̂ product/n), as γ r g + a x + b.
-                let a = -reciprocal * reciprocal * product / count
-                let b = -reciprocal * sum / count - a * mean
-                for channel in group * width..<(group + 1) * width {
-                    affine[channel] = Float(a)
-                    affine[channels + channel] = Float(b)
-                }
+                sum += Double(weight[channel]) * sums[channel]
+                product += Double(weight[channel]) * normalized
             }
-            affine.withUnsafeBufferPointer { buffer in
-                guard let start = buffer.baseAddress else { return }
-                nonisolated(unsafe) let affine = start
-                forEachBlock(input.shape.positions) { _, first, count in
-                    ScaleAndOffsetGradient(
-                        values: input.base + first * channels, gradients: gradient.base + first * channels,
-                        positions: count, stride: channels, scale: scale, shift: scale + channels, a: affine,
-                        b: affine + channels, slope: slope
-                    ).cover(0..<channels)
-                }
+            // dx = r (γ g − sum/n − x̂ product/n), as γ r g + a x + b.
+            let a = -reciprocal * reciprocal * product / count
+            let b = -reciprocal * sum / count - a * mean
+            for channel in group * width..<(group + 1) * width {
+                affine.base[channel] = Float(a)
+                affine.base[channels + channel] = Float(b)
             }
+        }
+        forEachBlock(input.shape.positions) { _, first, count in
+            ScaleAndOffsetGradient(
+                values: input.base + first * channels, gradients: gradient.base + first * channels,
+                positions: count, stride: channels, scale: coefficients.base, shift: coefficients.base + channels,
+                a: affine.base, b: affine.base + channels, slope: slope
+            ).cover(0..<channels)
         }
     }
 
     /// γ/σ of every channel, then β − μ γ/σ.
     private func coefficients(
         _ statistics: Statistics, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>
-    ) -> [Float] {
+    ) -> Tensor {
         let width = channels / Self.groups
-        var result = [Float](repeating: 0, count: 2 * channels)
+        let result = Tensor(flat: 2 * channels)
         for channel in 0..<channels {
             let scale = Double(weight[channel]) * statistics.reciprocal[channel / width]
-            result[channel] = Float(scale)
-            result[channels + channel] = Float(Double(bias[channel]) - scale * statistics.mean[channel / width])
+            result.base[channel] = Float(scale)
+            result.base[channels + channel] = Float(Double(bias[channel]) - scale * statistics.mean[channel / width])
         }
         return result
     }

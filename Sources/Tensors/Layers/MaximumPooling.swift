@@ -6,18 +6,19 @@ package enum MaximumPooling {
     }
 
     /// The largest of each 2 × 2 square, per channel. Channels must be a multiple of 4.
-    package static func forward(_ input: Tensor) -> Tensor {
+    package static func forward(_ input: FeatureMap) -> Tensor {
         require(input.shape.channels % 4 == 0, "pooling works on a multiple of 4 channels")
         let output = Tensor(shape(input.shape))
         let (low, high) = (output.shape, input.shape)
+        let (values, normalization) = read(input)
         Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
             let slice = task / low.height
             let y = task % low.height
             for x in 0..<low.width {
                 let corner = ((slice &* high.height &+ 2 &* y) &* high.width &+ 2 &* x) &* high.channels
                 Square(
-                    corner: input.base + corner, right: high.channels, down: high.width &* high.channels,
-                    target: output.base + (task &* low.width &+ x) &* low.channels
+                    corner: values.base + corner, right: high.channels, down: high.width &* high.channels,
+                    normalization: normalization, target: output.base + (task &* low.width &+ x) &* low.channels
                 ).cover(0..<low.channels)
             }
         }
@@ -29,8 +30,9 @@ package enum MaximumPooling {
     ///   - gradient: by the pooled map.
     ///   - input: of the pooling, (depth, height, width, channels).
     ///   - target: the gradient by the input, to which is added.
-    package static func backward(_ gradient: Tensor, input: Tensor, addingTo target: Tensor) {
+    package static func backward(_ gradient: Tensor, input: FeatureMap, addingTo target: Tensor) {
         let (low, high) = (gradient.shape, input.shape)
+        let (tensor, normalization) = read(input)
         require(target.shape == high && low == shape(high), "pooling \(high) to \(low), gradient \(target.shape)")
         Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
             let slice = task / low.height
@@ -39,17 +41,27 @@ package enum MaximumPooling {
             let down = high.width &* channels
             for x in 0..<low.width {
                 let corner = ((slice &* high.height &+ 2 &* y) &* high.width &+ 2 &* x) &* channels
-                let values = input.base + corner
+                let values = tensor.base + corner
                 let sums = target.base + corner
                 let source = gradient.base + (task &* low.width &+ x) &* channels
-                SquareGradient(values: values, sums: sums, right: channels, down: down, gradient: source)
-                    .cover(0..<channels)
+                SquareGradient(
+                    values: values, normalization: normalization, sums: sums, right: channels, down: down,
+                    gradient: source
+                ).cover(0..<channels)
             }
         }
     }
 
+    /// The tensor that holds a map position by position, and how its values are normalized when they are read.
+    private static func read(_ map: FeatureMap) -> (Tensor, ReadNormalization?) {
+        let part = map.parts[0]
+        guard map.parts.count == 1, case .rows = part.arrangement else { return (map.written(), nil) }
+        return (part.tensor, part.reading)
+    }
+
     private struct SquareGradient: ChannelKernel {
         let values: UnsafePointer<Float>
+        let normalization: ReadNormalization?
         let sums: UnsafeMutablePointer<Float>
         let right: Int
         let down: Int
@@ -57,11 +69,22 @@ package enum MaximumPooling {
 
         @inline(__always)
         func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+            if let normalization {
+                run(channel, normalization.reader(lanes, channel: channel))
+            } else {
+                run(channel, PlainReader<V>())
+            }
+        }
+
+        @inline(__always)
+        private func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
             let p = values + channel
-            let (a, b, c, d) = (V(p), V(p + right), V(p + down), V(p + down + right))
+            let (a, b, c, d) = (
+                reader.read(p), reader.read(p + right), reader.read(p + down), reader.read(p + down + right)
+            )
             let largest = a.maximum(b).maximum(c.maximum(d))
-            let source = V(gradient + channel)
-            var open = V(repeating: 1)
+            let source = Reader.Vector(gradient + channel)
+            var open = Reader.Vector(repeating: 1)
             add(source.taken(where: a, equals: largest, open: &open), channel)
             add(source.taken(where: b, equals: largest, open: &open), channel &+ right)
             add(source.taken(where: c, equals: largest, open: &open), channel &+ down)
@@ -76,12 +99,25 @@ package enum MaximumPooling {
         let corner: UnsafePointer<Float>
         let right: Int
         let down: Int
+        let normalization: ReadNormalization?
         let target: UnsafeMutablePointer<Float>
 
         @inline(__always)
         func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
+            if let normalization {
+                run(channel, normalization.reader(lanes, channel: channel))
+            } else {
+                run(channel, PlainReader<V>())
+            }
+        }
+
+        @inline(__always)
+        private func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
             let p = corner + channel
-            V(p).maximum(V(p + right)).maximum(V(p + down).maximum(V(p + down + right))).store(target + channel)
+            reader.read(p).maximum(reader.read(p + right)).maximum(
+                reader.read(p + down).maximum(reader.read(p + down + right))
+            )
+            .store(target + channel)
         }
     }
 }

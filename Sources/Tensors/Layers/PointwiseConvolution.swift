@@ -12,12 +12,11 @@ package struct PointwiseConvolution: Hashable, Sendable {
     }
 
     /// The output (…, outputs) of `input` (…, inputs); `weight` is row-major [inputs × outputs].
-    package func forward(_ input: Tensor, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
+    package func forward(_ input: FeatureMap, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) -> Tensor {
         require(input.shape.channels == inputs, "input of \(input.shape) for \(inputs) channels")
         let output = Tensor(input.shape.with(channels: outputs))
         RowProduct.write(
-            input.base, inputs, positions: input.shape.positions, .init(weight, outputs), columns: outputs,
-            into: output.base, bias: bias)
+            PositionValues(input), .init(weight, outputs), columns: outputs, into: output.base, bias: bias)
         return output
     }
 
@@ -30,20 +29,19 @@ package struct PointwiseConvolution: Hashable, Sendable {
         let target = result ?? Tensor(gradient.shape.with(channels: inputs))
         require(target.shape == gradient.shape.with(channels: inputs), "adding to \(target.shape)")
         RowProduct.write(
-            gradient.base, outputs, positions: gradient.shape.positions, .init(weight, outputs, transposed: true),
-            columns: inputs, into: target.base, accumulating: result != nil)
+            PositionValues(FeatureMap(gradient)), .init(weight, outputs, transposed: true), columns: inputs,
+            into: target.base, accumulating: result != nil)
         return target
     }
 
     /// Writes the gradients by weight and bias.
     package func backwardWeights(
-        _ input: Tensor, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
+        _ input: FeatureMap, _ gradient: Tensor, weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>
     ) {
         require(
             input.shape.channels == inputs && gradient.shape == input.shape.with(channels: outputs),
             "input of \(input.shape), gradient of \(gradient.shape)")
         ChannelSums.write(gradient, into: bias)
-        SummedProduct.write(
-            input.base, inputs, gradient.base, outputs, positions: input.shape.positions, into: weight)
+        SummedProduct.write(PositionValues(input), gradient.base, outputs, into: weight)
     }
 }

@@ -16,15 +16,22 @@ struct Panels {
     /// them keeps these writes in different sets of the cache.
     var stride: Int { ((rows &* columns &+ 1023) & ~1023) &+ 16 }
 
-    /// Where a vector of columns that begins at `column` is, in row `row`.
-    ///
-    /// `cover` of `ChannelKernel` cuts what is left over in the same way as panels.
+    /// Where a vector of columns that begins at `column` is, in row `row`. It is in one panel, as `cover` of `ChannelKernel`
+    /// cuts all columns or those of a panel.
     @inline(__always)
-    func offset<V: Lanes>(_ lanes: V.Type, column: Int, row: Int) -> Int {
+    func offset(column: Int, row: Int) -> Int {
+        let (start, width) = panel(of: column)
+        return start &* rows &+ row &* width &+ (column &- start)
+    }
+
+    /// The first column and the width of the panel that holds a column.
+    @inline(__always)
+    private func panel(of column: Int) -> (start: Int, width: Int) {
         let whole = columns & ~(Self.width &- 1)
-        guard column < whole else { return column &* rows &+ row &* V.count }
-        let start = column & ~(Self.width &- 1)
-        return start &* rows &+ row &* Self.width &+ (column &- start)
+        guard column >= whole else { return (column & ~(Self.width &- 1), Self.width) }
+        let (after16, after8) = (whole &+ columns & 16, whole &+ columns & 24)
+        if column < after16 { return (whole, 16) }
+        return column < after8 ? (after16, 8) : (after8, 4)
     }
 
     /// The first column and the width of each panel.

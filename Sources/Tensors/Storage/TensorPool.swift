@@ -1,37 +1,24 @@
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// The memory of tensors and kernels: buffers that are used again instead of being returned to the system.
 ///
 /// A training step asks for the same sizes in the same order every time, so after the first step nothing is allocated
-/// any more. Sizes are rounded up to a sixteenth of their power of two, so that similar requests share buffers, and a
-/// large request takes an unused buffer that is somewhat larger before it takes new memory.
+/// any more. Small requests are rounded up to a sixteenth of their power of two, so that similar ones share buffers; large ones
+/// are cut out of a ``BufferArena``.
 package final class TensorPool: Sendable {
     /// The pool of this process.
     package static let shared = TensorPool()
 
     private struct State {
-        /// Addresses of unused buffers by their size.
+        /// Addresses of unused small buffers by their size.
         var free: [Int: [UInt]] = [:]
-        /// Sizes of used buffers that are larger than what was asked for.
-        var larger: [UInt: Int] = [:]
+        var large = BufferArena()
         var inUse = 0
         var peak = 0
-
-        /// An unused buffer of up to half again the size, for large requests: memory that lies idle costs more then.
-        mutating func takeLarger(than capacity: Int) -> UInt? {
-            guard capacity >= 1 << 20 else { return nil }
-            let fits = free.filter { $0.key > capacity && $0.key <= capacity + capacity / 2 && !$0.value.isEmpty }
-            guard let size = fits.keys.min(), let address = free[size]?.popLast() else { return nil }
-            larger[address] = size
-            return address
-        }
     }
+
+    /// Bytes from which on a buffer is a large one.
+    private static let large = 1 << 18
 
     private let state = Mutex(State())
 
@@ -51,22 +38,22 @@ package final class TensorPool: Sendable {
                 for address in buffers { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
             }
             state.free.removeAll()
+            state.large.trim()
         }
     }
 
     /// Memory for `count` floats, 64-byte aligned, undefined values.
     func take(_ count: Int) -> UnsafeMutablePointer<Float> {
         let capacity = Self.capacity(count)
-        let reused = state.withLock { state -> UInt? in
+        let address = state.withLock { state -> UInt? in
             state.inUse += capacity
             state.peak = max(state.peak, state.inUse)
-            if let address = state.free[capacity]?.popLast() { return address }
-            return state.takeLarger(than: capacity)
+            return capacity < Self.large
+                ? state.free[capacity]?.popLast() : UInt(bitPattern: state.large.take(capacity))
         }
-        if let reused, let pointer = UnsafeMutableRawPointer(bitPattern: reused) {
-            return pointer.assumingMemoryBound(to: Float.self)
-        }
-        return Self.allocate(capacity).bindMemory(to: Float.self, capacity: capacity / 4)
+        let buffer =
+            address.flatMap { UnsafeMutableRawPointer(bitPattern: $0) } ?? .allocate(byteCount: capacity, alignment: 64)
+        return buffer.bindMemory(to: Float.self, capacity: capacity / 4)
     }
 
     /// Takes back memory that ``take(_:)`` gave for `count` floats.
@@ -75,7 +62,11 @@ package final class TensorPool: Sendable {
         let address = UInt(bitPattern: pointer)
         state.withLock { state in
             state.inUse -= capacity
-            state.free[state.larger.removeValue(forKey: address) ?? capacity, default: []].append(address)
+            if capacity < Self.large {
+                state.free[capacity, default: []].append(address)
+            } else {
+                state.large.give(address, capacity)
+            }
         }
     }
 
@@ -87,21 +78,11 @@ package final class TensorPool: Sendable {
         return body(pointer)
     }
 
-    /// New memory; in huge pages where it is large: transforms write to 36 or 64 places in turn, which ordinary pages' address
-    /// translation does not keep up with.
-    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-        let hugePage = 2 << 20
-        guard bytes >= 2 * hugePage else { return .allocate(byteCount: bytes, alignment: 64) }
-        let pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: hugePage)
-        // Only a wish: without huge pages all works the same.
-        madvise(pointer, bytes / hugePage * hugePage, MADV_HUGEPAGE)
-        return pointer
-    }
-
-    /// Bytes for `count` floats, rounded up so that few different sizes occur.
+    /// Bytes for `count` floats, rounded up: of small ones so that few different sizes occur.
     private static func capacity(_ count: Int) -> Int {
         let bytes = max(count * MemoryLayout<Float>.size, 256)
         let step = max(64, 1 << max(0, Int.bitWidth - 1 - bytes.leadingZeroBitCount - 4))
-        return (bytes + step - 1) / step * step
+        let capacity = (bytes + step - 1) / step * step
+        return capacity < large ? capacity : BufferArena.capacity(bytes)
     }
 }
