@@ -62,14 +62,14 @@ package struct Convolution: Hashable, Sendable {
         guard shape.positions >= 2048 || shape.positions * inputs * outputs >= 1 << 20 else { return .gathered }
         let (four, six) = (TileGrid(shape, outputs: 4).count, TileGrid(shape, outputs: 6).count)
         guard 4 * (four + 24) < shape.positions else { return .gathered }
-        let saves = FourOutputs.frequencies * four > SixOutputs.frequencies * six
-        return saves && six >= Self.fewestTilesOfSix && inputs * outputs >= Self.fewestProductsOfSix
-            ? .winogradSix : .winograd
+        // Few products of channels, and the larger transforms weigh more: only where tiles of six fit well, then.
+        let share = Double(SixOutputs.frequencies * six) / Double(FourOutputs.frequencies * four)
+        let largest = taps * inputs * outputs >= Self.manyProducts ? 1 : 0.8
+        return six >= Self.fewestTilesOfSix && share < largest ? .winogradSix : .winograd
     }
 
-    /// Tiles, and products of channels, from which on fewer multiplications are worth the larger transforms of weights and
-    /// tiles.
-    private static let (fewestTilesOfSix, fewestProductsOfSix) = (64, 2048)
+    /// Tiles of six from which on their weights' transforms are worth it, and products of channels that outweigh the tiles'.
+    private static let (fewestTilesOfSix, manyProducts) = (64, 1536)
 
     /// The output for `input` (depth, height, width, inputs); `weight` has ``weightCount`` values, `bias` `outputs`.
     /// - Parameter algorithm: one of ``algorithms``; nil: the one that ``algorithm(for:)`` chooses.
