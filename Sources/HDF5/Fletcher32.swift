@@ -12,34 +12,38 @@ package enum Fletcher32 {
             sum = reduced(sum &+ reduced(added))
         }
         var position = 0
-        let whole = bytes.count / blockBytes * blockBytes
-        while position < whole {
-            let block = Self.block(UnsafeRawBufferPointer(rebasing: bytes[position..<position + blockBytes]))
-            add(blockBytes / 2, sum: block.sum, weighted: block.weighted)
-            position += blockBytes
+        while bytes.count - position >= vectorBytes {
+            let vectors = min(blockVectors, (bytes.count - position) / vectorBytes)
+            let end = position + vectors * vectorBytes
+            let block = Self.block(UnsafeRawBufferPointer(rebasing: bytes[position..<end]), vectors)
+            add(vectors * vectorBytes / 2, sum: block.sum, weighted: block.weighted)
+            position = end
         }
-        while position < bytes.count {
-            let low = position + 1 < bytes.count ? UInt64(bytes[position + 1]) : 0
-            let word = UInt64(bytes[position]) << 8 | low
-            add(1, sum: word, weighted: word)
-            position += 2
+        let rest = bytes[position...]
+        let words = (rest.count + 1) / 2
+        var (sumOfRest, weightedRest): (UInt64, UInt64) = (0, 0)
+        for (index, byte) in rest.enumerated() {
+            let value = UInt64(byte) << (index % 2 == 0 ? 8 : 0)
+            sumOfRest += value
+            weightedRest += UInt64(words - index / 2) * value
         }
+        add(words, sum: sumOfRest, weighted: weightedRest)
         return UInt32(weighted) << 16 | UInt32(sum)
     }
 
     private typealias Lanes = SIMD16<UInt32>
 
-    /// Vectors of a block: no lane of the weighted sums passes 32 bits.
+    /// The most vectors of a block: no lane of the weighted sums passes 32 bits.
     private static let blockVectors = 256
-    private static let blockBytes = blockVectors * MemoryLayout<Lanes>.size
+    private static let vectorBytes = MemoryLayout<Lanes>.size
 
-    /// The sums of a whole block. A lane has two words of each vector.
-    private static func block(_ bytes: UnsafeRawBufferPointer) -> (sum: UInt64, weighted: UInt64) {
+    /// The sums of a block. A lane has two words of each vector.
+    private static func block(_ bytes: UnsafeRawBufferPointer, _ vectors: Int) -> (sum: UInt64, weighted: UInt64) {
         var (first, second) = (Lanes.zero, Lanes.zero)
         // Weighted by the vectors that follow.
         var (firstBefore, secondBefore) = (Lanes.zero, Lanes.zero)
-        for index in 0..<blockVectors {
-            let lanes = bytes.loadUnaligned(fromByteOffset: index &* MemoryLayout<Lanes>.size, as: Lanes.self)
+        for index in 0..<vectors {
+            let lanes = bytes.loadUnaligned(fromByteOffset: index &* vectorBytes, as: Lanes.self)
             firstBefore &+= first
             secondBefore &+= second
             first &+= (lanes & 0xFF) &<< 8 | (lanes &>> 8) & 0xFF

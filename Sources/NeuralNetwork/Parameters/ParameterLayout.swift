@@ -96,18 +96,18 @@ package struct ParameterLayout: Sendable {
 }
 
 extension ParameterLayout.Entry {
-    /// Calls `body` for runs of values that are neighbours in memory, of at most a cache line: the place in PyTorch's order of the
-    /// first and the distance of the next, the place in memory, and how many. Both places count from the parameter's start.
+    /// Calls `body` for runs of values that are neighbours in memory, of at most some cache lines: the place in PyTorch's order of
+    /// the first and the distance of the next, the place in memory, and how many. Both places count from the parameter's start.
     ///
-    /// Whole lines are read or written so, whichever way the values go.
+    /// Whole lines are read or written so, whichever way the values go, and the next one is near.
     @inline(__always)
     private func forEachRun(_ body: (_ pytorch: Int, _ step: Int, _ memory: Int, _ count: Int) -> Void) {
         /// Of `rows` matrices, each (taps, outputs) in memory and (outputs, taps) in PyTorch's order.
         func runs(
             rows: Int, taps: Int, outputs: Int, row: (pytorch: Int, memory: Int), tap: Int, step: Int
         ) {
-            for first in stride(from: 0, to: outputs, by: Self.line) {
-                let count = min(Self.line, outputs &- first)
+            for first in stride(from: 0, to: outputs, by: Self.run) {
+                let count = min(Self.run, outputs &- first)
                 for index in 0..<rows {
                     let start = index &* row.pytorch &+ first &* step
                     let source = index &* row.memory &+ first
@@ -133,8 +133,8 @@ extension ParameterLayout.Entry {
         }
     }
 
-    /// Floats of a cache line.
-    private static let line = 16
+    /// Floats of four cache lines.
+    private static let run = 64
 
     /// The parameter's values in PyTorch's order.
     package func pytorchValues(_ parameters: Parameters) -> [Float] {
