@@ -55,21 +55,22 @@ struct BufferArena {
     /// - Returns: the place's index.
     private mutating func grow(_ capacity: Int) -> Int {
         let last = free.last.flatMap { $0.end == end ? $0.bytes : nil } ?? 0
-        if let end, let start = map(capacity - last, near: end), start == end {
-            return add(start, capacity - last)
+        if let end, let start = map(capacity - last, near: end) {
+            if start == end || last == 0 { return add(start, capacity - last) }
+            // Something else is where this memory would have grown.
+            unmap(start, capacity - last)
         }
-        // The first memory, or others are where this one would have grown.
-        let near =
-            end
-            ?? map(Self.hugePage, near: 0).map { probe in
-                munmap(UnsafeMutableRawPointer(bitPattern: probe), Self.hugePage)
-                return (probe > 2 * Self.room ? probe - Self.room : probe) & ~UInt(Self.hugePage - 1)
-            }
-        guard let start = map(capacity, near: near ?? 0) else {
-            require(false, "the system has no \(capacity >> 20) MiB more for feature maps and parameters")
-            preconditionFailure()
+        guard let start = map(capacity, near: end ?? firstPlace()) else {
+            fatalError("the system has no \(capacity >> 20) MiB more for feature maps and parameters")
         }
         return add(start, capacity)
+    }
+
+    /// An address with room around it.
+    private func firstPlace() -> UInt {
+        guard let probe = map(Self.hugePage, near: 0) else { return 0 }
+        unmap(probe, Self.hugePage)
+        return (probe > 2 * Self.room ? probe - Self.room : probe) & ~UInt(Self.hugePage - 1)
     }
 
     private mutating func add(_ start: UInt, _ bytes: Int) -> Int {
@@ -89,6 +90,10 @@ struct BufferArena {
             UnsafeMutableRawPointer(bitPattern: hint), Self.wholeHugePages(bytes), PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         return pointer == MAP_FAILED ? nil : UInt(bitPattern: pointer)
+    }
+
+    private func unmap(_ start: UInt, _ bytes: Int) {
+        munmap(UnsafeMutableRawPointer(bitPattern: start), Self.wholeHugePages(bytes))
     }
 
     @discardableResult
