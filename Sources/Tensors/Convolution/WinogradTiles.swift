@@ -42,7 +42,7 @@ struct TileFrequencies {
 }
 
 /// Reads the inputs of a tile, zero outside the slice, and writes its frequencies.
-struct InputTile<Transform: WinogradTransform>: ChannelKernel {
+struct InputTile<Transform: WinogradTransform>: ReadingKernel {
     /// Begins one row and one column before the first output.
     let tile: Tile
     let normalization: ReadNormalization?
@@ -50,16 +50,7 @@ struct InputTile<Transform: WinogradTransform>: ChannelKernel {
     let scratch: UnsafeMutableRawPointer
 
     @inline(__always)
-    func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-        if let normalization {
-            transform(channel, normalization.reader(lanes, channel: channel))
-        } else {
-            transform(channel, PlainReader<V>())
-        }
-    }
-
-    @inline(__always)
-    private func transform<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
+    func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
         let size = Transform.size
         let rows = scratch.assumingMemoryBound(to: Reader.Vector.self)
         for column in 0..<size {

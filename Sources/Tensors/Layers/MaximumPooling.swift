@@ -59,7 +59,7 @@ package enum MaximumPooling {
         return (part.tensor, part.reading)
     }
 
-    private struct SquareGradient: ChannelKernel {
+    private struct SquareGradient: ReadingKernel {
         let values: UnsafePointer<Float>
         let normalization: ReadNormalization?
         let sums: UnsafeMutablePointer<Float>
@@ -68,16 +68,7 @@ package enum MaximumPooling {
         let gradient: UnsafePointer<Float>
 
         @inline(__always)
-        func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-            if let normalization {
-                run(channel, normalization.reader(lanes, channel: channel))
-            } else {
-                run(channel, PlainReader<V>())
-            }
-        }
-
-        @inline(__always)
-        private func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
+        func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
             let p = values + channel
             let (a, b, c, d) = (
                 reader.read(p), reader.read(p + right), reader.read(p + down), reader.read(p + down + right)
@@ -95,7 +86,7 @@ package enum MaximumPooling {
         private func add<V: Lanes>(_ value: V, _ offset: Int) { (V(sums + offset) + value).store(sums + offset) }
     }
 
-    private struct Square: ChannelKernel {
+    private struct Square: ReadingKernel {
         let corner: UnsafePointer<Float>
         let right: Int
         let down: Int
@@ -103,21 +94,11 @@ package enum MaximumPooling {
         let target: UnsafeMutablePointer<Float>
 
         @inline(__always)
-        func run<V: Lanes>(_ lanes: V.Type, channel: Int) {
-            if let normalization {
-                run(channel, normalization.reader(lanes, channel: channel))
-            } else {
-                run(channel, PlainReader<V>())
-            }
-        }
-
-        @inline(__always)
-        private func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
+        func run<Reader: LanesReader>(_ channel: Int, _ reader: Reader) {
             let p = corner + channel
-            reader.read(p).maximum(reader.read(p + right)).maximum(
-                reader.read(p + down).maximum(reader.read(p + down + right))
-            )
-            .store(target + channel)
+            let upper = reader.read(p).maximum(reader.read(p + right))
+            let lower = reader.read(p + down).maximum(reader.read(p + down + right))
+            upper.maximum(lower).store(target + channel)
         }
     }
 }
