@@ -12,13 +12,12 @@ package enum MaximumPooling {
         let (low, high) = (output.shape, input.shape)
         let (values, normalization) = read(input)
         Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
-            let slice = task / low.height
-            let y = task % low.height
+            let (slice, y, reading) = (task / low.height, task % low.height, normalization?.reading)
             for x in 0..<low.width {
                 let corner = ((slice &* high.height &+ 2 &* y) &* high.width &+ 2 &* x) &* high.channels
                 Square(
                     corner: values.base + corner, right: high.channels, down: high.width &* high.channels,
-                    normalization: normalization, target: output.base + (task &* low.width &+ x) &* low.channels
+                    normalization: reading, target: output.base + (task &* low.width &+ x) &* low.channels
                 ).cover(0..<low.channels)
             }
         }
@@ -35,8 +34,7 @@ package enum MaximumPooling {
         let (tensor, normalization) = read(input)
         require(target.shape == high && low == shape(high), "pooling \(high) to \(low), gradient \(target.shape)")
         Parallel.shared.loop(low.depth * low.height, .elementwise) { task in
-            let slice = task / low.height
-            let y = task % low.height
+            let (slice, y, reading) = (task / low.height, task % low.height, normalization?.reading)
             let channels = high.channels
             let down = high.width &* channels
             for x in 0..<low.width {
@@ -45,7 +43,7 @@ package enum MaximumPooling {
                 let sums = target.base + corner
                 let source = gradient.base + (task &* low.width &+ x) &* channels
                 SquareGradient(
-                    values: values, normalization: normalization, sums: sums, right: channels, down: down,
+                    values: values, normalization: reading, sums: sums, right: channels, down: down,
                     gradient: source
                 ).cover(0..<channels)
             }
@@ -53,10 +51,10 @@ package enum MaximumPooling {
     }
 
     /// The tensor that holds a map position by position, and how its values are normalized when they are read.
-    private static func read(_ map: FeatureMap) -> (Tensor, ReadNormalization?) {
+    private static func read(_ map: FeatureMap) -> (Tensor, FeatureMap.Normalization?) {
         let part = map.parts[0]
         guard map.parts.count == 1, case .rows = part.arrangement else { return (map.written(), nil) }
-        return (part.tensor, part.reading)
+        return (part.tensor, part.normalization)
     }
 
     private struct SquareGradient: ReadingKernel {
