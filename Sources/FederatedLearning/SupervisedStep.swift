@@ -55,7 +55,8 @@ package struct SupervisedStep: Sendable {
             distillation: teacher == nil ? 0 : 1, classes: settings.diceClasses)
         let terms = loss.evaluate(pass.probabilities, labels: volume.labels, teacher: teacher)
         let further = bottleneck(pass.saved.bottleneck)
-        let gradients = network.backward(pass.probabilities, pass.saved, parameters, bottleneck: further)
+        let probabilities = pass.probabilities
+        let gradients = network.backward(probabilities, (consume pass).saved, parameters, bottleneck: further)
         let total =
             settings.diceWeight * terms.dice + settings.crossEntropyWeight * terms.crossEntropy + terms.distillation
         return ([total, terms.dice, terms.crossEntropy], terms.distillation, gradients)

@@ -112,17 +112,7 @@ package enum Elementwise {
 
     /// `left` and `right` side by side in the channels.
     package static func concatenate(_ left: Tensor, _ right: Tensor) -> Tensor {
-        let (a, b) = (left.shape.channels, right.shape.channels)
-        require(right.shape.with(channels: a) == left.shape, "\(left.shape) beside \(right.shape)")
-        let result = Tensor(left.shape.with(channels: a + b))
-        forEachBlock(left.shape.positions, size: positionBlock(a + b)) { positions in
-            for position in positions {
-                let target = result.base + position &* (a &+ b)
-                target.update(from: left.base + position &* a, count: a)
-                (target + a).update(from: right.base + position &* b, count: b)
-            }
-        }
-        return result
+        FeatureMap(left).beside(FeatureMap(right)).written()
     }
 
     /// The first half of the channels and the second: the reverse of ``concatenate(_:_:)``.

@@ -39,8 +39,7 @@ package struct ConvolutionBlock: Sendable {
 
     /// The same output, keeping nothing else.
     package func infer(_ input: consuming FeatureMap, _ parameters: Parameters) -> FeatureMap {
-        let first = conv1.forward(consume input, parameters)
-        return norm2.forward(conv2.forward(norm1.forward(first, parameters).output, parameters), parameters).output
+        forward(consume input, parameters).output
     }
 
     /// Adds the block to a graph.
