@@ -64,7 +64,7 @@ let package = Package(
         .target(name: "Errors", swiftSettings: strict),
         .target(name: "MPI", dependencies: ["CMPI", "Errors"], swiftSettings: strict),
         .target(name: "HDF5", dependencies: ["CHDF5", "Errors"], swiftSettings: strict),
-        .target(name: "Tensors", dependencies: ["COpenBLAS"], swiftSettings: kernels + strict),
+        .target(name: "Tensors", dependencies: ["CLinux", "COpenBLAS"], swiftSettings: kernels + strict),
         .target(name: "NeuralNetwork", dependencies: ["Tensors"], swiftSettings: strict),
         // Optimized in debug builds too: a phantom is rendered voxel by voxel.
         .target(

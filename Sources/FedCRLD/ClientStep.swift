@@ -62,10 +62,10 @@ package struct ClientStep {
         let loss = SegmentationLoss(
             dice: Float(weights.dice), crossEntropy: Float(weights.crossEntropy),
             distillation: hasBank ? Float(weights.distillation) : 0, classes: weights.diceClasses)
-        let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher)
+        let terms = loss.evaluate(probabilities, labels: labels, teacher: teacher.take())
         let gradients = model.studentStep(settings)
         let decoded = network.decoder.backward(
-            probabilities, consume saved, levels: client.levels, model.student, into: gradients)
+            consume probabilities, consume saved, levels: client.levels, model.student, into: gradients)
         let bottlenecks = try relocalization.backwardStudent(decoded.bottleneck)
 
         losses.dice = terms.dice
@@ -108,7 +108,7 @@ package struct ClientStep {
         losses.bank = terms.dice + terms.crossEntropy
         let gradients = model.teacherStep(settings)
         let decoded = network.decoder.backward(
-            probabilities, consume saved, levels: client.levels, model.teacher, into: gradients)
+            consume probabilities, consume saved, levels: client.levels, model.teacher, into: gradients)
         let bottlenecks = try relocalization.backwardTeacher(decoded.bottleneck)
         network.globalEncoder.backward(bottleneck: bottlenecks.server, consume server, model.teacher, into: gradients)
         network.localEncoder.backward(

@@ -39,6 +39,8 @@ struct ConvolutionTests {
         .init(3, 32, 48, 6, 64, 64),
         // Tiles of six, whole ones and such as hang over the edge.
         .init(3, 32, 64, 4, 24, 24), .init(1, 64, 36, 3, 29, 31),
+        // Blocks of tiles that a task takes all the way: parts of rows in all slices, and rows of one slice.
+        .init(3, 20, 36, 5, 130, 97), .init(1, 36, 20, 3, 160, 131),
         // Weights that are transformed block by block.
         .init(3, 208, 196, 2, 12, 11), .init(3, 196, 208, 1, 16, 16), .init(1, 332, 360, 2, 12, 12),
     ]

@@ -6,7 +6,7 @@ package struct ConvolutionBlock: Sendable {
     private let norm1: NormalizationLayer
     private let conv2: ConvolutionLayer
     private let norm2: NormalizationLayer
-    /// Whether the first convolution's output is kept. Out of an image it is made again in no time.
+    /// Whether the first convolution's output is kept. Out of few channels it is made again in little time.
     private let keepsFirst: Bool
 
     /// Registers `name.conv1`, `name.norm1`, `name.conv2`, `name.norm2`.
@@ -15,7 +15,7 @@ package struct ConvolutionBlock: Sendable {
         norm1 = NormalizationLayer(name + ".norm1", channels: middle, rectified: true, in: &layout)
         conv2 = ConvolutionLayer(name + ".conv2", taps: 3, inputs: middle, outputs: outputs, in: &layout)
         norm2 = NormalizationLayer(name + ".norm2", channels: outputs, rectified: true, in: &layout)
-        keepsFirst = inputs > 1
+        keepsFirst = inputs > middle
     }
 
     /// The outputs of the block's two convolutions, out of which the normalized ones are read.

@@ -63,12 +63,12 @@ extension WinogradConvolution {
     }
 
     func transformInput(
-        _ input: FeatureMap, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
+        _ input: FeatureMap, _ block: TileBlock, _ panels: Panels, alone: Bool = false,
         into values: UnsafeMutablePointer<Float>
     ) {
         forEachPart(of: input, panels) { part, first, ranges in
             let normalization = part.reading?.from(channel: first)
-            forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+            forEachTile(block, alone: alone) { slice, row, column, tile, scratch in
                 let kernel = InputTile<Transform>(
                     tile: Tile(
                         plane: part.plane(slice).from(channel: first), top: Transform.outputs * row - 1,
@@ -81,11 +81,10 @@ extension WinogradConvolution {
     }
 
     func transformGradient(
-        _ gradient: Tensor, _ grid: TileGrid, _ chunk: Range<Int>, _ panels: Panels,
-        into values: UnsafeMutablePointer<Float>
+        _ gradient: Tensor, _ block: TileBlock, _ panels: Panels, into values: UnsafeMutablePointer<Float>
     ) {
         let part = FeatureMap(gradient).parts[0]
-        forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+        forEachTile(block) { slice, row, column, tile, scratch in
             GradientTile<Transform>(
                 tile: Tile(
                     plane: part.plane(slice), top: Transform.outputs * row, left: Transform.outputs * column),
@@ -95,11 +94,11 @@ extension WinogradConvolution {
     }
 
     func transformOutput(
-        _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ grid: TileGrid, _ chunk: Range<Int>,
+        _ products: UnsafeMutablePointer<Float>, _ panels: Panels, _ block: TileBlock, alone: Bool = false,
         bias: UnsafePointer<Float>?, into output: FeatureMap
     ) {
         forEachPart(of: output, panels) { part, first, ranges in
-            forEachTile(grid, chunk) { slice, row, column, tile, scratch in
+            forEachTile(block, alone: alone) { slice, row, column, tile, scratch in
                 let kernel = OutputTile<Transform>(
                     tile: Tile(
                         plane: part.plane(slice).from(channel: first), top: Transform.outputs * row,
@@ -129,21 +128,22 @@ extension WinogradConvolution {
         }
     }
 
-    /// Calls `body` for the tiles of a chunk, a part of a row of tiles of a slice at a time; `tile` counts within the chunk.
+    /// Calls `body` for the tiles of a block, a part of a row of tiles of a slice at a time; `tile` counts within the block.
+    /// - Parameter alone: whether the calling thread does all of them.
     @inline(__always)
     func forEachTile(
-        _ grid: TileGrid, _ chunk: Range<Int>,
+        _ block: TileBlock, alone: Bool = false,
         _ body: (_ slice: Int, _ row: Int, _ column: Int, _ tile: Int, _ scratch: UnsafeMutableRawPointer) -> Void
     ) {
-        let blocks = (grid.columns + Self.tilesPerTask - 1) / Self.tilesPerTask
-        Parallel.shared.loop(grid.shape.depth * chunk.count * blocks, .tiles) { task in
-            let row = task / blocks
-            let first = task % blocks * Self.tilesPerTask
+        let (rows, columns) = (block.rows.count, block.columns.count)
+        let parts = (columns + Self.tilesPerTask - 1) / Self.tilesPerTask
+        Parallel.shared.loop(block.slices.count * rows * parts, .tiles, alone: alone) { task in
+            let (row, first) = (task / parts, task % parts * Self.tilesPerTask)
             withTileScratch { scratch in
-                for column in first..<min(grid.columns, first + Self.tilesPerTask) {
+                for column in first..<min(columns, first + Self.tilesPerTask) {
                     body(
-                        row / chunk.count, chunk.lowerBound + row % chunk.count, column, row * grid.columns + column,
-                        scratch)
+                        block.slices.lowerBound + row / rows, block.rows.lowerBound + row % rows,
+                        block.columns.lowerBound + column, row * columns + column, scratch)
                 }
             }
         }

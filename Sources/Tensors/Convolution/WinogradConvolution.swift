@@ -14,6 +14,10 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     private static var panelsPerTask: Int { 2 }
     /// The most floats of transformed weights that exist at once, where they are more than the tiles'.
     private static var mostWeights: Int { 4 << 20 }
+    /// The most floats of a task's block of tiles, about what a core's second cache holds.
+    private static var largestBlock: Int { 5 << 16 }
+    /// About so many blocks there are at least, for many threads; of fewer tiles than half of that, all are in the cache anyway.
+    private static var fewestBlocks: Int { 32 }
 
     /// Writes the convolution of `input` to `output`.
     func apply(
@@ -24,29 +28,55 @@ struct WinogradConvolution<Transform: WinogradTransform> {
             return forEachChunk(plan, input) { chunk, values, left in
                 withProducts(plan, chunk, bias: bias, output) { products, right in
                     multiply(
-                        values, left, transforming: weights, sliceTiles: plan.sliceTiles(chunk), into: products, right)
+                        values, left, transforming: weights, sliceTiles: chunk.sliceTiles, into: products, right)
                 }
             }
         }
         weights.withAll(of: convolution) { weight in
             let factors = transform(weight)
+            guard plan.blocks.isEmpty else { return apply(input, factors, plan.blocks, bias: bias, into: output) }
             forEachChunk(plan, input) { chunk, values, left in
                 withProducts(plan, chunk, bias: bias, output) { products, right in
-                    multiply(values, left, factors, sliceTiles: plan.sliceTiles(chunk), into: products, right)
+                    multiply(values, left, factors, sliceTiles: chunk.sliceTiles, into: products, right)
                 }
+            }
+        }
+    }
+
+    /// Writes the convolution of `input` to `output`, a task's block of tiles after the other: its transformed values stay in
+    /// its core's cache.
+    private func apply(
+        _ input: FeatureMap, _ weights: Tensor, _ blocks: [TileBlock], bias: UnsafePointer<Float>?,
+        into output: FeatureMap
+    ) {
+        let largest = blocks.map(\.count).max() ?? 0
+        let room = [convolution.inputs, convolution.outputs].reduce(0) {
+            $0 + Panels(rows: largest, columns: $1).stride
+        }
+        Parallel.shared.loop(blocks.count, .tiles, part: .products) { task in
+            let block = blocks[task]
+            let left = Panels(rows: block.count, columns: convolution.inputs)
+            let right = Panels(rows: block.count, columns: convolution.outputs)
+            TensorPool.shared.withScratch(Self.frequencies * room) { values in
+                let products = values + Self.frequencies * left.stride
+                transformInput(input, block, left, alone: true, into: values)
+                KernelProfile.measurePart {
+                    multiply(values, left, weights, sliceTiles: block.sliceTiles, into: products, right, alone: true)
+                }
+                transformOutput(products, right, block, alone: true, bias: bias, into: output)
             }
         }
     }
 
     /// Writes a chunk of the output, whose frequencies `body` computes.
     private func withProducts(
-        _ plan: Plan, _ chunk: Range<Int>, bias: UnsafePointer<Float>?, _ output: FeatureMap,
+        _ plan: Plan, _ chunk: TileBlock, bias: UnsafePointer<Float>?, _ output: FeatureMap,
         _ body: (_ products: UnsafeMutablePointer<Float>, Panels) -> Void
     ) {
-        let right = plan.panels(chunk, columns: convolution.outputs)
+        let right = Panels(rows: chunk.count, columns: convolution.outputs)
         TensorPool.shared.withScratch(Self.frequencies * right.stride) { products in
             body(products, right)
-            transformOutput(products, right, plan.grid, chunk, bias: bias, into: output)
+            transformOutput(products, right, chunk, bias: bias, into: output)
         }
     }
 
@@ -57,7 +87,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
             return forEachChunk(plan, input) { chunk, values, left in
                 withSlopes(plan, chunk, gradient) { slopes, right in
                     correlate(
-                        values, left, slopes, right, sliceTiles: plan.sliceTiles(chunk), transformingBackInto: weight)
+                        values, left, slopes, right, sliceTiles: chunk.sliceTiles, transformingBackInto: weight)
                 }
             }
         }
@@ -66,8 +96,8 @@ struct WinogradConvolution<Transform: WinogradTransform> {
             forEachChunk(plan, input) { chunk, values, left in
                 withSlopes(plan, chunk, gradient) { slopes, right in
                     correlate(
-                        values, left, slopes, right, sliceTiles: plan.sliceTiles(chunk), into: sums, matrix,
-                        accumulating: chunk.lowerBound > 0)
+                        values, left, slopes, right, sliceTiles: chunk.sliceTiles, into: sums, matrix,
+                        accumulating: chunk.rows.lowerBound > 0)
                 }
             }
             transformBack(sums, matrix, into: weight)
@@ -76,12 +106,12 @@ struct WinogradConvolution<Transform: WinogradTransform> {
 
     /// Runs `body` with the transformed gradient of a chunk.
     private func withSlopes(
-        _ plan: Plan, _ chunk: Range<Int>, _ gradient: Tensor,
+        _ plan: Plan, _ chunk: TileBlock, _ gradient: Tensor,
         _ body: (_ slopes: UnsafeMutablePointer<Float>, Panels) -> Void
     ) {
-        let right = plan.panels(chunk, columns: convolution.outputs)
+        let right = Panels(rows: chunk.count, columns: convolution.outputs)
         TensorPool.shared.withScratch(Self.frequencies * right.stride) { slopes in
-            transformGradient(gradient, plan.grid, chunk, right, into: slopes)
+            transformGradient(gradient, chunk, right, into: slopes)
             body(slopes, right)
         }
     }
@@ -90,7 +120,9 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     /// the weights many, by blocks of weights, so that transformed weights do.
     private struct Plan {
         let grid: TileGrid
-        let chunks: [Range<Int>]
+        let chunks: [TileBlock]
+        /// Blocks of tiles that one task takes all the way, where the weights are so few that each task can read all.
+        let blocks: [TileBlock]
         let isByBlocks: Bool
 
         init(_ convolution: Convolution, _ shape: Shape) {
@@ -100,28 +132,25 @@ struct WinogradConvolution<Transform: WinogradTransform> {
             let floatsPerTile = frequencies * (inputs + outputs)
             isByBlocks = weights > max(mostWeights, grid.count * floatsPerTile)
             chunks =
-                isByBlocks ? [0..<grid.rows] : grid.chunks(floatsPerTile: floatsPerTile, weightFloats: weights)
-        }
-
-        /// Tiles of a slice's part in a chunk.
-        func sliceTiles(_ chunk: Range<Int>) -> Int { chunk.count * grid.columns }
-
-        /// The matrices of a chunk's tiles.
-        func panels(_ chunk: Range<Int>, columns: Int) -> Panels {
-            Panels(rows: sliceTiles(chunk) * grid.shape.depth, columns: columns)
+                isByBlocks
+                ? [grid.block(rows: 0..<grid.rows)] : grid.chunks(floatsPerTile: floatsPerTile, weightFloats: weights)
+            let tiles = min(largestBlock / floatsPerTile, grid.count / fewestBlocks)
+            blocks =
+                weights <= mostWeights && 2 * grid.count * floatsPerTile >= fewestBlocks * largestBlock
+                ? grid.blocks(tiles: max(1, tiles), joiningSlices: convolution.taps == 3) : []
         }
     }
 
     /// Calls `body` with the transformed input of each chunk of tile rows.
     private func forEachChunk(
         _ plan: Plan, _ input: FeatureMap,
-        _ body: (_ chunk: Range<Int>, _ values: UnsafeMutablePointer<Float>, _ left: Panels) -> Void
+        _ body: (_ chunk: TileBlock, _ values: UnsafeMutablePointer<Float>, _ left: Panels) -> Void
     ) {
-        let largest = plan.panels(0..<(plan.chunks.map(\.count).max() ?? 0), columns: convolution.inputs)
+        let largest = Panels(rows: plan.chunks.map(\.count).max() ?? 0, columns: convolution.inputs)
         TensorPool.shared.withScratch(Self.frequencies * largest.stride) { values in
             for chunk in plan.chunks {
-                let left = plan.panels(chunk, columns: convolution.inputs)
-                transformInput(input, plan.grid, chunk, left, into: values)
+                let left = Panels(rows: chunk.count, columns: convolution.inputs)
+                transformInput(input, chunk, left, into: values)
                 body(chunk, values, left)
             }
         }
@@ -130,16 +159,16 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     // MARK: Products
 
     /// The products of all frequencies, each summed over the depth taps.
-    private func multiply(
+    func multiply(
         _ values: UnsafeMutablePointer<Float>, _ left: Panels, _ weights: Tensor, sliceTiles: Int,
-        into products: UnsafeMutablePointer<Float>, _ right: Panels
+        into products: UnsafeMutablePointer<Float>, _ right: Panels, alone: Bool = false
     ) {
         let matrix = Panels(rows: left.columns, columns: right.columns)
         let panels = right.all
         let parts = left.all
         let blocks = (panels.count + Self.panelsPerTask - 1) / Self.panelsPerTask
         let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
-        Parallel.shared.loop(Self.frequencies * blocks, .products) { task in
+        Parallel.shared.loop(Self.frequencies * blocks, .products, alone: alone) { task in
             let frequency = task / blocks
             let source = values + frequency * left.stride
             for panel in panels.dropFirst(task % blocks * Self.panelsPerTask).prefix(Self.panelsPerTask) {

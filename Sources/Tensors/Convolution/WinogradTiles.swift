@@ -1,3 +1,5 @@
+internal import CLinux
+
 // What happens to one tile, for one vector of channels at a time: a pass over its columns, one over its rows.
 // What is between the passes goes to `scratch`, room for a vector of each frequency: Swift's temporary allocations of so aligned values
 // are on the heap.
@@ -10,11 +12,15 @@ struct Tile {
     let left: Int
 
     /// Calls `body` with a function that reads the values of a column by their row in the tile, 0 outside the slice. The first
-    /// row alone may be above it.
-    /// - Parameter startsOdd: whether the first row is an odd one, which is known where the code is compiled.
+    /// row alone may be above it. The same place of the next tile in the row is brought to the cache: its values are so far
+    /// apart that the processor does not foresee it.
+    /// - Parameters:
+    ///   - startsOdd: whether the first row is an odd one, which is known where the code is compiled.
+    ///   - next: columns from a tile to the next, an even number.
     @inline(__always)
     func withColumn<Reader: LanesReader>(
-        _ column: Int, _ channel: Int, startsOdd: Bool, _ reader: Reader, _ body: ((Int) -> Reader.Vector) -> Void
+        _ column: Int, _ channel: Int, startsOdd: Bool, next: Int, _ reader: Reader,
+        _ body: ((Int) -> Reader.Vector) -> Void
     ) {
         let x = left &+ column
         guard x >= 0, x < plane.width else { return body { _ in .zero } }
@@ -22,8 +28,10 @@ struct Tile {
         let p = UnsafePointer(plane.base + (strides.row(top &- odd) &+ strides.column(x) &+ channel))
         let rows = plane.height &- top
         let hasFirst = top >= 0 && rows > 0
+        let ahead = p + next / 2 &* strides.twoColumns
         body { row in
-            (row == 0 ? hasFirst : rows > row) ? reader.read(p + strides.row(row &+ odd)) : .zero
+            CLinux_prefetchToRead(ahead + strides.row(row &+ odd))
+            return (row == 0 ? hasFirst : rows > row) ? reader.read(p + strides.row(row &+ odd)) : .zero
         }
     }
 }
@@ -54,7 +62,7 @@ struct InputTile<Transform: WinogradTransform>: ReadingKernel {
         let size = Transform.size
         let rows = scratch.assumingMemoryBound(to: Reader.Vector.self)
         for column in 0..<size {
-            tile.withColumn(column, channel, startsOdd: true, reader) { read in
+            tile.withColumn(column, channel, startsOdd: true, next: Transform.outputs, reader) { read in
                 Transform.input(read) { rows[$0 &* size &+ column] = $1 }
             }
         }
@@ -90,6 +98,8 @@ struct OutputTile<Transform: WinogradTransform>: ChannelKernel {
         for row in 0..<max(0, min(outputs, plane.height &- tile.top)) {
             let r = rows + size &* row
             let target = plane.base + (strides.row(tile.top &+ row) &+ strides.column(tile.left) &+ channel)
+            let next = target + outputs / 2 &* strides.twoColumns
+            for column in 0..<columns { CLinux_prefetchToWrite(next + strides.column(column)) }
             Transform.output({ r[$0] }, { if $0 < columns { ($1 + offset).store(target + strides.column($0)) } })
         }
     }
@@ -106,7 +116,7 @@ struct GradientTile<Transform: WinogradTransform>: ChannelKernel {
         let (size, outputs) = (Transform.size, Transform.outputs)
         let rows = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<outputs {
-            tile.withColumn(column, channel, startsOdd: false, PlainReader<V>()) { read in
+            tile.withColumn(column, channel, startsOdd: false, next: outputs, PlainReader<V>()) { read in
                 Transform.outputAdjoint(read) { rows[$0 &* outputs &+ column] = $1 }
             }
         }

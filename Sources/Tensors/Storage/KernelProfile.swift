@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -63,6 +65,8 @@ package enum KernelProfile {
     }
 
     nonisolated(unsafe) private static var record: Record?
+    /// What all threads have spent in parts of a loop's tasks.
+    private static let partNanoseconds = Atomic<Int>(0)
 
     /// Runs `body`, which calls kernels on this thread, and tells where its time went.
     package static func recording(_ body: () throws -> Void) rethrows -> Record {
@@ -73,12 +77,26 @@ package enum KernelProfile {
     }
 
     /// Runs a loop of so many tasks; while nobody records, this is one branch.
+    /// - Parameter part: what its tasks' parts are recorded as, where they have such.
     @inline(__always)
-    static func measure(_ kind: KernelKind, tasks: Int, _ loop: () -> Void) {
+    static func measure(_ kind: KernelKind, part: KernelKind?, tasks: Int, threads: Int, _ loop: () -> Void) {
         guard record != nil else { return loop() }
         let start = now()
         loop()
-        record?.loops.append(.init(kind: kind, tasks: tasks, seconds: now() - start))
+        let seconds = now() - start
+        let spent = Double(partNanoseconds.exchange(0, ordering: .relaxed)) * 1e-9 / Double(max(1, min(threads, tasks)))
+        let partSeconds = part == nil ? 0 : min(seconds, spent)
+        record?.loops.append(.init(kind: kind, tasks: tasks, seconds: seconds - partSeconds))
+        if let part { record?.loops.append(.init(kind: part, tasks: tasks, seconds: partSeconds)) }
+    }
+
+    /// Runs a part of a task that is work of another kind than the rest.
+    @inline(__always)
+    static func measurePart(_ body: () -> Void) {
+        guard record != nil else { return body() }
+        let start = now()
+        body()
+        partNanoseconds.wrappingAdd(Int((now() - start) * 1e9), ordering: .relaxed)
     }
 
     private static func now() -> Double {

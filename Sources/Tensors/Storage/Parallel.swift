@@ -73,14 +73,21 @@ package final class Parallel: @unchecked Sendable {
 
     /// Runs `body(0) … body(count - 1)`, in any order and on any thread, and returns when all are done.
     ///
-    /// Not reentrant: a task must not start a loop of its own.
-    /// - Parameter kind: what a profile counts the loop's time for.
-    package func loop(_ count: Int, _ kind: KernelKind = .other, _ body: (Int) -> Void) {
-        guard !Self.isInline else {
+    /// Not reentrant: a loop within a task is done by its thread alone.
+    /// - Parameters:
+    ///   - kind: what a profile counts the loop's time for.
+    ///   - part: what it counts the time for that tasks spend in ``KernelProfile/measurePart(_:)``.
+    ///   - alone: whether the calling thread does all.
+    @inline(__always)
+    package func loop(
+        _ count: Int, _ kind: KernelKind = .other, part: KernelKind? = nil, alone: Bool = false,
+        _ body: (Int) -> Void
+    ) {
+        guard !alone, !Self.isInline else {
             for index in 0..<count { body(index) }
             return
         }
-        KernelProfile.measure(kind, tasks: count) { run(count, body) }
+        KernelProfile.measure(kind, part: part, tasks: count, threads: threads) { run(count, body) }
     }
 
     private func run(_ count: Int, _ body: (Int) -> Void) {
