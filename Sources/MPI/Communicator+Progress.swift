@@ -13,11 +13,10 @@ extension Communicator {
         let start = BackOff.seconds()
         activity.stage = .transferring
         defer {
-            communicateSeconds += BackOff.seconds() - start
+            account(operation, bytes: bytes, moved: BackOff.seconds() - start)
             activity.stage = .working
         }
         try transfer()
-        bytesMoved += bytes
     }
 
     /// Waits until all ranks have arrived.
@@ -27,7 +26,7 @@ extension Communicator {
         let start = BackOff.seconds()
         activity.enter(operation, bytes: bytes)
         defer {
-            waitSeconds += BackOff.seconds() - start
+            account(operation, calls: 1, waited: BackOff.seconds() - start)
             activity.stage = .working
         }
         if comparesCollectives {
@@ -109,7 +108,7 @@ extension Communicator {
         let start = BackOff.seconds()
         activity.enterLink(operation)
         defer {
-            waitSeconds += BackOff.seconds() - start
+            account(operation, calls: 1, waited: BackOff.seconds() - start)
             activity.stage = .working
         }
         return try body()

@@ -35,12 +35,8 @@ package final class Communicator {
     /// Elements of one piece of a collective.
     package static let standardChunk = 1 << 15
 
-    /// Time since the last reset that this rank waited for others to arrive.
-    package internal(set) var waitSeconds = 0.0
-    /// Time since the last reset in which data moved.
-    package internal(set) var communicateSeconds = 0.0
-    /// Payload since the last reset that left or entered the buffers of this rank, however MPI routes it.
-    package internal(set) var bytesMoved = 0
+    /// What was moved since the last reset, by what the calls do: "broadcast", "sum onto the root".
+    package internal(set) var traffic: [String: Traffic] = [:]
 
     /// After how many seconds without a sign of life from another rank a waiting one ends the job, with a message that
     /// names it; nil: never. See ``MPIError`` and ``attend()``.
@@ -127,13 +123,6 @@ package final class Communicator {
         let links = try RootLinks(self)
         rootLinks = links
         return links
-    }
-
-    /// Sets the three counters to zero.
-    package func resetAccounting() {
-        waitSeconds = 0
-        communicateSeconds = 0
-        bytesMoved = 0
     }
 
     /// Ends all ranks of the job at once, wherever they are, with this exit status (1 to 255).

@@ -87,7 +87,7 @@ package final class RootLinks {
         try link.reserve(count, operation)
         write(link.memory)
         try link.sendAnswer(count, operation)
-        ranks.bytesMoved += count * MemoryLayout<Float>.size
+        ranks.account(operation, calls: 1, bytes: count * MemoryLayout<Float>.size)
     }
 
     /// Takes the head that has come on a link, and the content; nil where it is no question.
@@ -104,7 +104,7 @@ package final class RootLinks {
         case .question:
             let count = Int(link.head[1])
             try link.receiveContent(count, operation)
-            ranks.bytesMoved += count * MemoryLayout<Float>.size
+            ranks.account(operation, bytes: count * MemoryLayout<Float>.size)
             return Question(rank: link.rank, head: Array(link.head[2...]), content: UnsafePointer(link.memory))
         case nil:
             throw ranks.failure(
@@ -140,7 +140,7 @@ package final class RootLinks {
             try link.sendContent(count, operation)
             try link.receiveAnswer(answer, operation)
         }
-        ranks.bytesMoved += (count + answer.count) * MemoryLayout<Float>.size
+        ranks.account(operation, bytes: (count + answer.count) * MemoryLayout<Float>.size)
     }
 
     /// Says that there are no more questions in this phase, and waits until no rank has any.

@@ -164,7 +164,28 @@ def _(folder):
     expect_equal([run["centers"] for run in found["runs"]], [2, 5], "the numbers of centers")
     for run in found["runs"]:
         expect(run["round_seconds"] > 0 and 20 < run["server_mib"] < run["client_mib"], str(run))
+        # Both rounds' values, 4 bytes each, and little else; their exact sums, 8 bytes each.
+        for moved in run["traffic"]:
+            values, extra = 2 * run["exchanged_values"], moved["broadcast"]["bytes"]
+            expect(0 <= extra - 4 * values < 100_000, f"broadcast {extra} bytes of {values} values")
+            expect_equal(moved["sum onto the root"]["bytes"], 8 * values, "bytes of the sums")
+            expect("ask the root" not in moved, "CRL is at the clients")
     expect(not list(folder.iterdir()), f"left behind: {list(folder.iterdir())}")
+
+
+@test("with root placement a step moves twenty maps of a bottleneck's size")
+def _(folder):
+    found = parsed(mpirun(
+        3, "bench", "scale", "--centers", 3, "--participants", 0, "--rounds", 2, "--folder", folder, "--json", "--set",
+        "crl.placement=root"))
+    root, *clients = found["runs"][0]["traffic"]
+    bottleneck = 16 * 4 * 3 * 4 * 4
+    for moved in clients:
+        asked = moved["ask the root"]
+        expect(asked["calls"] > 0, "a client has centers")
+        expect_equal(asked["bytes"], asked["calls"] // 4 * 20 * 4 * bottleneck, "bytes of the questions")
+    answered = root["answer a rank's question"]
+    expect_equal(answered["calls"], sum(moved["ask the root"]["calls"] for moved in clients), "answers")
 
 
 @test("bench checkpoint --json tells how long training waited, and leaves nothing")

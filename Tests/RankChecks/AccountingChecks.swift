@@ -15,6 +15,7 @@ func accountingChecks() -> [RankCheck] {
             var values = [UInt64](repeating: 1, count: 100)
             try values.withUnsafeMutableBufferPointer { try world.reduceSum($0, root: 0) }
             expect(world.bytesMoved == 800)
+            expect(world.traffic["sum onto the root"].map { ($0.calls, $0.bytes) == (1, 800) } ?? false)
             world.resetAccounting()
             try expectGather(world, root: 0) { _ in 10 }
             expect(world.bytesMoved == (world.rank == 0 ? 40 * world.size : 40))

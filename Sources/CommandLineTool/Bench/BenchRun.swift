@@ -19,6 +19,10 @@ struct BenchRun {
         var memory: [Int]
         /// Every rank's seconds of this run by phase, and in all (``PhaseClock/record``).
         var phases: [[Double]] = []
+        /// What every rank has moved, by what the calls do.
+        var traffic: [[String: Traffic]] = []
+        /// Values that go to every rank in a round, and of which the sums come back.
+        var exchangedValues = 0
     }
 
     let rank: RankContext
@@ -48,6 +52,7 @@ struct BenchRun {
         try rank.communicate { ranks throws(MPIError) in try ranks.barrier() }
         defer { if rank.isRoot { try? DurableFile.remove(folder) } }
         ProcessMemory.resetRecentPeak()
+        rank.communicator.resetAccounting()
         let before = rank.clock.record
         // Of the runs before this one, too.
         let earlier = try rank.gather(before) ?? []
@@ -57,7 +62,10 @@ struct BenchRun {
         request.options.isQuiet = true
         // Of all centers, which is nothing that a round does.
         request.options.evaluatesTest = false
-        _ = try RunStart(rank).prepare(request).run()
+        let run = try RunStart(rank).prepare(request)
+        _ = try run.run()
+        let traffic = try JSONEncoder().encode(rank.communicator.traffic)
+        let everyTraffic = try rank.communicate { ranks throws(MPIError) in try ranks.gatherBytes(Array(traffic)) }
         let spent = zip(rank.clock.record, before).map { $0 - $1 }
         let share = spent[RunPhase.checkpoint.rawValue] / (spent.last ?? 1)
         let gathered = try rank.communicate { ranks throws(MPIError) in
@@ -67,6 +75,10 @@ struct BenchRun {
         var figures = Figures(
             roundSeconds: [], checkpointShare: gathered.map { Double($0[1]) * 1e-6 }.max() ?? 0, checkpoints: [],
             memory: gathered.map { Int($0[0]) })
+        figures.exchangedValues = run.exchangedValues
+        figures.traffic = try (everyTraffic ?? []).map {
+            try JSONDecoder().decode([String: Traffic].self, from: Data($0))
+        }
         for line in try String(contentsOfFile: "\(folder)/run/metrics.jsonl", encoding: .utf8).split(separator: "\n") {
             let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
             let seconds = object["seconds"] as? Double ?? 0

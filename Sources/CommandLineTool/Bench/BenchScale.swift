@@ -1,6 +1,7 @@
 import ArgumentParser
 import Federation
 import Foundation
+import MPI
 
 /// `fedcrld bench scale`: time and memory by the number of centers.
 struct BenchScale: ParsableCommand {
@@ -24,7 +25,7 @@ struct BenchScale: ParsableCommand {
     var rounds = 4
     @Option(help: "Base width of the network.")
     var width = 4
-    @Flag(help: "Tell where each run's time went, by phase.")
+    @Flag(help: "Tell where each run's time went, by phase, and what the ranks moved.")
     var profile = false
 
     func validate() throws {
@@ -66,7 +67,8 @@ struct BenchScale: ParsableCommand {
                             "centers": .integer($0.centers), "round_seconds": .number(median($0.figures.roundSeconds)),
                             "checkpoint_seconds": .number(median($0.figures.checkpoints.map(\.seconds))),
                             "server_mib": .integer($0.figures.memory[0]), "client_mib": .integer(client($0.figures)),
-                            "phases": phases($0.figures),
+                            "phases": phases($0.figures), "traffic": traffic($0.figures),
+                            "exchanged_values": .integer($0.figures.exchangedValues),
                         ]
                     }),
             ])
@@ -87,7 +89,45 @@ struct BenchScale: ParsableCommand {
         for row in rows {
             try Console.print("\n\(row.centers) centers, \(rounds) rounds")
             try Console.print(TextTable.phases(ranks: row.figures.phases).rendered(style), terminator: "")
+            if ranks > 1 { try Console.print(trafficTable(row.figures).rendered(style), terminator: "") }
         }
+    }
+
+    /// What the server and the client with most of it moved, from the run's start to its end.
+    private func trafficTable(_ figures: BenchRun.Figures) -> TextTable {
+        var table = TextTable(columns: [
+            .init("what ranks do together", .left), .init("server calls"), .init("MiB"), .init("waited s"),
+            .init("moved s"), .init("client calls"), .init("MiB"), .init("waited s"), .init("moved s"),
+        ])
+        let most = figures.traffic.dropFirst().max { total($0) < total($1) } ?? [:]
+        for call in Set(figures.traffic.flatMap(\.keys)).sorted() {
+            table.append(
+                [call]
+                    + [figures.traffic[0][call], most[call]].flatMap { entry in
+                        let entry = entry ?? Traffic()
+                        return [
+                            String(entry.calls), String(format: "%.2f", Double(entry.bytes) / 1_048_576),
+                            String(format: "%.2f", entry.waitSeconds), String(format: "%.2f", entry.transferSeconds),
+                        ]
+                    })
+        }
+        return table
+    }
+
+    private func total(_ traffic: [String: Traffic]) -> Int { traffic.values.reduce(0) { $0 + $1.bytes } }
+
+    /// What each rank moved, by what the calls do.
+    private func traffic(_ figures: BenchRun.Figures) -> MetricsValue {
+        .list(
+            figures.traffic.map { rank in
+                .object(
+                    rank.mapValues {
+                        [
+                            "calls": .integer($0.calls), "bytes": .integer($0.bytes),
+                            "wait_seconds": .number($0.waitSeconds), "transfer_seconds": .number($0.transferSeconds),
+                        ]
+                    })
+            })
     }
 
     /// Seconds of each rank by phase.

@@ -45,6 +45,11 @@ package final class TrainingRun {
     /// What was done of the first round before this process began.
     private let firstProgress: RoundProgress?
 
+    /// Values that go to every rank in a round, and of which the sums come back.
+    package var exchangedValues: Int {
+        shared.aggregation.server.contents.reduce(0) { $0 + $1.ranges.reduce(0) { $0 + $1.count } }
+    }
+
     /// Prepares a run on all ranks.
     /// - Parameters:
     ///   - cohorts: all centers', by name; the same on all ranks. Images are opened by the ranks that host them.
