@@ -56,7 +56,7 @@ let package = Package(
                 .define("FEDCRLD_COMMIT", to: "\"\(choice("COMMIT", "unknown"))\""),
                 .define("FEDCRLD_MARCH", to: "\"\(processor)\""),
             ]),
-        // What the C library hides from Swift.
+        // What the C library and the compiler hide from Swift.
         .target(name: "CLinux"),
         .target(
             name: "Files", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],

@@ -2,7 +2,7 @@
 /// matrices [tiles × channels]·[channels × channels] at each frequency, transform back.
 ///
 /// A tap in depth is one more product with the neighbour slice's transformed tiles: they are transformed once and used
-/// three times. The work is done in chunks of tile rows whose transformed values stay in the cache.
+/// three times. The work is divided so that transformed values stay in a cache (``Plan``).
 struct WinogradConvolution<Transform: WinogradTransform> {
     let convolution: Convolution
 
@@ -24,7 +24,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         _ input: FeatureMap, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: FeatureMap
     ) {
         let plan = Plan(convolution, input.shape)
-        guard !plan.isByBlocks else {
+        guard !plan.isByWeightBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
                 withProducts(plan, chunk, bias: bias, output) { products, right in
                     multiply(
@@ -34,7 +34,9 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         }
         weights.withAll(of: convolution) { weight in
             let factors = transform(weight)
-            guard plan.blocks.isEmpty else { return apply(input, factors, plan.blocks, bias: bias, into: output) }
+            guard plan.tileBlocks.isEmpty else {
+                return apply(input, factors, plan.tileBlocks, bias: bias, into: output)
+            }
             forEachChunk(plan, input) { chunk, values, left in
                 withProducts(plan, chunk, bias: bias, output) { products, right in
                     multiply(values, left, factors, sliceTiles: chunk.sliceTiles, into: products, right)
@@ -43,8 +45,8 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         }
     }
 
-    /// Writes the convolution of `input` to `output`, a task's block of tiles after the other: its transformed values stay in
-    /// its core's cache.
+    /// Writes the convolution of `input` to `output`, where each task takes a block of tiles all the way: what is transformed
+    /// stays in its core's cache.
     private func apply(
         _ input: FeatureMap, _ weights: Tensor, _ blocks: [TileBlock], bias: UnsafePointer<Float>?,
         into output: FeatureMap
@@ -83,7 +85,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
     func weightGradient(_ input: FeatureMap, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
         let plan = Plan(convolution, input.shape)
-        guard !plan.isByBlocks else {
+        guard !plan.isByWeightBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
                 withSlopes(plan, chunk, gradient) { slopes, right in
                     correlate(
@@ -116,26 +118,26 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         }
     }
 
-    /// How the work is divided: by tile rows, so that transformed values stay in the cache, or, where these are few and
-    /// the weights many, by blocks of weights, so that transformed weights do.
+    /// How the work is divided: by chunks of tile rows, which all threads transform and multiply together; forward, where tiles are
+    /// many, by blocks of them, which a task takes all the way; where they are few and the weights many, by blocks of weights.
     private struct Plan {
         let grid: TileGrid
         let chunks: [TileBlock]
         /// Blocks of tiles that one task takes all the way, where the weights are so few that each task can read all.
-        let blocks: [TileBlock]
-        let isByBlocks: Bool
+        let tileBlocks: [TileBlock]
+        let isByWeightBlocks: Bool
 
         init(_ convolution: Convolution, _ shape: Shape) {
             grid = TileGrid(shape, outputs: Transform.outputs)
             let (inputs, outputs) = (convolution.inputs, convolution.outputs)
             let weights = frequencies * convolution.taps * inputs * outputs
             let floatsPerTile = frequencies * (inputs + outputs)
-            isByBlocks = weights > max(mostWeights, grid.count * floatsPerTile)
+            isByWeightBlocks = weights > max(mostWeights, grid.count * floatsPerTile)
             chunks =
-                isByBlocks
+                isByWeightBlocks
                 ? [grid.block(rows: 0..<grid.rows)] : grid.chunks(floatsPerTile: floatsPerTile, weightFloats: weights)
             let tiles = min(largestBlock / floatsPerTile, grid.count / fewestBlocks)
-            blocks =
+            tileBlocks =
                 weights <= mostWeights && 2 * grid.count * floatsPerTile >= fewestBlocks * largestBlock
                 ? grid.blocks(tiles: max(1, tiles), joiningSlices: convolution.taps == 3) : []
         }
