@@ -73,7 +73,7 @@ package final class Parallel: @unchecked Sendable {
 
     /// Runs `body(0) … body(count - 1)`, in any order and on any thread, and returns when all are done.
     ///
-    /// Not reentrant: a loop within a task is done by its thread alone.
+    /// Not reentrant: a loop within a task must be done by its thread `alone`.
     /// - Parameters:
     ///   - kind: what a profile counts the loop's time for.
     ///   - part: what it counts the time for that tasks spend in ``KernelProfile/measurePart(_:)``.
