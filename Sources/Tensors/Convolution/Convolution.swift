@@ -4,8 +4,8 @@
 ///
 /// Weights are in memory as (depth tap, row tap, column tap, input channel, output channel).
 ///
-/// Four paths compute it. *Winograd* F(4×4, 3×3) does a quarter of the multiplications, F(6×6, 3×3) a fifth, at the price of
-/// transforming tiles and weights; *gathered* collects each position's neighbourhood into a row of a matrix; *single channel* is for
+/// *Winograd* F(4×4, 3×3) does a quarter of the multiplications, F(6×6, 3×3) a fifth, at the price of transforming tiles and
+/// weights; with groups of four slices, too, they do half of these. *Gathered* collects each position's neighbourhood into a row of a matrix; *single channel* is for
 /// an image, whose neighbourhoods are a few numbers. See
 /// ``algorithm(for:)`` for the rule that chooses.
 package struct Convolution: Hashable, Sendable {
@@ -34,20 +34,26 @@ package struct Convolution: Hashable, Sendable {
         /// F(6×6, 3×3): 64 products of larger tiles, a fifth fewer multiplications with rounding errors some times as large.
         /// Channels must be multiples of 4.
         case winogradSix = "winograd 6"
+        /// F(4×4×4, 3×3×3): ``winograd`` on groups of four slices, half of its multiplications. For three taps in depth.
+        case winogradDeep = "winograd deep"
+        /// F(4×6×6, 3×3×3): ``winogradSix`` on groups of four slices.
+        case winogradSixDeep = "winograd 6 deep"
         /// One product of gathered neighbourhoods and weights.
         case gathered
         /// Multiplications in place, for a single input channel. Output channels must be a multiple of 4.
         case singleChannel = "single channel"
 
         /// Whether it transforms tiles and weights, and multiplies those.
-        package var isByTiles: Bool { self == .winograd || self == .winogradSix }
+        package var isByTiles: Bool { self != .gathered && self != .singleChannel }
     }
 
     /// The algorithms that can compute this convolution.
     package var algorithms: [Algorithm] {
         guard outputs % 4 == 0 else { return [.gathered] }
-        return inputs == 1
-            ? [.gathered, .singleChannel] : inputs % 4 == 0 ? [.winograd, .winogradSix, .gathered] : [.gathered]
+        guard inputs > 1 else { return [.gathered, .singleChannel] }
+        guard inputs % 4 == 0 else { return [.gathered] }
+        let deep: [Algorithm] = taps == 3 ? [.winogradDeep, .winogradSixDeep] : []
+        return [.winograd, .winogradSix] + deep + [.gathered]
     }
 
     /// The algorithm that is used for feature maps of this extent.
@@ -65,9 +71,18 @@ package struct Convolution: Hashable, Sendable {
         // Few products of channels, and the larger transforms weigh more: only where tiles of six fit well, then.
         let share = Double(SixOutputs.frequencies * six) / Double(FourOutputs.frequencies * four)
         let largest = taps * inputs * outputs >= Self.manyProducts ? 1 : 0.8
-        return six >= Self.fewestTilesOfSix && share < largest ? .winogradSix : .winograd
+        let isBySix = six >= Self.fewestTilesOfSix && share < largest
+        let tiles = isBySix ? six : four
+        let sparesProducts = taps == 3 && DepthGroups(slices: shape.depth).share < Self.largestDeepShare
+        guard sparesProducts, inputs * outputs >= Self.deepChannels, tiles * inputs * outputs >= Self.deepProducts
+        else {
+            return isBySix ? .winogradSix : .winograd
+        }
+        return isBySix ? .winogradSixDeep : .winogradDeep
     }
 
+    /// Products that remain when depth is transformed, too, and products of channels and tiles that outweigh its transforms.
+    private static let (largestDeepShare, deepChannels, deepProducts) = (0.65, 512, 1 << 18)
     /// Tiles of six from which on their weights' transforms are worth it, and products of channels that outweigh the tiles'.
     private static let (fewestTilesOfSix, manyProducts) = (64, 1536)
 
@@ -116,6 +131,10 @@ package struct Convolution: Hashable, Sendable {
         switch choice(algorithm, input.shape) {
         case .winograd: WinogradConvolution<FourOutputs>(self).weightGradient(input.inVectors, gradient, into: weight)
         case .winogradSix: WinogradConvolution<SixOutputs>(self).weightGradient(input.inVectors, gradient, into: weight)
+        case .winogradDeep:
+            WinogradConvolution<FourOutputs>(self, isDeep: true).weightGradient(input.inVectors, gradient, into: weight)
+        case .winogradSixDeep:
+            WinogradConvolution<SixOutputs>(self, isDeep: true).weightGradient(input.inVectors, gradient, into: weight)
         case .gathered: GatheredConvolution(self).weightGradient(input.written(), gradient, into: weight)
         case .singleChannel: SingleChannelConvolution(self).weightGradient(input.written(), gradient, into: weight)
         }
@@ -133,6 +152,12 @@ package struct Convolution: Hashable, Sendable {
             WinogradConvolution<FourOutputs>(self).apply(input.inVectors, weights, bias: bias, into: target)
         case .winogradSix:
             WinogradConvolution<SixOutputs>(self).apply(input.inVectors, weights, bias: bias, into: target)
+        case .winogradDeep:
+            WinogradConvolution<FourOutputs>(self, isDeep: true).apply(
+                input.inVectors, weights, bias: bias, into: target)
+        case .winogradSixDeep:
+            WinogradConvolution<SixOutputs>(self, isDeep: true).apply(
+                input.inVectors, weights, bias: bias, into: target)
         case .gathered:
             weights.withAll(of: self) { weight in
                 GatheredConvolution(self).apply(input.written(), weight: weight, bias: bias, into: target.written())

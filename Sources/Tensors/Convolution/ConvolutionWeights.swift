@@ -1,3 +1,5 @@
+internal import CLinux
+
 /// The weights that a convolution reads: as they are in memory, or those of the convolution whose adjoint it is.
 ///
 /// The adjoint's weights are turned around in space and depth, with inputs and outputs exchanged.
@@ -45,25 +47,30 @@ struct ConvolutionWeights {
         }
     }
 
-    /// Runs `body` with the weights of a depth tap from input `channels` to output `columns` of `convolution`, which on the
+    /// Runs `body` with each depth tap's weights from input `channels` to output `columns` of `convolution`, which on the
     /// calling thread are turned around where they have to be.
-    func withBlock(
-        of convolution: Convolution, depthTap: Int, _ channels: Range<Int>, _ columns: Range<Int>,
-        _ body: (Block) -> Void
+    func withBlocks(
+        of convolution: Convolution, _ channels: Range<Int>, _ columns: Range<Int>, _ body: ([Block]) -> Void
     ) {
         let (inputs, outputs) = (convolution.inputs, convolution.outputs)
         guard areTurned else {
-            let first = (depthTap * 9 * inputs + channels.lowerBound) * outputs + columns.lowerBound
-            return body(Block(first: values + first, channelStride: outputs, tapStride: inputs * outputs))
+            let first = values + (channels.lowerBound * outputs + columns.lowerBound)
+            return body(
+                (0..<convolution.taps).map {
+                    Block(
+                        first: first + $0 * 9 * inputs * outputs, channelStride: outputs, tapStride: inputs * outputs)
+                })
         }
         let size = channels.count * columns.count
-        TensorPool.shared.withScratch(9 * size) { turned in
-            for tap in 0..<9 {
+        TensorPool.shared.withScratch(convolution.taps * 9 * size) { turned in
+            for tap in 0..<convolution.taps * 9 {
                 transpose(
-                    convolution, tap: 9 * depthTap + tap, channels, columns, into: turned + tap * size,
-                    rowStride: columns.count)
+                    convolution, tap: tap, channels, columns, into: turned + tap * size, rowStride: columns.count)
             }
-            body(Block(first: turned, channelStride: columns.count, tapStride: size))
+            body(
+                (0..<convolution.taps).map {
+                    Block(first: turned + $0 * 9 * size, channelStride: columns.count, tapStride: size)
+                })
         }
     }
 
@@ -77,15 +84,35 @@ struct ConvolutionWeights {
         into target: UnsafeMutablePointer<Float>, rowStride: Int
     ) {
         let inputs = convolution.inputs
-        let source = values + (convolution.taps * 9 - 1 - tap) * inputs * convolution.outputs
+        let nextTap = inputs * convolution.outputs
+        let source = values + (convolution.taps * 9 - 1 - tap) * nextTap
         for firstChannel in stride(from: channels.lowerBound, to: channels.upperBound, by: Self.square) {
             let lastChannel = min(channels.upperBound, firstChannel &+ Self.square)
             for first in stride(from: columns.lowerBound, to: columns.upperBound, by: Self.square) {
                 let end = min(columns.upperBound, first &+ Self.square)
-                for channel in firstChannel..<lastChannel {
-                    let row = target + (channel &- channels.lowerBound) &* rowStride
-                    for column in first..<end {
-                        row[column &- columns.lowerBound] = source[column &* inputs &+ channel]
+                let (from, to) = (
+                    source + (first &* inputs &+ firstChannel),
+                    target + ((firstChannel &- channels.lowerBound) &* rowStride &+ first &- columns.lowerBound)
+                )
+                for column in 0..<end &- first { CLinux_prefetchToRead(from + (column &* inputs &- nextTap)) }
+                let (height, width) = (lastChannel &- firstChannel, end &- first)
+                for channel in Swift.stride(from: 0, to: height & ~3, by: 4) {
+                    for column in Swift.stride(from: 0, to: width & ~3, by: 4) {
+                        let p = from + (column &* inputs &+ channel)
+                        let (a, b, c, d) = (
+                            SIMD4<Float>(p), SIMD4<Float>(p + inputs), SIMD4<Float>(p + 2 &* inputs),
+                            SIMD4<Float>(p + 3 &* inputs)
+                        )
+                        let q = to + (channel &* rowStride &+ column)
+                        SIMD4(a.x, b.x, c.x, d.x).store(q)
+                        SIMD4(a.y, b.y, c.y, d.y).store(q + rowStride)
+                        SIMD4(a.z, b.z, c.z, d.z).store(q + 2 &* rowStride)
+                        SIMD4(a.w, b.w, c.w, d.w).store(q + 3 &* rowStride)
+                    }
+                }
+                for channel in 0..<height {
+                    for column in (channel < height & ~3 ? width & ~3 : 0)..<width {
+                        to[channel &* rowStride &+ column] = from[column &* inputs &+ channel]
                     }
                 }
             }

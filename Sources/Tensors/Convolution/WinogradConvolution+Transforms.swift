@@ -7,7 +7,7 @@ extension WinogradConvolution {
     func transform(_ weight: UnsafePointer<Float>) -> Tensor {
         let (taps, inputs, outputs) = (convolution.taps, convolution.inputs, convolution.outputs)
         let matrix = Panels(rows: inputs, columns: outputs)
-        let result = Tensor(flat: taps * Self.frequencies * matrix.stride)
+        let result = Tensor(flat: depthFactors * Self.frequencies * matrix.stride)
         let block = max(1, 1024 / outputs)
         let blocks = (inputs + block - 1) / block
         Parallel.shared.loop(taps * blocks, .weights) { task in
@@ -17,12 +17,20 @@ extension WinogradConvolution {
                 for channel in first..<min(inputs, first + block) {
                     WeightTile<Transform>(
                         weights: weight + (tap * 9 * inputs + channel) * outputs, stride: inputs * outputs,
+                        ahead: 2 * outputs,
                         rows: 0..<Transform.size,
                         frequencies: TileFrequencies(
                             base: result.base + tap * Self.frequencies * matrix.stride, panels: matrix, row: channel),
                         scratch: scratch
                     ).cover(0..<outputs)
                 }
+            }
+        }
+        if isDeep {
+            Parallel.shared.loop(Self.frequencies, .weights) { frequency in
+                let run = DepthGroups.Run(
+                    base: result.base + frequency * matrix.stride, stride: Self.frequencies * matrix.stride)
+                DepthGroups.transformWeights(run, inputs * outputs, into: run)
             }
         }
         return result

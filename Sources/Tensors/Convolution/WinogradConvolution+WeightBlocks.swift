@@ -5,13 +5,16 @@ extension WinogradConvolution {
     /// Panels of input channels in a block of transformed weights.
     private static var panelsPerBlock: Int { 2 }
     /// Rows of frequencies of a task, so that there are enough tasks and a block stays in the cache.
-    private static var rowsPerTask: Int { Transform.size == 6 ? 3 : 2 }
+    static var rowsPerTask: Int { Transform.size == 6 ? 3 : 2 }
 
     /// The products of all frequencies with the weights, summed over the depth taps block by block of input channels.
     func multiply(
         _ values: UnsafeMutablePointer<Float>, _ left: Panels, transforming weights: ConvolutionWeights,
         sliceTiles: Int, into products: UnsafeMutablePointer<Float>, _ right: Panels
     ) {
+        guard !isDeep else {
+            return multiplyDeep(values, left, transforming: weights, sliceTiles: sliceTiles, into: products, right)
+        }
         let (panels, parts) = (right.all, left.all)
         let ranges = sliceRanges(sliceTiles: sliceTiles, tiles: left.rows)
         let (size, rows) = (Transform.size, Self.rowsPerTask)
@@ -63,22 +66,42 @@ extension WinogradConvolution {
         }
     }
 
-    /// Some frequencies (whole rows) of a block of the weights: (depth tap, frequency), each a matrix
+    /// Some frequencies (whole rows) of a block of the weights: (depth tap or frequency, frequency), each a matrix
     /// [channels × columns].
-    private func transform(
+    func transform(
         _ weights: ConvolutionWeights, _ channels: Range<Int>, _ columns: Range<Int>, _ frequencies: Range<Int>,
         into factors: UnsafeMutablePointer<Float>, _ matrix: Panels
     ) {
-        withTileScratch { scratch in
-            for tap in 0..<convolution.taps {
-                let target = factors + (tap * frequencies.count - frequencies.lowerBound) * matrix.stride
-                weights.withBlock(of: convolution, depthTap: tap, channels, columns) { block in
-                    for row in 0..<channels.count {
+        let set = frequencies.count * matrix.stride
+        let single = Panels(rows: 1, columns: columns.count)
+        weights.withBlocks(of: convolution, channels, columns) { blocks in
+            withTileScratch { scratch in
+                func transform(_ row: Int, into base: UnsafeMutablePointer<Float>, _ panels: Panels, row place: Int) {
+                    for (tap, block) in blocks.enumerated() {
                         WeightTile<Transform>(
                             weights: block.first + row * block.channelStride, stride: block.tapStride,
+                            ahead: 2 * block.channelStride,
                             rows: frequencies.lowerBound / Transform.size..<frequencies.upperBound / Transform.size,
-                            frequencies: TileFrequencies(base: target, panels: matrix, row: row), scratch: scratch
+                            frequencies: TileFrequencies(
+                                base: base + (tap * frequencies.count - frequencies.lowerBound) * panels.stride,
+                                panels: panels, row: place), scratch: scratch
                         ).cover(0..<columns.count)
+                    }
+                }
+                guard isDeep else {
+                    for row in 0..<channels.count { transform(row, into: factors, matrix, row: row) }
+                    return
+                }
+                TensorPool.shared.withScratch(convolution.taps * frequencies.count * single.stride) { taps in
+                    for row in 0..<channels.count {
+                        transform(row, into: taps, single, row: 0)
+                        for index in 0..<frequencies.count {
+                            DepthGroups.transformWeights(
+                                .init(base: taps + index * single.stride, stride: frequencies.count * single.stride),
+                                columns.count,
+                                into: .init(
+                                    base: factors + index * matrix.stride + row * columns.count, stride: set))
+                        }
                     }
                 }
             }
@@ -90,6 +113,10 @@ extension WinogradConvolution {
         _ values: UnsafeMutablePointer<Float>, _ left: Panels, _ gradients: UnsafeMutablePointer<Float>,
         _ right: Panels, sliceTiles: Int, transformingBackInto weight: UnsafeMutablePointer<Float>
     ) {
+        guard !isDeep else {
+            return correlateDeep(
+                values, left, gradients, right, sliceTiles: sliceTiles, transformingBackInto: weight)
+        }
         let (panels, parts) = (right.all, left.all)
         Parallel.shared.loop(panels.count * parts.count, .products) { task in
             let (panel, part) = (panels[task / parts.count], parts[task % parts.count])

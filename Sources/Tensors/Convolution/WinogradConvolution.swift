@@ -6,7 +6,16 @@
 struct WinogradConvolution<Transform: WinogradTransform> {
     let convolution: Convolution
 
-    init(_ convolution: Convolution) { self.convolution = convolution }
+    /// Whether depth is transformed, too.
+    let isDeep: Bool
+
+    init(_ convolution: Convolution, isDeep: Bool = false) {
+        self.convolution = convolution
+        self.isDeep = isDeep
+    }
+
+    /// Matrices of weights of a frequency in the plane: depth taps, or frequencies in depth.
+    var depthFactors: Int { isDeep ? DepthGroups.Transform.size : convolution.taps }
 
     @inline(__always)
     static var frequencies: Int { Transform.frequencies }
@@ -23,7 +32,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     func apply(
         _ input: FeatureMap, _ weights: ConvolutionWeights, bias: UnsafePointer<Float>?, into output: FeatureMap
     ) {
-        let plan = Plan(convolution, input.shape)
+        let plan = Plan(convolution, depthFactors: depthFactors, input.shape)
         guard !plan.isByWeightBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
                 withProducts(plan, chunk, bias: bias, output) { products, right in
@@ -84,7 +93,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
 
     /// Writes the gradient of the loss by the weights, given the input and the gradient by the output.
     func weightGradient(_ input: FeatureMap, _ gradient: Tensor, into weight: UnsafeMutablePointer<Float>) {
-        let plan = Plan(convolution, input.shape)
+        let plan = Plan(convolution, depthFactors: depthFactors, input.shape)
         guard !plan.isByWeightBlocks else {
             return forEachChunk(plan, input) { chunk, values, left in
                 withSlopes(plan, chunk, gradient) { slopes, right in
@@ -127,10 +136,10 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         let tileBlocks: [TileBlock]
         let isByWeightBlocks: Bool
 
-        init(_ convolution: Convolution, _ shape: Shape) {
+        init(_ convolution: Convolution, depthFactors: Int, _ shape: Shape) {
             grid = TileGrid(shape, outputs: Transform.outputs)
             let (inputs, outputs) = (convolution.inputs, convolution.outputs)
-            let weights = frequencies * convolution.taps * inputs * outputs
+            let weights = frequencies * depthFactors * inputs * outputs
             let floatsPerTile = frequencies * (inputs + outputs)
             isByWeightBlocks = weights > max(mostWeights, grid.count * floatsPerTile)
             chunks =
@@ -165,6 +174,10 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         _ values: UnsafeMutablePointer<Float>, _ left: Panels, _ weights: Tensor, sliceTiles: Int,
         into products: UnsafeMutablePointer<Float>, _ right: Panels, alone: Bool = false
     ) {
+        guard !isDeep else {
+            return multiplyDeep(
+                values, left, weights, sliceTiles: sliceTiles, into: products, right, alone: alone)
+        }
         let matrix = Panels(rows: left.columns, columns: right.columns)
         let panels = right.all
         let parts = left.all
@@ -207,6 +220,10 @@ struct WinogradConvolution<Transform: WinogradTransform> {
         _ right: Panels,
         sliceTiles: Int, into sums: UnsafeMutablePointer<Float>, _ matrix: Panels, accumulating: Bool
     ) {
+        guard !isDeep else {
+            return correlateDeep(
+                values, left, gradients, right, sliceTiles: sliceTiles, into: sums, matrix, accumulating: accumulating)
+        }
         let (panels, parts) = (right.all, left.all)
         Parallel.shared.loop(Self.frequencies * convolution.taps, .products) { task in
             let frequency = task % Self.frequencies

@@ -134,6 +134,8 @@ struct WeightTile<Transform: WinogradTransform>: ChannelKernel {
     /// Weight (0, 0) of the tap and input channel; the next taps are `stride` floats apart.
     let weights: UnsafePointer<Float>
     let stride: Int
+    /// Floats to the weights of an input channel that is transformed soon, which are brought to the cache.
+    let ahead: Int
     /// The rows of frequencies that are written.
     let rows: Range<Int>
     let frequencies: TileFrequencies
@@ -145,6 +147,7 @@ struct WeightTile<Transform: WinogradTransform>: ChannelKernel {
         let columns = scratch.assumingMemoryBound(to: V.self)
         for column in 0..<3 {
             let p = weights + (column &* stride &+ channel)
+            for row in 0..<3 { CLinux_prefetchToRead(p + (3 &* row &* stride &+ ahead)) }
             Transform.weight({ V(p + 3 &* $0 &* stride) }, { columns[3 &* $0 &+ column] = $1 })
         }
         let start = frequencies.pointer(channel)
