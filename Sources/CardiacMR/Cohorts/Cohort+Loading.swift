@@ -39,9 +39,9 @@ extension Cohort {
             throw second.invalid("center", "\(first.folder) has the same center name \"\(first.center)\"")
         }
         // Files are named like centers, and some file systems take "A" and "a" for one name.
-        var names: [String: Cohort] = [:]
-        for cohort in cohorts {
-            if let other = names.updateValue(cohort, forKey: cohort.center.lowercased()) {
+        var names: [String: Int] = [:]
+        for (index, cohort) in cohorts.enumerated() {
+            if let other = names.updateValue(index, forKey: cohort.center.lowercased()).map({ cohorts[$0] }) {
                 throw cohort.invalid(
                     "center", "\"\(cohort.center)\" and \"\(other.center)\" of \(other.folder) differ in case alone")
             }

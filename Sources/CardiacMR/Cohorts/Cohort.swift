@@ -18,14 +18,14 @@ package struct Cohort: Equatable, Sendable {
     /// All cases, in the file's order. They are put together anew each time.
     package var cases: [Case] {
         get {
-            zip(described, spacings).map { item, spacing in
+            described.enumerated().map { index, item in
                 var item = item
-                item.spacing = spacing
+                item.spacing = SIMD3(spacings[3 * index], spacings[3 * index + 1], spacings[3 * index + 2])
                 return item
             }
         }
         set {
-            spacings = newValue.map(\.spacing)
+            spacings = newValue.flatMap { [$0.spacing.x, $0.spacing.y, $0.spacing.z] }
             described = newValue.map { item in
                 var item = item
                 item.spacing = .zero
@@ -35,11 +35,20 @@ package struct Cohort: Equatable, Sendable {
     }
     /// The cases but for their voxel sizes: what centers of one kind have in common, however many they are.
     var described: [Case] = []
-    private var spacings: [SIMD3<Double>] = []
+    private var spacings: [Double] = []
     /// The center's long-term Ed25519 key, base64, by which others know what it signs; nil until it has one.
     package var publicKey: String?
     /// Where the cohort lies.
-    package var folder: String
+    package var folder: String {
+        get { parent + folderName }
+        set {
+            let name = newValue.lastIndex(of: "/").map(newValue.index(after:)) ?? newValue.startIndex
+            (parent, folderName) = (String(newValue[..<name]), String(newValue[name...]))
+        }
+    }
+    /// What its folder's path begins with, which centers of one run have in common.
+    var parent = ""
+    private var folderName = ""
 
     /// A cohort as its file describes it.
     package init(
@@ -53,8 +62,8 @@ package struct Cohort: Equatable, Sendable {
         self.labelValues = labelValues
         self.splits = splits
         self.publicKey = publicKey
-        self.folder = folder
         self.cases = cases
+        self.folder = folder
     }
 
     /// The cases of a split's subjects: by subject in the split's order, then by phase (ED before ES).

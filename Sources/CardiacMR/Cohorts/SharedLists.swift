@@ -10,6 +10,7 @@ struct SharedLists {
         var cohort = cohort
         cohort.vendor = sharing(cohort.vendor)
         cohort.sequence = sharing(cohort.sequence)
+        cohort.parent = sharing(cohort.parent)
         cohort.classes = classes.insert(cohort.classes).memberAfterInsert
         cohort.splits = splits.insert(cohort.splits).memberAfterInsert
         cohort.described = cases.insert(cohort.described.map { sharing($0) }).memberAfterInsert
