@@ -30,9 +30,25 @@ export SLURM_EXPORT_ENV=ALL
 # Inside an allocation root is as good as anyone; Open MPI asks to be told so.
 if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 
+# of_component NAME GROUP: what Slurm tells of a component of a heterogeneous job; nothing where it does not.
+of_component() {
+  local name=SLURM_$1_HET_GROUP_$2
+  echo "${!name:-}"
+}
+
+components=${SLURM_HET_SIZE:-1}
 threads=${SLURM_CPUS_PER_TASK:-1}
 # Slurm sets SLURM_NTASKS only where the job asked for tasks; else it starts so many on each node.
 tasks=${SLURM_NTASKS:-$((${SLURM_NNODES:-1} * ${SLURM_NTASKS_PER_NODE:-1}))}
+nodes=${SLURM_JOB_NODELIST:-}
+if ((components > 1)); then
+  # Ranks differ in cores: each takes as many threads as it has.
+  threads=0 tasks=0 nodes=
+  for ((group = 0; group < components; group++)); do
+    ((tasks += $(of_component NTASKS $group)))
+    nodes+=${nodes:+,}$(of_component JOB_NODELIST $group)
+  done
+fi
 if [[ -n ${LAUNCHER:-} ]]; then
   read -ra launcher <<<"$LAUNCHER"
 elif srun --mpi=list 2>&1 | grep -qw pmix; then
@@ -41,8 +57,16 @@ else
   launcher=(mpirun)
 fi
 case ${launcher[0]##*/} in
-srun) launcher+=(--ntasks "$tasks" --cpus-per-task "$threads" --kill-on-bad-exit=1) ;;
+srun)
+  launcher+=(--kill-on-bad-exit=1)
+  ((components > 1)) || launcher+=(--ntasks "$tasks" --cpus-per-task "$threads")
+  ;;
 mpirun | mpiexec)
+  ((components == 1)) || {
+    echo "${launcher[0]} starts ranks in one component of a heterogeneous job only; set LAUNCHER to srun --mpi=pmix or another" \
+      "that srun --mpi=list names" >&2
+    exit 2
+  }
   # Inside an allocation it knows the nodes by itself: no hostfile.
   launcher+=(-n "$tasks")
   # Each rank gets as many cores as it has threads, where the system lets processes be bound.
@@ -53,8 +77,19 @@ mpirun | mpiexec)
 esac
 
 # on_all_ranks COMMAND OPTIONS…: sets the array `command` to fedcrld COMMAND on every rank, with as many threads as it has
-# cores.
-on_all_ranks() { command=("${launcher[@]}" "$fedcrld" "$1" --set "threads=$threads" "${@:2}"); }
+# cores. A heterogeneous job's ranks are one step, in the order of its components.
+on_all_ranks() {
+  local program=("$fedcrld" "$1" --set "threads=$threads" "${@:2}") group
+  command=("${launcher[0]}")
+  for ((group = 0; group < components; group++)); do
+    ((group == 0)) || command+=(:)
+    command+=("${launcher[@]:1}")
+    ((components == 1)) ||
+      command+=("--het-group=$group" --ntasks "$(of_component NTASKS $group)"
+        --cpus-per-task "$(of_component CPUS_PER_TASK $group)")
+    command+=("${program[@]}")
+  done
+}
 
 # make_data FOLDER: simulated centers, unless they are there. A folder that is there is whole.
 make_data() {
@@ -94,7 +129,9 @@ remove_segments() {
   sleep 2
   mapfile -t left < <(unmapped "${left[@]}")
   ((${#left[@]} == 0)) || rm -f "${left[@]}"'
-  if ((${SLURM_NNODES:-1} > 1)); then
+  if ((components > 1)); then
+    srun --overlap --het-group="$(seq -s, 0 $((components - 1)))" bash -c "$script" </dev/null || true
+  elif ((${SLURM_NNODES:-1} > 1)); then
     srun --overlap --ntasks "$SLURM_NNODES" --ntasks-per-node=1 bash -c "$script" </dev/null || true
   else
     bash -c "$script"
@@ -120,7 +157,7 @@ run_resumable() {
   shift
   [[ -z ${SCRATCH:-} ]] || set -- "$@" --scratch "$SCRATCH"
   on_all_ranks "$@"
-  echo "$(date '+%F %T') job $SLURM_JOB_ID on $SLURM_JOB_NODELIST: $tasks ranks of $threads threads: ${command[*]}"
+  echo "$(date '+%F %T') job $SLURM_JOB_ID on $nodes: $tasks ranks of ${threads/#0/their cores\'} threads: ${command[*]}"
   "${command[@]}" </dev/null &
   training=$!
   trap 'kill -USR1 "$training" 2>/dev/null' USR1
