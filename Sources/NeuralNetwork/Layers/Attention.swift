@@ -19,27 +19,23 @@ package struct Attention: Sendable {
         kernel = DotProductAttention(scale: scale)
     }
 
-    /// What the backward pass needs.
+    /// What the backward pass needs. Projections are made again.
     package struct Saved: Sendable {
         fileprivate let queries: Tensor
         fileprivate let context: Tensor
-        fileprivate let projected: (queries: Tensor, keys: Tensor, values: Tensor)
         fileprivate let output: DotProductAttention.Output
     }
 
     /// (D, H, W, channels) of queries and of context to the same shape.
     package func forward(_ queries: Tensor, context: Tensor, _ parameters: Parameters) -> (output: Tensor, saved: Saved)
     {
-        let projected = (
-            queries: query.forward(FeatureMap(queries), parameters),
-            keys: key.forward(FeatureMap(context), parameters),
-            values: value.forward(FeatureMap(context), parameters)
-        )
+        let (queryMap, contextMap) = (FeatureMap(queries), FeatureMap(context))
         let attended = kernel.forward(
-            queries: projected.queries, keys: projected.keys, values: projected.values)
+            queries: query.forward(queryMap, parameters), keys: key.forward(contextMap, parameters),
+            values: value.forward(contextMap, parameters))
         return (
             projection.forward(FeatureMap(attended.result), parameters),
-            Saved(queries: queries, context: context, projected: projected, output: attended)
+            Saved(queries: queries, context: context, output: attended)
         )
     }
 
@@ -58,13 +54,13 @@ package struct Attention: Sendable {
         _ gradient: Tensor, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients
     ) -> (queries: Tensor, context: Tensor) {
         let attended = projection.backward(FeatureMap(saved.output.result), gradient, parameters, into: gradients)
+        let (queryMap, contextMap) = (FeatureMap(saved.queries), FeatureMap(saved.context))
         let inner = kernel.backward(
-            attended, queries: saved.projected.queries, keys: saved.projected.keys, values: saved.projected.values,
-            output: saved.output)
-        let queries = query.backward(FeatureMap(saved.queries), inner.queries, parameters, into: gradients)
-        let kept = FeatureMap(saved.context)
-        let context = key.backward(kept, inner.keys, parameters, into: gradients)
-        value.backward(kept, inner.values, parameters, into: gradients, addingTo: context)
+            attended, queries: query.forward(queryMap, parameters), keys: key.forward(contextMap, parameters),
+            values: value.forward(contextMap, parameters), output: saved.output)
+        let queries = query.backward(queryMap, inner.queries, parameters, into: gradients)
+        let context = key.backward(contextMap, inner.keys, parameters, into: gradients)
+        value.backward(contextMap, inner.values, parameters, into: gradients, addingTo: context)
         return (queries, context)
     }
 }

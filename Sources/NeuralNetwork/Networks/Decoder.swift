@@ -37,9 +37,10 @@ package struct Decoder: Sendable {
     }
 
     /// What the backward pass needs: each stage's input and its block's state, and the head's input. Upsampled features are
-    /// made again.
+    /// made again, but for the first stage's: of all they take most time to make, and least memory.
     package struct Saved: Sendable {
         fileprivate var inputs: [FeatureMap]
+        fileprivate var upsampled: FeatureMap?
         fileprivate var blocks: [ConvolutionBlock.Saved]
         fileprivate var last: FeatureMap?
         fileprivate let head: Int
@@ -56,6 +57,7 @@ package struct Decoder: Sendable {
             saved.inputs.append(features)
             let skip = levels[2 - stage]
             let upsampled = ups[stage].forward(features, skip: skip, parameters)
+            if stage == 0 { saved.upsampled = upsampled }
             let (output, state) = blocks[stage].forward(skip.beside(consume upsampled), parameters)
             features = output
             saved.blocks.append(state)
@@ -110,9 +112,10 @@ package struct Decoder: Sendable {
         for stage in blocks.indices.reversed() {
             guard let input = saved.inputs.popLast() else { preconditionFailure("each stage has its input") }
             let (up, skip) = (ups[stage], levels[2 - stage])
+            let kept = stage == 0 ? saved.upsampled.take() : nil
             guard
                 let change = blocks[stage].backward(
-                    consume gradient, input: { skip.beside(up.forward(input, skip: skip, parameters)) },
+                    consume gradient, input: { skip.beside(kept ?? up.forward(input, skip: skip, parameters)) },
                     &saved.blocks[stage], parameters, into: gradients,
                     room: { _ in FeatureMap(Tensor(skip.shape)).beside(up.room(input: input.shape, skip: skip.shape)) })
             else { preconditionFailure("a block returns its input's gradient when asked") }

@@ -60,7 +60,9 @@ package struct Convolution: Hashable, Sendable {
     ///
     /// The transforms of tiles work on vectors of 4 channels and more. The 36 transformed weight matrices cost about as
     /// much as 24 tiles; below that, at a bottleneck of a few positions, gathering is faster. Winograd's rounding errors are
-    /// some times those of plain sums, which small problems, where speed matters less, are spared.
+    /// some times those of plain sums, which small problems, where speed matters less, are spared. Groups of four slices have
+    /// half as many values again and twice as many weights: with few channels or tiles that outweighs the
+    /// products they spare, and of five or six slices, which fill no two groups, there is little to spare.
     /// `fedcrld bench convolution` times all for every convolution of the network.
     package func algorithm(for shape: Shape) -> Algorithm {
         if algorithms.contains(.singleChannel) { return .singleChannel }
