@@ -11,7 +11,7 @@ struct DepthGroups {
     /// Groups of slices.
     var count: Int { (slices + Transform.outputs - 1) / Transform.outputs }
 
-    /// Products with the groups' frequencies over those of all slices with the taps that reach other slices.
+    /// Products of the groups over those of every slice with its three taps, of which two reach outside.
     var share: Double { Double(count * Transform.size) / Double(max(1, 3 * slices - 2)) }
 
     /// Floats of slices, or of groups, that are evenly far apart.

@@ -100,8 +100,7 @@ extension WinogradConvolution {
                 let slopes = scratch + Self.depthFrequencies * inner.stride
                 transformDepth(
                     values + frequency * left.stride, left, groups, tiles: 0..<sliceTiles, of: sliceTiles,
-                    into: scratch,
-                    inner)
+                    into: scratch, inner)
                 for panel in panels {
                     groups.transformGradient(
                         .init(

@@ -1,5 +1,5 @@
 /// Convolutions whose weights are many and whose tiles are few, as at a bottleneck. Their transformed weights are four
-/// to seven times as many as the weights and would pass through memory several times; here a task transforms a block of them in its
+/// to fourteen times as many as the weights and would pass through memory several times; here a task transforms a block of them in its
 /// core's cache and multiplies it at once.
 extension WinogradConvolution {
     /// Panels of input channels in a block of transformed weights.

@@ -2,10 +2,9 @@
 /// matrices [tiles × channels]·[channels × channels] at each frequency, transform back.
 ///
 /// A tap in depth is one more product with the neighbour slice's transformed tiles: they are transformed once and used
-/// three times. The work is divided so that transformed values stay in a cache (``Plan``).
+/// three times. Or depth is transformed, too (``DepthGroups``). The work is divided so that transformed values stay in a cache (``Plan``).
 struct WinogradConvolution<Transform: WinogradTransform> {
     let convolution: Convolution
-
     /// Whether depth is transformed, too.
     let isDeep: Bool
 
