@@ -12,7 +12,7 @@ struct BenchConvolution: ParsableCommand {
         discussion: """
             A row per distinct convolution: milliseconds (best of several) by each algorithm that can compute it, the one \
             that a step uses marked by *, and how many billion multiplications and additions a direct convolution would \
-            have done in a second. Winograd's algorithms do a quarter or a fifth of them, so that this can exceed the \
+            have done in a second. Winograd's algorithms do a quarter to a tenth of them, so that this can exceed the \
             processor's peak. The last column is the share of the time that went into their products; the rest \
             transforms tiles and weights.
             """)
