@@ -43,7 +43,7 @@ struct ConvolutionTests {
         .init(3, 20, 36, 5, 130, 97), .init(1, 36, 20, 3, 160, 131),
         // Groups of four slices, by tiles of four and of six: all tiles together, blocks of them, blocks of weights.
         .init(3, 36, 44, 7, 21, 18), .init(3, 32, 64, 8, 24, 24), .init(3, 20, 36, 8, 130, 97),
-        .init(3, 28, 24, 4, 124, 128), .init(3, 196, 208, 8, 13, 12), .init(3, 208, 196, 4, 24, 48),
+        .init(3, 28, 24, 4, 124, 128), .init(3, 140, 144, 8, 13, 12), .init(3, 108, 104, 4, 24, 24),
         // Weights that are transformed block by block.
         .init(3, 208, 196, 2, 12, 11), .init(3, 196, 208, 1, 16, 16), .init(1, 332, 360, 2, 12, 12),
     ]
