@@ -6,8 +6,6 @@ extension WinogradConvolution {
     private static var depthFrequencies: Int { DepthGroups.Transform.size }
     /// The most floats of a frequency's values that are transformed in depth at a time.
     private static var largestPart: Int { 1 << 16 }
-    /// Panels of one task.
-    private static var panelsPerTask: Int { 2 }
 
     /// The products of all frequencies, transformed in depth and back.
     func multiplyDeep(

@@ -19,7 +19,7 @@ struct WinogradConvolution<Transform: WinogradTransform> {
     @inline(__always)
     static var frequencies: Int { Transform.frequencies }
     /// Panels of one task's result, so that wide layers have more tasks than frequencies.
-    private static var panelsPerTask: Int { 2 }
+    static var panelsPerTask: Int { 2 }
     /// The most floats of transformed weights that exist at once, where they are more than the tiles'.
     private static var mostWeights: Int { 4 << 20 }
     /// The most floats of a task's block of tiles, about what a core's second cache holds.
