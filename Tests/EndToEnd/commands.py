@@ -7,7 +7,7 @@ import struct
 
 from lib.program import FEDCRLD, fedcrld, mpirun, run
 from lib.runs import (
-    CENTERS, centers, checkpoint, cohort, expect_same_bits, images, metrics, settings, simulate, train)
+    CENTERS, centers, checkpoint, cohort, expect_same_bits, images, metrics, settings, simulate, state, states, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 
@@ -125,7 +125,7 @@ def _(folder):
     expect_equal([entry["round"] for entry in content["checkpoints"]], [2, 1], "the list of rounds")
     content = parsed(fedcrld("inspect", checkpoint(finished(), 2), "--json"))
     expect_equal(len(content["centers"]), CENTERS, "the number of centers")
-    file = checkpoint(finished(), 2) / "centers" / f"{centers(data())[0]}.h5"
+    file = state(finished(), centers(data())[0], 2)
     content = parsed(fedcrld("inspect", file, "--json"))
     weight = content["datasets"]["network/global_encoder/level1/conv1/weight"]
     expect_equal(weight["shape"], [4, 1, 1, 3, 3], "the shape of the first convolution's weight")
@@ -135,7 +135,7 @@ def _(folder):
 def _(folder):
     out = folder / "run"
     train(data(), out, "rounds=1", "participation=0.17", ranks=2).succeeded()
-    files = {entry.name.split(".")[0] for entry in (checkpoint(out, 1) / "centers").iterdir()}
+    files = set(states(out, 1))
     expect_equal(len(files), 1, f"the centers with files, {files}")
     found = parsed(fedcrld("evaluate", "--run", out, "--json"))
     expect_equal(sorted(found["centers"]), sorted(centers(data())), "the evaluated centers")

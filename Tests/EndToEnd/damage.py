@@ -47,7 +47,7 @@ def pair():
     return out, [manifest, *json.loads((out / manifest).read_text())["files"]]
 
 
-KINDS = ["manifest.json", "server.h5", "centers/NAME.h5", "centers/NAME.relocalization.h5", "banks/NAME/round-000002.h5",
+KINDS = ["manifest.json", "server.h5", "states/round-000002/NAME.h5", "states/round-000002/NAME.relocalization.h5", "banks/NAME/round-000002.h5",
     "banks/NAME/round-000002.relocalization.h5"]
 for title, damage in [
     ("a truncated", truncate), ("an empty", lambda path: os.truncate(path, 0)), ("a missing", os.unlink),

@@ -160,7 +160,7 @@ def checked_by(out, rank, ranks):
     """A center whose file is in this rank's share when so many check the second round's checkpoint."""
     names = sorted(json.loads((checkpoint(out, 2) / "manifest.json").read_text())["files"])
     for index, name in enumerate(names):
-        found = re.fullmatch(r"checkpoints/round-000002/centers/([^.]*)\.h5", name)
+        found = re.fullmatch(r"states/round-000002/([^.]*)\.h5", name)
         if found and index % ranks == rank:
             return found[1]
     raise AssertionError(f"rank {rank} checks no center of {names}")
@@ -174,7 +174,7 @@ def _(folder):
         out = copy(reference("rounds=2"), folder / f"run-{number}")
         before = sorted(path.relative_to(out) for path in out.rglob("*"))
         # Of the file that the check of rank 1 comes to, and that it reads for itself.
-        trouble = faulty(call, f"round-000002/centers/{center}.h5", error=error, times=times, rank=1)
+        trouble = faulty(call, f"states/round-000002/{center}.h5", error=error, times=times, rank=1)
         result = resume(out, "rounds=3", ranks=3, environment=trouble)
         if works:
             result.succeeded()
@@ -190,7 +190,7 @@ def _(folder):
 @test("what no rank can read is no damage either: the checkpoint keeps its name")
 def _(folder):
     out = copy(reference("rounds=2"), folder / "run")
-    trouble = faulty("open", f"round-000002/centers/{centers(data())[0]}.h5")
+    trouble = faulty("open", f"states/round-000002/{centers(data())[0]}.h5")
     resume(out, "rounds=3", ranks=2, environment=trouble).failed_with(1, "cannot resume from", "cannot be read")
     expect_equal(rounds(out), [1, 2], "checkpoints")
     expect(not list((out / "checkpoints").glob("*.damaged")), "a checkpoint was set aside")

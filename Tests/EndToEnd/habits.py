@@ -12,7 +12,7 @@ from lib.faulty_files import faulty
 from lib.program import FEDCRLD, Job, fedcrld, mpirun, run, wait_until
 from lib.runs import (
     SETTINGS, centers, checkpoint, cohort, copy, expect_same_bits, expect_sound, images, metrics, positions, resume,
-    resuming, rounds, settings, simulate, start, train, training)
+    resuming, rounds, settings, simulate, start, state, train, training)
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
@@ -71,8 +71,8 @@ def _(folder):
     predict(folder / "link.nii.gz", image).failed_with(2, "scan.nii.gz")
     predict(image, folder / "mask.nii.gz", "--probabilities", image).failed_with(2, "scan.nii.gz")
     predict(image, folder / "mask.nii.gz", "--probabilities", folder / "mask.nii.gz").failed_with(2, "two outputs")
-    state = checkpoint(finished(), 2) / "centers" / f"{centers(data())[0]}.h5"
-    predict(image, folder / "mask.nii.gz", "--probabilities", state).failed_with(2, state.name)
+    weights = state(finished(), centers(data())[0], 2)
+    predict(image, folder / "mask.nii.gz", "--probabilities", weights).failed_with(2, weights.name)
     for target in (folder, folder / "here"):
         predict(folder, target).failed_with(2, "nothing was changed")
     expect_equal(image.read_bytes(), before, "the scan")
@@ -391,13 +391,14 @@ def _(folder):
     out = folder / "run"
     train(data(), out, "rounds=3", "checkpoint.keep=3").succeeded()
     center = centers(data())[0]
-    slow = faulty("open", f"round-000003/centers/{center}.h5", error=0, seconds=4, times=1)
+    slow = faulty("open", f"states/round-000003/{center}.h5", error=0, seconds=4, times=1)
     with Job(FEDCRLD, "evaluate", "--run", out, "--json", environment=slow) as job:
         import time
         time.sleep(2)
         # As retention removes it: first its name.
         (out / "checkpoints/round-000003").rename(out / "checkpoints/round-000003.removed")
         shutil.rmtree(out / "checkpoints/round-000003.removed")
+        shutil.rmtree(out / "states/round-000003")
         result = job.wait().ended_with(0)
     expect_equal(json.loads(result.out)["round"], 2, "the round that was evaluated")
     fedcrld("evaluate", "--run", out, "--checkpoint", 3).failed_with(2, "no checkpoint of round 3")

@@ -103,7 +103,7 @@ def _(folder):
 @test("a run with such a file, whose manifest says that all is well, is resumed or refused, and keeps its checkpoints")
 def _(folder):
     center = centers(data())[0]
-    name = f"checkpoints/round-000001/centers/{center}.h5"
+    name = f"states/round-000001/{center}.h5"
     source = (finished() / name).read_bytes()
     structure = structure_of(source)
     for number in range(max(10, COUNT // 60)):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lib.program import fedcrld, run, wait_until
 from lib.runs import (
-    centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, start, train, training)
+    centers, checkpoint, cohort, copy, metrics, positions, rounds, simulate, start, states, train, training)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 # Every random change occurs, so that each range is drawn from.
@@ -75,9 +75,10 @@ def numbers(path):
 
 def differ(first, second):
     """Whether the newest checkpoints of two runs hold other numbers: the server's, which most have an effect on, or a center's."""
-    folders = [checkpoint(out, rounds(out)[-1]) for out in (first, second)]
-    names = ["server.h5", *(f"centers/{center}.h5" for center in centers(data()))]
-    return any(numbers(folders[0] / name) != numbers(folders[1] / name) for name in names)
+    files = [[checkpoint(out, rounds(out)[-1]) / "server.h5"] for out in (first, second)]
+    for out, found in zip((first, second), files):
+        found += [path for _, path in sorted(states(out, rounds(out)[-1]).items())]
+    return any(numbers(one) != numbers(other) for one, other in zip(*files))
 
 
 def evaluated(out):

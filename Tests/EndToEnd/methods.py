@@ -7,7 +7,7 @@ import signal
 
 from lib.program import Job, fedcrld, wait_until
 from lib.runs import (
-    centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, train)
+    centers, checkpoint, expect_same_bits, expect_sound, metrics, resume, resuming, simulate, start, state, states, train)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
 
 METHODS = ["local", "centralized", "fedavg", "fedprox", "fedbn", "fedper", "fedrep", "ditto", "mr-mtl", "apfl", "moon", "scaffold",
@@ -141,7 +141,7 @@ def _(folder):
             "network", "optimizer/network"}),
     ):
         path = checkpoint(reference(method, *FAULTS), 3)
-        for file, wanted in ((path / "centers" / f"{name}.h5", groups), (path / "server.h5", server)):
+        for file, wanted in ((state(reference(method, *FAULTS), name, 3), groups), (path / "server.h5", server)):
             found = {"/".join(dataset.split("/")[:2 if dataset.startswith("optimizer") else 1]) for dataset in datasets(file)}
             expect_equal(found, wanted, f"groups of {method}'s {file.name}")
         # Centers differ in their classes: the last layer is none that the server has.
@@ -200,8 +200,8 @@ def _(folder):
     result = train(own, out, "method=centralized", ranks=3).succeeded()
     expect("centralized pools the data: one rank reads the images of all 6 centers" in result.err, f"{result}")
     expect("1 of 3 ranks has nothing to do, because centralized trains one network: 2 ranks" in result.err, f"{result}")
-    expect_equal([path.name for path in (checkpoint(out, 3) / "centers").iterdir()], ["pooled.h5"], "centers' files")
-    file = json.loads(fedcrld("inspect", checkpoint(out, 3) / "centers" / "pooled.h5", "--json").succeeded().out)
+    expect_equal(list(states(out, 3)), ["pooled"], "centers' files")
+    file = json.loads(fedcrld("inspect", state(out, "pooled", 3), "--json").succeeded().out)
     expect_equal(file["info"]["classes"], [4, 5], "classes of the heads")
     heads = {name: file["datasets"][f"network/decoder/heads/{name}/weight"]["shape"][0] for name in "01"}
     expect_equal(heads, {"0": 4, "1": 5}, "channels of the heads")

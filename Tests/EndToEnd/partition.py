@@ -4,8 +4,15 @@ import json
 import os
 
 from lib.program import FEDCRLD, fedcrld, launcher, run
-from lib.runs import centers, cohort, metrics, settings
+from lib.runs import (
+    centers, checkpoint, cohort, copy, expect_same_bits, expect_sound, metrics, resume, resuming, rounds, settings, within)
 from lib.suite import expect, expect_equal, fixture, main, shared_folder, test
+
+try:
+    from lib.python_file import Run
+except ImportError:
+    # Without h5py.
+    Run = None
 
 SETTINGS = [
     "width=4", "size=32x32", "local_epochs=1", "learning_rate=1e-2", "preprocessing.spacing=3", "rounds=3",
@@ -99,6 +106,96 @@ for method in ("fedavg", "scaffold", "fedcrld"):
         lines = [line for line in metrics(out) if line["kind"] == "round"]
         expect_equal([len(line["centers"]) for line in lines], [10] * 3, f"centers in a round\n{result}")
         expect_equal(metrics(out)[-1]["split"], "test", "the last evaluation's cases")
+
+
+def lists(out):
+    """The lists that checkpoints of a run refer to."""
+    return sorted(path.name for path in (out / "lists").iterdir()) if (out / "lists").exists() else []
+
+
+def training(out, *values, ranks=1):
+    return [*(launcher(ranks) if ranks > 1 else []), FEDCRLD, "train", "--data", many("dirichlet"), "--out", out, "--preset",
+            "tiny", *settings(*SETTINGS, "checkpoint.every=1", "schedule=constant", "warmup_rounds=0", *values)]
+
+
+@fixture
+def whole():
+    """Five rounds of ten in a hundred, all checkpoints kept."""
+    out = shared_folder() / "whole"
+    run(*training(out, "rounds=5", "checkpoint.keep=9")).succeeded()
+    return out
+
+
+@test("checkpoints of many centers name those of their round, refer to one another's lists, and are read as a whole")
+def _(folder):
+    out = whole()
+    expect_equal(rounds(out), [1, 2, 3, 4, 5], "checkpoints")
+    expect_equal(lists(out), ["round-000001.json"], "lists")
+    expect_sound(out)
+    said = {number: json.loads((checkpoint(out, number) / "manifest.json").read_text()) for number in rounds(out)}
+    expect_equal(len(said[1]["banks"]), 100, "centers that the first names")
+    expect(all(10 <= len(said[number]["banks"]) <= 10 * (number - 1) for number in rounds(out)[1:]), f"{said}")
+    trained = {center: 0 for center in centers(many("dirichlet"))}
+    for line in metrics(out):
+        if line["kind"] == "round":
+            trained.update({center: line["round"] for center in line["centers"]})
+            listed = json.loads(fedcrld("inspect", checkpoint(out, line["round"]), "--json").succeeded().out)
+            expect_equal({name: about["last_trained"] for name, about in listed["centers"].items()}, trained, "what is listed")
+            states = {name for name in listed["files"] if name.startswith("states/")}
+            expect_equal(states, {f"states/round-{number:06}/{name}.h5" for name, number in trained.items() if number},
+                         f"states in round {line['round']}")
+    if Run is not None:
+        read = Run(out)
+        expect_equal(read.centers(), centers(many("dirichlet")), "the centers in Python")
+        for number in (1, 3, 5):
+            known = [name for name, about in listed["centers"].items() if 0 < about["last_trained"] <= number]
+            expect(read.state_dict(known[0], number)["global_encoder.level1.conv1.weight"].shape[0] == 4, f"{known[0]}")
+
+
+@test("what is stopped and resumed, elsewhere and with other placement, comes to the same bits, and keeps nothing that it does not need")
+def _(folder):
+    out = folder / "run"
+    run(*training(out, "rounds=3", ranks=2)).succeeded()
+    run(*resuming(out, "rounds=5", "crl.placement=root", ranks=3), "--max-hours", "1e-6").ended_with(75)
+    expect(within(out), "it was not stopped within a round")
+    expect_sound(out)
+    for number, ranks in ((4, 3), (5, 1)):
+        resume(out, f"rounds={number}", ranks=ranks).succeeded()
+    expect_same_bits(out, whole())
+    expect_sound(out)
+    needed = set()
+    for path in (out / "checkpoints").glob("round-*"):
+        needed |= set(json.loads(fedcrld("inspect", path, "--json").succeeded().out)["files"])
+    found = {str(path.relative_to(out)) for top in ("states", "lists") for path in (out / top).rglob("*.*") if path.is_file()}
+    expect_equal(found, {name for name in needed if name.split("/")[0] in ("states", "lists")}, "what is there")
+
+
+@test("a list that is damaged is named; a run goes on from a checkpoint that does without it")
+def _(folder):
+    out = copy(whole(), folder / "run")
+    path = out / "lists/round-000001.json"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    said = fedcrld("verify", out).ended_with(1).out
+    expect("round-000001: complete" in said and said.count(str(path)) == 4, said)
+    result = resume(out, "rounds=5").succeeded()
+    expect(result.err.count("passed over") == 4 and result.err.count(str(path)) == 4, f"{result}")
+    expect_same_bits(out, whole())
+    expect_sound(out)
+
+
+@test("a center out of many is put back, and the run goes on")
+def _(folder):
+    out = copy(whole(), folder / "run")
+    line = next(line for line in metrics(out) if line["kind"] == "round" and line["round"] == 1)
+    again = [name for name in line["centers"] for other in metrics(out)
+             if other["kind"] == "round" and other["round"] > 1 and name in other["centers"]]
+    fedcrld("rollback", "--run", out, "--center", again[0], "--to", 1).succeeded()
+    expect_sound(out)
+    listed = json.loads(fedcrld("inspect", checkpoint(out, 5), "--json").succeeded().out)
+    expect_equal((len(listed["centers"]), listed["centers"][again[0]]["last_trained"]), (100, 1), "centers, and the round")
+    resume(out, "rounds=7", ranks=2).succeeded()
+    expect_sound(out)
 
 
 @test("what cannot be dealt is refused, and nothing is made")

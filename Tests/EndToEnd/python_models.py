@@ -2,7 +2,7 @@
 
 
 from lib.program import fedcrld
-from lib.runs import centers, checkpoint, cohort, images, predicted, resume, simulate, train
+from lib.runs import centers, checkpoint, cohort, images, predicted, resume, simulate, state, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
@@ -68,7 +68,7 @@ for placement in ("root", "client"):
             expect_equal(ours.shape, (classes, *image.shape), "the shape of the probabilities")
             expect_equal(image.shape[1:], (36, 44), "the size of the image")
             expect(numpy.isfinite(ours).all() and ours.std() > 0.01, "the probabilities say nothing")
-            theirs = probabilities(checkpoint(out, 2) / "centers" / f"{center}.h5", "network", classes, image)
+            theirs = probabilities(state(out, center, 2), "network", classes, image)
             difference = float(numpy.abs(ours - theirs).max())
             print(f"        | largest difference {difference:.1e}")
             expect(difference < 1e-4, f"the probabilities differ by {difference}")
@@ -80,7 +80,7 @@ def _(folder):
     center = centers(data())[-1]
     for placement in ("root", "client"):
         out = finished(placement)
-        with h5py.File(checkpoint(out, 2) / "centers" / f"{center}.h5") as file:
+        with h5py.File(state(out, center, 2)) as file:
             network = state_dict(file["network"])
             for optimizer in ("network", "bank"):
                 expect_equal(list(file[f"optimizer/{optimizer}/step"][()]), [2], "the number of steps")
@@ -108,7 +108,7 @@ def _(folder):
     out = finished("root")
     sums = {}
     for center in centers(data()):
-        with h5py.File(checkpoint(out, 2) / "centers" / f"{center}.h5") as file:
+        with h5py.File(state(out, center, 2)) as file:
             for name, value in state_dict(file["network/global_encoder"]).items():
                 sums[name] = sums.get(name, 0) + value.double() / len(centers(data()))
     with h5py.File(checkpoint(out, 2) / "server.h5") as file:
@@ -125,14 +125,14 @@ def _(folder):
     fedcrld("rollback", "--run", out, "--center", center, "--to", 1).succeeded()
     with h5py.File(out / "banks" / center / "round-000001.h5") as file:
         snapshot = state_dict(file["bank"])
-    with h5py.File(checkpoint(out, 2) / "centers" / f"{center}.h5") as file:
+    with h5py.File(state(out, center, 2)) as file:
         network = state_dict(file["network"])
         expect_equal(list(file["optimizer/network/step"][()]), [0], "the number of steps")
     expect_equal(sorted(network), sorted(snapshot), "the names")
     for name, value in snapshot.items():
         expect(torch.equal(network[name], value), f"{name} differs")
     resume(out, "rounds=3", ranks=3).succeeded()
-    with h5py.File(checkpoint(out, 3) / "centers" / f"{center}.h5") as file:
+    with h5py.File(state(out, center, 3)) as file:
         steps = len(images(data(), center, "train"))
         expect_equal(list(file["optimizer/network/step"][()]), [steps], "the number of steps")
 

@@ -7,7 +7,7 @@ import json
 import statistics
 
 from lib.program import fedcrld
-from lib.runs import checkpoint, cohort, images, metrics, train
+from lib.runs import checkpoint, cohort, images, metrics, state, train
 from lib.suite import Skip, expect, expect_equal, fixture, main, shared_folder, test
 
 try:
@@ -160,7 +160,7 @@ def outcome(out, number):
     names, folder = sorted(line["centers"]), checkpoint(out, number)
     return Outcome(
         parameters(folder / "server.h5", "network"),
-        {name: parameters(folder / "centers" / f"{name}.h5", "network") for name in names},
+        {name: parameters(state(out, name, number), "network") for name in names},
         {name: parameters(out / "banks" / name / f"round-{number:06}.h5", "bank") for name in names},
         {name: {term: value for term, value in line["centers"][name].items() if term != "weight"} for name in names},
         {name: line["centers"][name]["weight"] for name in names})
@@ -356,7 +356,7 @@ def _(folder):
     out = finished(1, "client")
     for center in sorted(reference(SETTINGS).start):
         steps = SETTINGS["rounds"] * SETTINGS["local_epochs"] * len(images(data(), center, "train"))
-        with h5py.File(checkpoint(out, SETTINGS["rounds"]) / "centers" / f"{center}.h5") as file:
+        with h5py.File(state(out, center, SETTINGS["rounds"])) as file:
             for optimizer in ("network", "bank"):
                 found = list(file[f"optimizer/{optimizer}/step"][()])
                 expect_equal(found, [steps], f"the number of steps of {center}'s {optimizer}")

@@ -143,17 +143,31 @@ class Run:
         return rows
 
     def _manifest(self, which):
-        return json.loads((self.checkpoint(which) / "manifest.json").read_text(encoding="utf-8"))
+        """The manifest of a checkpoint, with what it leaves to the lists of earlier ones."""
+        manifest = json.loads((self.checkpoint(which) / "manifest.json").read_text(encoding="utf-8"))
+        banks, files = manifest["banks"], manifest["files"]
+        # The newest list that names a center has all of its files. Later rounds have later names.
+        lists = sorted((name for name in files if name.startswith("lists/")), key=lambda name: (len(name), name))
+        for name in reversed(lists):
+            older = json.loads((self.folder / name).read_text(encoding="utf-8"))
+            known = set(banks)
+            for path, fingerprint in older["files"].items():
+                if path.startswith(("states/", "banks/")) and _center(path, older["banks"]) not in known:
+                    files[path] = fingerprint
+            banks.update({center: number for center, number in older["banks"].items() if center not in known})
+        return manifest
 
     def _file(self, center, which):
         """The file of what segments a center's images: of the pooled data's network where there is one."""
         if center not in self.centers(which):
             raise KeyError(f"{self.folder} has no center {center}; it has {', '.join(self.centers(which))}")
-        name = "pooled" if self._manifest(which).get("members") else center
-        path = self.checkpoint(which) / "centers" / f"{name}.h5"
-        if not path.is_file():
-            raise FileNotFoundError(f"{center} was not trained yet in {self.checkpoint(which)}: there is no {path}")
-        return path
+        manifest = self._manifest(which)
+        name = "pooled" if manifest.get("members") else center
+        # One that was put back, and all of earlier formats, are in the checkpoint's folder.
+        for path in manifest["files"]:
+            if path.endswith(f"/{name}.h5") and (path.startswith("states/") or "/centers/" in path):
+                return self.folder / path
+        raise FileNotFoundError(f"{center} was not trained yet in {self.checkpoint(which)}: it has no file there")
 
     def _variable(self, center, which, variable):
         path = self._file(center, which)
@@ -201,6 +215,14 @@ def parameters(group, prefix=""):
             yield from parameters(item, f"{prefix}{name}.")
         else:
             yield prefix + name, item[()]
+
+
+def _center(path, centers):
+    """The center that a file of a state or of a bank is of."""
+    if path.startswith("banks/"):
+        return path.split("/")[1]
+    stem = path.split("/")[-1].removesuffix(".h5")
+    return stem if stem in centers else stem.rpartition(".")[0]
 
 
 def _settings(text):

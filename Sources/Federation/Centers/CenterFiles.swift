@@ -5,9 +5,9 @@ import HDF5
 
 /// A center on disk: which files its state rests in, how they are laid out, how they are written and read.
 ///
-/// What rests in checkpoints is in one file, first below `working`, then linked into the checkpoint's folder. What a method
-/// keeps as history is in a snapshot of the round in which the center was last trained; of a center in the middle of a round it is
-/// in the checkpoint's file. Where a part of the states is held by another rank, that one writes the same kinds of files,
+/// What rests in checkpoints is in one file, first below `working`, then linked into the folder of the states that a checkpoint is the
+/// first to name. What a method keeps as history is in a snapshot of the round in which the center was last trained; of a center in the
+/// middle of a round it is in the state's file. Where a part of the states is held by another rank, that one writes the same kinds of files,
 /// with the part's name, and the center's own refer to them by external links.
 struct CenterFiles: Sendable {
     /// The run.
@@ -38,8 +38,10 @@ struct CenterFiles: Sendable {
     /// Where a state goes that leaves the memory.
     func working(_ center: String) -> String { "\(working)/\(part.fileName(center))" }
 
-    /// A center's file in a checkpoint's folder.
-    func checkpointed(_ center: String) -> String { Manifest.file(of: center, part: part) }
+    /// A center's state as a checkpoint is the first to name it, relative to the run's folder.
+    func state(_ center: String, since position: RunPosition) -> String {
+        RunFolder.state(center, part: part, since: position)
+    }
 
     /// A snapshot of a center's history, relative to the run's folder.
     func snapshot(_ center: String, _ round: Int) -> String {
@@ -62,6 +64,8 @@ struct CenterFiles: Sendable {
         var trainedRound: Int
         /// The file of what rests in the history, relative to the run's folder.
         var snapshot: String
+        /// Whether the checkpoint that the run continued from names the file as the next ones can.
+        var isListed = false
         /// Whether a checkpoint can hold the file as it is.
         var isShareable = true
         /// Whether another rank wrote it: network file systems show a file of another machine a little later.
@@ -71,14 +75,20 @@ struct CenterFiles: Sendable {
     }
 
     /// Where a checkpoint has a center's state; nil where it is as the seed made it.
-    func place(of center: String, _ method: any FederatedMethod, in manifest: Manifest) -> Place? {
+    /// - Parameter states: the manifest's ``Manifest/stateFiles()``.
+    func place(
+        of center: String, _ method: any FederatedMethod, in manifest: Manifest, _ states: [String: String]
+    ) -> Place? {
         let isUnderWay = manifest.isUnderWay(center)
         guard isUnderWay || manifest.trainedRounds[center] ?? 0 > 0 else { return nil }
         let all = method.parts
-        let isSplit = all.contains { $0 != .center && manifest.files[manifest.file(of: center, part: $0)] != nil }
+        let isSplit = all.contains { $0 != .center && states[$0.fileName(center)] != nil }
         // In files of another arrangement than this run's, a part would be missing or lead nowhere.
         let fits = manifest.formatVersion >= 2 && isSplit == (parts.count < all.count)
-        let name = manifest.file(of: center, part: fits ? part : .center)
+        let file = (fits ? part : .center).fileName(center)
+        // What is not listed is missed where it is read.
+        let name = states[file] ?? "checkpoints/\(manifest.position.name)/centers/\(file)"
+        let isListed = !isUnderWay && name.hasPrefix("states/")
         let round = manifest.trainedRounds[center] ?? 0
         let snapshots = all.map { RunFolder.bank(center: center, round: round, part: $0) }
         var known: [String: DurableFile.Fingerprint] = [:]
@@ -86,7 +96,8 @@ struct CenterFiles: Sendable {
         return Place(
             path: "\(run.path)/\(name)", trainedRound: round,
             // A snapshot is read through the center's own, which leads to the other part wherever that was written.
-            snapshot: isUnderWay ? name : snapshots[0], isShareable: fits && !isUnderWay, known: known)
+            snapshot: isUnderWay ? name : snapshots[0], isListed: isListed,
+            isShareable: isListed || fits && !isUnderWay, known: known)
     }
 
     // MARK: Reading

@@ -1,10 +1,11 @@
 import FederatedLearning
+import Files
 import Foundation
 
 /// The states of the centers that a rank computes for. A bounded number of them is in memory, the others rest in files.
 ///
-/// A state that is not in memory is where it was last written: in the `working` folder, in the checkpoint that the run
-/// continued from, or nowhere, if it still is as the seed made it. What a method keeps as history rests in the snapshot of the
+/// A state that is not in memory is where it was last written: in the `working` folder, where the checkpoint that the run
+/// continued from has it, or nowhere, if it still is as the seed made it. What a method keeps as history rests in the snapshot of the
 /// round in which the center was last trained. What is written is staged in memory and written by the disk queue, in
 /// order; a state is read beside that, or behind it where it is to be written itself. Files are flushed to the disk when a
 /// checkpoint refers to them.
@@ -37,13 +38,14 @@ package final class CenterStore {
     ) {
         files = CenterFiles(folder, working: working, parts: parts, seed: seed)
         self.methods = methods
+        centers = methods.keys.sorted()
         self.parts = parts
         self.seed = seed
         self.capacity = capacity
         self.disk = disk
-        for (center, method) in methods {
-            places[center] = baseline.flatMap { files.place(of: center, method, in: $0) }
-        }
+        guard let baseline else { return }
+        let states = baseline.stateFiles()
+        for (center, method) in methods { places[center] = files.place(of: center, method, in: baseline, states) }
     }
 
     // MARK: States
@@ -67,7 +69,7 @@ package final class CenterStore {
     }
 
     /// The names of all centers, in order.
-    package var centers: [String] { methods.keys.sorted() }
+    package let centers: [String]
 
     /// Whether a center's state is in memory.
     package func isResident(_ center: String) -> Bool { resident.contains { $0.center == center } }
@@ -142,50 +144,64 @@ package final class CenterStore {
 
     // MARK: Checkpoints
 
-    /// Queues what this store's part of some centers contributes to a checkpoint.
-    ///
-    /// A file that exists gets a second name in the checkpoint's folder, so that a center that did not take part costs
-    /// next to nothing.
+    /// The checkpoint before; nil before the first.
+    private var last: RunPosition?
+
+    /// Queues what this store's part of some centers contributes to a checkpoint: a second name for the files of those that were
+    /// trained since the one before. All others are listed already, whoever held them then.
     package func contribute(_ centers: [String], to draft: CheckpointDraft) throws {
-        var resting: [(name: String, center: String, place: CenterFiles.Place)] = []
+        defer { last = draft.position }
+        var news: [(center: String, place: CenterFiles.Place)] = []
         for center in centers {
-            let name = files.checkpointed(center)
-            if changed.contains(center) || places[center]?.isShareable == false {
+            let isForeign = last == nil && places[center]?.isShareable == false
+            if changed.contains(center) || isForeign {
                 let state =
                     try resident.first { $0.center == center }
                     ?? read(center).value(whileWaiting: disk.whileWaiting).get()
                 if state.steps > 0 {
-                    try stageUnderWay(state, name, draft)
+                    try stageUnderWay(state, draft)
                     continue
                 }
-                try stage(state)
+                // Of one that has but begun a round, nothing is new.
+                if isForeign || state.trainedRound > places[center]?.trainedRound ?? 0 { try stage(state) }
             }
-            if let place = places[center] { resting.append((name, center, place)) }
+            guard let place = places[center] else { continue }
+            if let last { if place.trainedRound <= last.round { continue } } else if place.isListed { continue }
+            news.append((center, place))
         }
         let (fingerprints, files) = (fingerprints, files)
-        disk.submit { [resting] in
+        disk.submit { [news] in
             try fingerprints.flush()
-            for (name, center, place) in resting {
-                try DurableFile.share(place.path, as: "\(draft.folder)/\(name)")
+            guard let first = news.first else { return }
+            let run = files.run.path
+            let folder = Path.parent(of: "\(run)/\(files.state(first.center, since: draft.position))")
+            try DurableFile.makeFolder(folder)
+            for (center, place) in news {
+                let path = files.state(center, since: draft.position)
+                try DurableFile.share(place.path, as: "\(run)/\(path)")
                 let file = try place.known[place.path] ?? fingerprints.of(place.path)
-                guard !draft.isKnown(name, file, trainedRound: place.trainedRound) else { continue }
-                var entry = CheckpointDraft.Entry(center: center, trainedRound: place.trainedRound, file: file)
+                var entry = CheckpointDraft.Entry(
+                    center: center, trainedRound: place.trainedRound, files: [path: file])
                 for snapshot in files.snapshots(center, place.trainedRound) {
-                    let path = "\(files.run.path)/\(snapshot)"
+                    let path = "\(run)/\(snapshot)"
                     guard FileManager.default.fileExists(atPath: path) else { continue }
-                    entry.snapshots[snapshot] = try place.known[path] ?? fingerprints.of(path)
+                    entry.files[snapshot] = try place.known[path] ?? fingerprints.of(path)
                 }
-                draft.note(entry, of: name)
+                draft.note(entry, at: path)
             }
+            try DurableFile.synchronize(folder)
         }
     }
 
-    /// Writes a center in the middle of a round, its history included, into a checkpoint.
-    private func stageUnderWay(_ state: CenterState, _ name: String, _ draft: CheckpointDraft) throws {
-        let file = try files.staged(.whole, state, method(of: state.center), at: "\(draft.folder)/\(name)")
+    /// Writes a center in the middle of a round, its history included, for a checkpoint.
+    private func stageUnderWay(_ state: CenterState, _ draft: CheckpointDraft) throws {
+        let name = files.state(state.center, since: draft.position)
+        let path = "\(files.run.path)/\(name)"
+        let file = try files.staged(.whole, state, method(of: state.center), at: path)
         let (center, trainedRound) = (state.center, state.trainedRound)
         disk.submit(staging: file.size) {
-            draft.note(.init(center: center, trainedRound: trainedRound, file: try file.write()), of: name)
+            try DurableFile.makeFolder(Path.parent(of: path))
+            draft.note(.init(center: center, trainedRound: trainedRound, files: [name: try file.write()]), at: name)
         }
     }
 

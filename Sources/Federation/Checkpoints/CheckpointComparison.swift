@@ -1,3 +1,4 @@
+import FederatedLearning
 import Foundation
 import HDF5
 
@@ -42,10 +43,17 @@ package struct CheckpointComparison {
         let folder: RunFolder
         let manifest: Manifest
         let path: String
+        private let states: [String: String]
+
+        init(folder: RunFolder, manifest: Manifest, path: String) {
+            (self.folder, self.manifest, self.path) = (folder, manifest, path)
+            states = manifest.stateFiles()
+        }
 
         var server: String { path + "/server.h5" }
-        func hasFile(_ name: String) -> Bool { manifest.files[manifest.file(of: name)] != nil }
-        func center(_ name: String) -> String { "\(path)/\(Manifest.file(of: name))" }
+        private func file(_ name: String) -> String? { states[StatePart.center.fileName(name)] }
+        func hasFile(_ name: String) -> Bool { file(name) != nil }
+        func center(_ name: String) -> String { "\(folder.path)/\(file(name) ?? name)" }
         func bank(_ name: String) -> String {
             manifest.isUnderWay(name)
                 ? center(name)

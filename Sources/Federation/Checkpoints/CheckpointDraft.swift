@@ -3,45 +3,43 @@ import Synchronization
 
 /// What a rank has contributed to a checkpoint so far. Filled by the disk queue, read by the main thread.
 ///
-/// Of centers only those are told that are not as the rank told of them before: with thousands of which some take part in a
-/// round, a checkpoint's list costs as much as these.
+/// Of centers only those are told that are not as in the checkpoint before: with thousands of which some take part in a round,
+/// a checkpoint costs as much as these.
 package final class CheckpointDraft: Sendable {
-    /// A center's files in a checkpoint, or those of the part of it that a rank holds.
+    /// What is new of a center, or of the part of it that a rank holds.
     package struct Entry: Codable, Sendable, Equatable {
         /// The center.
         package var center: String
         /// The round in which it was last trained.
         package var trainedRound: Int
-        /// Its file in the checkpoint's folder.
-        package var file: DurableFile.Fingerprint
-        /// Its snapshots, by their path relative to the run.
-        package var snapshots: [String: DurableFile.Fingerprint] = [:]
+        /// Its state and its snapshots, by their paths relative to the run.
+        package var files: [String: DurableFile.Fingerprint]
+
+        /// What is new of a center.
+        package init(center: String, trainedRound: Int, files: [String: DurableFile.Fingerprint]) {
+            self.center = center
+            self.trainedRound = trainedRound
+            self.files = files
+        }
     }
 
     /// What a rank tells the root.
     package struct Report: Codable, Sendable {
         /// The checkpoint.
-        package var position = RunPosition(round: 0)
-        /// Its files beside those of centers, by their path in the checkpoint's folder, with size and checksum.
+        package var position: RunPosition
+        /// Files that are no center's, by their path relative to the run, with size and checksum.
         package var files: [String: DurableFile.Fingerprint] = [:]
-        /// Its centers that have a file and are not as they were told, by their file's path in the checkpoint's folder.
+        /// What is new of centers, by the path of the state's file relative to the run.
         package var centers: [String: Entry] = [:]
         /// How far its centers are in a round that was stopped.
         package var progress: RoundProgress?
         /// Whether the rank could not write.
         var isFailure = false
 
-        /// What a manifest says: the rounds in which centers were last trained, and files by their path relative to the run.
-        package var contents: (trainedRounds: [String: Int], files: [String: DurableFile.Fingerprint]) {
-            var (rounds, all): ([String: Int], [String: DurableFile.Fingerprint]) = ([:], [:])
-            let place = "checkpoints/\(position.name)"
-            for (name, fingerprint) in files { all["\(place)/\(name)"] = fingerprint }
-            for (name, entry) in centers {
-                all["\(place)/\(name)"] = entry.file
-                all.merge(entry.snapshots) { $1 }
-                rounds[entry.center] = max(rounds[entry.center] ?? 0, entry.trainedRound)
-            }
-            return (rounds, all)
+        /// Nothing yet.
+        package init(position: RunPosition, progress: RoundProgress? = nil) {
+            self.position = position
+            self.progress = progress
         }
 
         /// Adds what another rank tells.
@@ -55,44 +53,27 @@ package final class CheckpointDraft: Sendable {
         }
     }
 
-    /// What a rank has told of its centers in the checkpoints before.
-    package final class Ledger: Sendable {
-        fileprivate let told = Mutex<[String: Entry]>([:])
-
-        /// Nothing was told.
-        package init() {}
-    }
-
-    /// The folder that the files go to.
+    /// The checkpoint.
+    package let position: RunPosition
+    /// The folder that its files go to.
     package let folder: String
-    private let ledger: Ledger
     private let state: Mutex<(report: Report, isComplete: Bool)>
 
     /// An empty draft of a run's checkpoint.
-    /// - Parameter ledger: of the drafts before.
-    package init(
-        _ run: RunFolder, _ position: RunPosition, progress: RoundProgress? = nil, ledger: Ledger = Ledger()
-    ) {
+    package init(_ run: RunFolder, _ position: RunPosition, progress: RoundProgress? = nil) {
+        self.position = position
         folder = run.partialCheckpoint(position)
-        self.ledger = ledger
         state = Mutex((Report(position: position, progress: progress), false))
     }
 
-    /// Notes a file that is no center's.
+    /// Notes a file of the checkpoint's folder.
     func note(_ fingerprint: DurableFile.Fingerprint, of name: String) {
-        state.withLock { $0.report.files[name] = fingerprint }
+        state.withLock { $0.report.files["checkpoints/\(position.name)/\(name)"] = fingerprint }
     }
 
-    /// Whether a center's file was told before, as it is, so that there is nothing to note.
-    func isKnown(_ name: String, _ file: DurableFile.Fingerprint, trainedRound: Int) -> Bool {
-        ledger.told.withLock { $0[name].map { $0.file == file && $0.trainedRound == trainedRound } ?? false }
-    }
-
-    /// Notes a center's files.
-    func note(_ entry: Entry, of name: String) {
-        ledger.told.withLock { $0[name] = entry }
-        state.withLock { $0.report.centers[name] = entry }
-    }
+    /// Notes what is new of a center.
+    /// - Parameter path: of its state's file, relative to the run.
+    func note(_ entry: Entry, at path: String) { state.withLock { $0.report.centers[path] = entry } }
 
     /// All is written.
     package func complete() { state.withLock { $0.isComplete = true } }

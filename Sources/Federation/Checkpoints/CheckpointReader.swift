@@ -85,9 +85,10 @@ package struct CheckpointReader {
 
     /// The manifest as whichever rank can read it.
     private func agreedManifest(_ folder: String) throws -> (Manifest?, complaint: String) {
-        let path = "\(folder)/\(Manifest.fileName)"
         var view = ManifestView()
         do { view.manifest = try Manifest.read(folder: folder) } catch {
+            // Its own, or a list that it refers to.
+            let path = error.subject
             view.complaint = "\(error)"
             // Missing and changed files tell something; what cannot be read does not.
             var status = stat()

@@ -1,55 +1,17 @@
+import Files
 import Foundation
-import Synchronization
 
-/// Removes checkpoints and snapshots of histories that are not to be kept: the newest `keep` checkpoints stay, every
+/// Removes checkpoints, states and snapshots of histories that are not to be kept: the newest `keep` checkpoints stay, every
 /// `keep_every`-th, the best on validation cases, the last `history_depth` snapshots of each center, and whatever a kept
 /// checkpoint names.
 package struct CheckpointRetention {
     private let folder: RunFolder
     private let configuration: Configuration
-    private let needs: Needs
-
-    /// What checkpoints need: the files of their manifests, which a long run need not read after each of its rounds.
-    package final class Needs: Sendable {
-        private let known = Mutex<(files: [RunPosition: Set<String>], hasTidiedData: Bool)>(([:], false))
-
-        /// Nothing is known.
-        package init() {}
-
-        /// What some checkpoints need, each on its own; the others are forgotten.
-        fileprivate func of(
-            _ kept: [RunPosition], newest: Manifest, in folder: RunFolder
-        ) throws(FederationError) -> [Set<String>] {
-            let (old, isTidy) = known.withLock { ($0.files, $0.hasTidiedData) }
-            // Nobody asks for records of data any more.
-            func names(_ manifest: Manifest) -> Set<String> {
-                Set(isTidy ? manifest.files.keys.filter { !$0.hasPrefix("data/") } : Array(manifest.files.keys))
-            }
-            var files: [RunPosition: Set<String>] = [newest.position: names(newest)]
-            for position in kept where position != newest.position {
-                if let known = old[position] {
-                    files[position] = known
-                } else {
-                    files[position] = names(try Manifest.read(folder: folder.checkpoint(position)))
-                }
-            }
-            known.withLock { [files] in $0.files = files }
-            return Array(files.values)
-        }
-
-        /// Whether the records of data are all needed: once they were tidied, since they are written at a run's start alone.
-        fileprivate var hasTidiedData: Bool {
-            get { known.withLock { $0.hasTidiedData } }
-            set { known.withLock { $0.hasTidiedData = newValue } }
-        }
-    }
 
     /// Retention as configured.
-    /// - Parameter needs: what is known of the run's checkpoints from before.
-    package init(_ folder: RunFolder, _ configuration: Configuration, _ needs: Needs = Needs()) {
+    package init(_ folder: RunFolder, _ configuration: Configuration) {
         self.folder = folder
         self.configuration = configuration
-        self.needs = needs
     }
 
     /// Prunes after `newest` has become complete. Those in the middle of a round have had their use then.
@@ -57,12 +19,81 @@ package struct CheckpointRetention {
     /// This is tidying: what cannot be removed now, because somebody reads it on a network file system for example, is tried
     /// again the next time. Where a checkpoint that stays cannot be read, nothing is removed, because nobody knows what it
     /// needs.
-    /// - Parameter pinned: one that stays, because states rest in it.
+    /// - Parameters:
+    ///   - told: the centers that are not as in the checkpoint before, with the rounds in which they were last trained.
+    ///   - pinned: one that stays, because states rest in it.
+    ///   - outdated: what is known of the run's files from before.
     /// - Returns: what could not be done, a sentence each.
     @discardableResult
-    package func prune(newest: Manifest, pinned: RunPosition? = nil) -> [String] {
-        let policy = configuration.checkpoint
+    package func prune(
+        newest: Manifest, told: [String: Int] = [:], pinned: RunPosition? = nil,
+        outdated: OutdatedFiles = OutdatedFiles()
+    ) -> [String] {
         let positions = folder.positions
+        var kept = kept(of: positions, newest: newest, pinned: pinned)
+        var told = told
+        if !outdated.isSurveyed {
+            do {
+                let rounds = try outdated.survey(folder, kept, newest: newest)
+                // Of centers that were not trained since the oldest of these, nothing has become superfluous.
+                let window = (configuration.checkpoint.keep + 2) * configuration.checkpoint.every
+                told.merge(rounds.filter { $0.value > newest.round - window }) { $1 }
+            } catch {
+                return ["nothing is pruned, because a checkpoint that stays cannot be read: \(error)"]
+            }
+        }
+        var problems: [String] = []
+        func tidy(_ work: () throws(FederationError) -> Void) -> Bool {
+            do { try work() } catch {
+                problems.append("\(error); it is tried again after the next checkpoint")
+                return false
+            }
+            return true
+        }
+        for position in positions where !kept.contains(position) {
+            let isGone = tidy { () throws(FederationError) in try remove(position) }
+            // One that has its name still is to be whole.
+            if !isGone, FileManager.default.fileExists(atPath: folder.checkpoint(position)) { kept.insert(position) }
+        }
+        for name in names(folder.checkpoints) where name.hasSuffix(Self.removedSuffix) {
+            _ = tidy { () throws(FederationError) in try DurableFile.remove("\(folder.checkpoints)/\(name)") }
+        }
+        var snapshots: [String: [String]] = [:]
+        for path in outdated.unneeded(by: kept) {
+            if let center = Self.center(ofSnapshot: path) {
+                snapshots[center, default: []].append(path)
+            } else if tidy({ () throws(FederationError) in try remove(path) }) {
+                outdated.forget(path)
+            }
+        }
+        for (center, paths) in snapshots where told[center] == nil {
+            let history = history(of: center)
+            for path in paths {
+                // What is of the history still is looked at again when the center was trained.
+                let isOver = Self.round(ofSnapshot: path).map { !history.contains($0) } ?? false
+                if !isOver || tidy({ () throws(FederationError) in try remove(path) }) { outdated.forget(path) }
+            }
+        }
+        for (center, round) in told {
+            let history = history(of: center).union([round])
+            for name in names("\(folder.banks)/\(center)") {
+                guard let round = Self.round(ofSnapshot: name), !history.contains(round) else { continue }
+                // The two parts of a snapshot belong together.
+                let (path, whole) = ("banks/\(center)/\(name)", RunFolder.bank(center: center, round: round))
+                guard !outdated.isNeeded(path, by: kept), !outdated.isNeeded(whole, by: kept) else { continue }
+                if tidy({ () throws(FederationError) in try remove(path) }) {
+                    outdated.forget(path)
+                } else {
+                    outdated.add([path])
+                }
+            }
+        }
+        return problems
+    }
+
+    /// The checkpoints that stay.
+    private func kept(of positions: [RunPosition], newest: Manifest, pinned: RunPosition?) -> Set<RunPosition> {
+        let policy = configuration.checkpoint
         let ends = positions.filter { $0.steps == 0 }
         var kept = Set(ends.prefix(max(1, policy.keep)))
         if policy.keepEvery > 0 { kept.formUnion(ends.filter { $0.round % policy.keepEvery == 0 }) }
@@ -70,32 +101,24 @@ package struct CheckpointRetention {
         if let pinned { kept.insert(pinned) }
         if let best = newest.selection?.best { kept.insert(RunPosition(round: best.round)) }
         kept.formUnion(CheckpointHold.positions(folder))
-        let needed: [Set<String>]
-        do { needed = try needs.of(kept.filter(positions.contains).sorted(), newest: newest, in: folder) } catch {
-            return ["nothing is pruned, because a checkpoint that stays cannot be read: \(error)"]
-        }
-        func isNeeded(_ name: String) -> Bool { needed.contains { $0.contains(name) } }
-        var problems: [String] = []
-        func tidy(_ work: () throws(FederationError) -> Void) {
-            do { try work() } catch { problems.append("\(error); it is tried again after the next checkpoint") }
-        }
-        for position in positions where !kept.contains(position) {
-            tidy { () throws(FederationError) in try remove(position) }
-        }
-        for name in names(folder.checkpoints) where name.hasSuffix(Self.removedSuffix) {
-            tidy { () throws(FederationError) in try DurableFile.remove("\(folder.checkpoints)/\(name)") }
-        }
-        // Of centers that were not trained since the oldest of these, nothing has become superfluous.
-        let window = (policy.keep + 2) * policy.every
-        for (center, round) in newest.trainedRounds where round > newest.round - window {
-            tidy { () throws(FederationError) in try prune(bank: center, isNeeded) }
-        }
-        guard !needs.hasTidiedData else { return problems }
-        for name in names(folder.data) where !isNeeded("data/\(name)") && !name.hasSuffix(".partial") {
-            tidy { () throws(FederationError) in try DurableFile.remove("\(folder.data)/\(name)") }
-        }
-        needs.hasTidiedData = problems.isEmpty
-        return problems
+        return kept.intersection(positions)
+    }
+
+    /// The rounds of a center's snapshots that stay in any case.
+    private func history(of center: String) -> Set<Int> {
+        let rounds = Set(names("\(folder.banks)/\(center)").compactMap(Self.round(ofSnapshot:))).sorted(by: >)
+        return Set(rounds.prefix(max(1, configuration.historyDepth)))
+    }
+
+    /// Removes a file, and the folder of states that held no other.
+    private func remove(_ path: String) throws(FederationError) {
+        try DurableFile.remove("\(folder.path)/\(path)")
+        if path.hasPrefix("states/") { rmdir(Path.parent(of: "\(folder.path)/\(path)")) }
+    }
+
+    /// The center that a snapshot is of; nil for other files.
+    private static func center(ofSnapshot path: String) -> String? {
+        path.hasPrefix("banks/") ? path.split(separator: "/").dropFirst().first.map(String.init) : nil
     }
 
     /// Removes what lies after a checkpoint, and what was half written: the rest of a run that is continued from an
@@ -122,6 +145,15 @@ package struct CheckpointRetention {
             let aside = folder.checkpoint(later) + ".damaged"
             try DurableFile.remove(aside)
             try DurableFile.rename(folder.checkpoint(later), to: aside)
+            let states = "\(folder.states)/\(later.name)"
+            // What was new in it goes with it.
+            if FileManager.default.fileExists(atPath: states) { try DurableFile.rename(states, to: "\(aside)/states") }
+        }
+        for (parent, name) in [folder.states, folder.lists].flatMap({ parent in names(parent).map { (parent, $0) } }) {
+            let path = "\(parent)/\(name)"
+            if let found = RunFolder.position(of: String(path.dropFirst(folder.path.count + 1))), found > position {
+                tidy(path)
+            }
         }
         try DurableFile.write((position.name + "\n").utf8, to: folder.latest)
         if let best = folder.best, best > position {
@@ -141,22 +173,9 @@ package struct CheckpointRetention {
 
     static let removedSuffix = ".removed"
 
-    private func prune(bank center: String, _ isNeeded: (String) -> Bool) throws(FederationError) {
-        let snapshots = names("\(folder.banks)/\(center)")
-        let rounds = Set(snapshots.compactMap(Self.round(ofSnapshot:))).sorted(by: >)
-        let history = Set(rounds.prefix(max(1, configuration.historyDepth)))
-        for snapshot in snapshots {
-            guard let round = Self.round(ofSnapshot: snapshot), !history.contains(round) else { continue }
-            // The two parts of a snapshot belong together.
-            let part = RunFolder.bank(center: center, round: round)
-            guard !isNeeded("banks/\(center)/\(snapshot)"), !isNeeded(part) else { continue }
-            try DurableFile.remove("\(folder.banks)/\(center)/\(snapshot)")
-        }
-    }
-
-    /// The round of a snapshot's file, either part's; nil for other files.
+    /// The round of a snapshot's file, either part's, by its name or path; nil for other files.
     static func round(ofSnapshot name: String) -> Int? {
-        guard name.hasSuffix(".h5") else { return nil }
+        guard name.hasSuffix(".h5"), let name = name.split(separator: "/").last else { return nil }
         return RunPosition(named: String(name.prefix { $0 != "." }))?.round
     }
 

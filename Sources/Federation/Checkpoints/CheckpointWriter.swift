@@ -6,8 +6,8 @@ import MPI
 
 /// Writes checkpoints on all ranks beside the training: each complete or absent.
 ///
-/// Every rank stages its centers' files in memory and goes on; its disk queue writes them into `POSITION.partial`, flushed.
-/// Then the rank reports to the root, at its next step or while it waits. When all have, the root's disk queue writes the
+/// Every rank stages its centers' files in memory and goes on; its disk queue writes those that are new since the checkpoint before
+/// below `states/POSITION`, flushed. Then the rank reports to the root, at its next step or while it waits. When all have, the root's disk queue writes the
 /// manifest, renames the folder and replaces `latest`. A crash at any instant leaves the checkpoint before.
 package final class CheckpointWriter {
     private let rank: RankContext
@@ -23,11 +23,8 @@ package final class CheckpointWriter {
     package let pinned: RunPosition?
     /// On the root, the right to write into the run.
     private let lease: RunLease?
-    /// On the root, what the newest checkpoint lists: the round in which each center was last trained, 0 before, and all files,
-    /// of which those in `listed` are its own. Changed in place: of thousands of centers few change.
-    private var trainedRounds: [String: Int]
-    private var files: [String: DurableFile.Fingerprint]
-    private var listed: [String] = []
+    /// On the root, what the newest checkpoint lists.
+    private var list: CheckpointList
 
     /// A checkpoint on its way.
     private struct Underway {
@@ -49,26 +46,27 @@ package final class CheckpointWriter {
 
     /// What the disk queue tells of a checkpoint that it has made visible.
     private struct Publication {
-        let manifest: Manifest
+        /// Of its manifest.
+        let fingerprint: DurableFile.Fingerprint
+        /// Bytes of all its files.
+        let bytes: Int
         /// What of older checkpoints could not be removed.
         let problems: [String]
     }
 
     /// A checkpoint that has become complete.
     package struct Published {
-        /// Its list of contents.
-        package let manifest: Manifest
+        /// What it holds.
+        package let position: RunPosition
+        /// Bytes of all files that it needs.
+        package let bytes: Int
         /// Seconds from its beginning.
         package let seconds: Double
         /// What of older checkpoints could not be removed, which does no harm.
         package let problems: [String]
     }
-    /// What this rank has told of its centers.
-    private let ledger = CheckpointDraft.Ledger()
-    /// On the root, what all ranks have told, by the file's path in a checkpoint's folder.
-    private var centers: [String: CheckpointDraft.Entry] = [:]
-    /// What kept checkpoints need.
-    private let needs = CheckpointRetention.Needs()
+    /// On the root, what earlier checkpoints may need and the newest does not.
+    private let outdated = OutdatedFiles()
     /// What evaluations have found, which the next checkpoint tells.
     package var selection: ModelSelection?
     /// What the run has told of its centers, where it hides them.
@@ -82,18 +80,18 @@ package final class CheckpointWriter {
     ///   - aggregation: on the root, what the server's file holds.
     ///   - placement: who keeps that part, as the manifest says it.
     ///   - members: whose data is pooled, as the manifest says it.
-    ///   - pinned: the checkpoint that the run continued from.
+    ///   - baseline: the checkpoint that the run continues from.
     ///   - lease: on the root, the right to write into the run; it is looked at before each publication.
     ///   - dataFiles: on the root, the files that say what the centers' data was, as a manifest lists them.
     package init(
         _ rank: RankContext, folder: RunFolder, configuration: Configuration, disk: DiskQueue, store: CenterStore,
         modules: CenterStore?, aggregation: Aggregation, placement: String,
-        members: [String: Int]? = nil, pinned: RunPosition? = nil, lease: RunLease? = nil,
+        members: [String: Int]? = nil, baseline: Manifest? = nil, lease: RunLease? = nil,
         dataFiles: [String: DurableFile.Fingerprint] = [:]
     ) {
         self.lease = lease
-        files = dataFiles
-        trainedRounds = rank.isRoot ? Dictionary(uniqueKeysWithValues: store.centers.map { ($0, 0) }) : [:]
+        list = CheckpointList(
+            centers: rank.isRoot ? store.centers : [], records: dataFiles, baseline: rank.isRoot ? baseline : nil)
         self.rank = rank
         self.folder = folder
         self.configuration = configuration
@@ -103,7 +101,7 @@ package final class CheckpointWriter {
         self.aggregation = aggregation
         self.placement = placement
         self.members = members
-        self.pinned = pinned
+        pinned = baseline?.position
         newest = pinned
     }
 
@@ -115,15 +113,22 @@ package final class CheckpointWriter {
         precondition(newest != position, "ranks may still write into a checkpoint that they have begun")
         try wait()
         newest = position
-        let draft = CheckpointDraft(folder, position, progress: progress, ledger: ledger)
-        disk.submit { try DurableFile.makeFolder("\(draft.folder)/centers") }
+        let draft = CheckpointDraft(folder, position, progress: progress)
+        let complete = folder.checkpoint(position)
+        disk.submit {
+            // What it names must not be written again, by a job that was taken for dead.
+            guard !FileManager.default.fileExists(atPath: "\(complete)/\(Manifest.fileName)") else {
+                throw FederationError(
+                    attempted: "write", subject: complete,
+                    reason: "it is complete already: another job goes on with the run",
+                    remedy: "let that job be; nothing of it was changed")
+            }
+            try DurableFile.makeFolder(draft.folder)
+        }
         if rank.isRoot { try stageServer(position, draft) }
         try store.contribute(centers, to: draft)
         if let modules { try modules.contribute(modules.centers, to: draft) }
-        disk.submit {
-            try DurableFile.synchronize("\(draft.folder)/centers")
-            draft.complete()
-        }
+        disk.submit { draft.complete() }
         underway = Underway(draft: draft, position: position, selection: selection, released: released)
     }
 
@@ -159,13 +164,15 @@ package final class CheckpointWriter {
             underway = nil
             // A failure is the disk queue's, which all ranks hear of.
             guard let publication = try? publication.value().get() else { return }
+            list.note(publication.fingerprint)
             published(
                 Published(
-                    manifest: publication.manifest, seconds: monotonicSeconds() - current.start,
+                    position: current.position, bytes: publication.bytes, seconds: monotonicSeconds() - current.start,
                     problems: publication.problems))
         } else if let all = reports[current.position], all.count == rank.size {
             reports[current.position] = nil
-            underway?.publication = publish(all.values.reduce(into: CheckpointDraft.Report()) { $0.merge($1) }, current)
+            underway?.publication = publish(
+                all.values.reduce(into: .init(position: current.position)) { $0.merge($1) }, current)
         }
     }
 
@@ -214,32 +221,35 @@ package final class CheckpointWriter {
 
     /// The root makes the checkpoint visible.
     private func publish(_ report: CheckpointDraft.Report, _ current: Underway) -> DiskQueue.Pending<Publication> {
-        centers.merge(report.centers) { $1 }
-        var whole = report
-        (whole.position, whole.centers) = (current.position, centers)
-        let contents = whole.contents
-        trainedRounds.merge(contents.trainedRounds) { $1 }
-        for name in listed { files[name] = nil }
-        files.merge(contents.files) { $1 }
-        listed = Array(contents.files.keys)
+        let changes = list.take(report)
         let manifest = Manifest(
             round: current.position.round, configuration: configuration.fingerprint, placement: placement,
-            trainedRounds: trainedRounds, members: members, selection: current.selection, progress: report.progress,
-            files: files, build: .current, privacy: current.released)
+            trainedRounds: changes.trainedRounds, members: members, selection: current.selection,
+            progress: report.progress, files: changes.files, build: .current, privacy: current.released)
         let (folder, configuration, partial, pinned) = (folder, configuration, current.draft.folder, pinned)
-        return disk.write { [lease, needs] in
+        return disk.write { [lease, outdated] in
             // A job that was suspended may be taken for dead, and another go on with the run.
             try lease?.confirm()
+            if let kept = changes.keepsList {
+                try DurableFile.makeFolder(folder.lists)
+                try DurableFile.share(
+                    "\(folder.checkpoint(kept))/\(Manifest.fileName)", as: "\(folder.path)/\(RunFolder.list(of: kept))")
+                try DurableFile.synchronize(folder.lists)
+            }
             try manifest.write(to: partial)
             try DurableFile.synchronize(partial)
             // Where a damaged checkpoint has the name, it gives way.
             try DurableFile.replaceFolder(folder.checkpoint(manifest.position), by: partial)
             try DurableFile.write((manifest.position.name + "\n").utf8, to: folder.latest)
             if let best = manifest.selection?.best { try folder.note(best: RunPosition(round: best.round)) }
-            let problems = CheckpointRetention(folder, configuration, needs).prune(newest: manifest, pinned: pinned)
+            outdated.add(changes.outdated, until: manifest.position)
+            let problems = CheckpointRetention(folder, configuration)
+                .prune(newest: manifest, told: changes.told, pinned: pinned, outdated: outdated)
             // A list of thousands of centers takes megabytes while it is written.
             if manifest.files.count > 1000 { UnusedMemory.giveBack() }
-            return Publication(manifest: manifest, problems: problems)
+            let fingerprint = try DurableFile.fingerprint(
+                "\(folder.checkpoint(manifest.position))/\(Manifest.fileName)")
+            return Publication(fingerprint: fingerprint, bytes: changes.bytes, problems: problems)
         }
     }
 
@@ -251,12 +261,6 @@ package final class CheckpointWriter {
                     kind: "server", round: position.round, seed: configuration.seed, width: configuration.width),
                 to: file)
             try aggregation.write(to: file)
-            // What the root keeps of each center, in files of their own.
-            guard let modules, let part = modules.parts.first else { return }
-            for center in modules.centers where modules.trainedRound(of: center) > 0 {
-                try file.linkExternally(
-                    "centers/\(center)", toFile: Manifest.file(of: center, part: part), object: "/")
-            }
         }
         disk.submit(staging: file.size) { draft.note(try file.write(), of: name) }
     }

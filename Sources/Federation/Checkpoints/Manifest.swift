@@ -2,6 +2,9 @@ import FederatedLearning
 import Foundation
 
 /// A checkpoint's list of contents, written last: with it the checkpoint is complete.
+///
+/// Of many centers it may name those alone that are not as in the checkpoint before, and some more, with the lists of earlier
+/// checkpoints (`lists/…` among its files) that name the rest; one that was read has all (``CheckpointList``).
 package struct Manifest: Codable, Sendable, Equatable {
     /// Version of the checkpoint format.
     package var formatVersion: Int
@@ -72,14 +75,26 @@ package struct Manifest: Codable, Sendable, Equatable {
         progress?.centers[center] != nil && (trainedRounds[center] ?? 0) <= round
     }
 
-    /// The name of a center's file in the list of files.
-    package func file(of center: String, part: StatePart = .center) -> String {
-        "checkpoints/\(position.name)/\(Self.file(of: center, part: part))"
+    /// Where the centers' states are, relative to the run's folder, by the names of their files: `NAME.h5`, `NAME.PART.h5`.
+    package func stateFiles() -> [String: String] {
+        files.keys.reduce(into: [:]) { found, path in Self.name(ofState: path).map { found[String($0)] = path } }
     }
 
-    /// A center's file in a checkpoint's folder.
-    package static func file(of center: String, part: StatePart = .center) -> String {
-        "centers/\(part.fileName(center))"
+    /// The center that a file is of; nil for what is no center's alone.
+    package func center(ofFile path: String) -> String? {
+        if path.hasPrefix("banks/") { return path.split(separator: "/").dropFirst().first.map(String.init) }
+        guard let stem = Self.name(ofState: path)?.dropLast(".h5".count) else { return nil }
+        let name = String(stem)
+        if trainedRounds[name] != nil { return name }
+        // The name of a part follows.
+        return stem.lastIndex(of: ".").map { String(stem[..<$0]) }
+    }
+
+    /// The name of a file that holds a center's state; nil for other files. One that was put back, and all of earlier formats,
+    /// are in the checkpoint's folder.
+    private static func name(ofState path: String) -> Substring? {
+        guard path.hasSuffix(".h5"), path.hasPrefix("states/") || path.contains("/centers/") else { return nil }
+        return path.split(separator: "/").last
     }
 
     /// The file's name in a checkpoint's folder.
@@ -217,17 +232,62 @@ package struct Manifest: Codable, Sendable, Equatable {
         try? JSONDecoder().decode(Version.self, from: text).formatVersion
     }
 
-    /// Reads the manifest of a checkpoint's folder.
+    /// Reads the manifest of a checkpoint's folder, with what it refers to in the lists of earlier checkpoints.
     package static func read(folder: String) throws(FederationError) -> Manifest {
         let path = "\(folder)/\(fileName)"
-        let text: Data
-        do { text = try Data(contentsOf: URL(filePath: path)) } catch {
+        var manifest = try decode(text(path), path: path)
+        let run = RunFolder(ofCheckpoint: folder)
+        for name in manifest.lists {
+            do { manifest.complete(from: try list("\(run.path)/\(name)", manifest.files[name])) } catch {
+                // Where it went with the checkpoint, that is what is missing.
+                _ = try text(path)
+                throw error
+            }
+        }
+        return manifest
+    }
+
+    /// An earlier checkpoint's list, which must be the one that was meant.
+    private static func list(
+        _ path: String, _ wanted: DurableFile.Fingerprint?
+    ) throws(FederationError) -> Manifest {
+        let text = try text(path)
+        let manifest = try decode(text, path: path)
+        let found = text.withUnsafeBytes { DurableFile.Fingerprint(size: $0.count, crc32: DurableFile.crc32(of: $0)) }
+        guard found == wanted else {
+            throw FederationError(
+                attempted: "read", subject: path, reason: "it is not the list that the checkpoint refers to",
+                remedy: "use another checkpoint of the run")
+        }
+        return manifest
+    }
+
+    private static func text(_ path: String) throws(FederationError) -> Data {
+        do { return try Data(contentsOf: URL(filePath: path)) } catch {
             let exists = FileManager.default.fileExists(atPath: path)
             throw FederationError(
                 attempted: "read", subject: path, reason: exists ? "it cannot be read" : "there is no such file",
                 remedy: "use another checkpoint of the run")
         }
-        return try decode(text, path: path)
+    }
+
+    /// The lists of earlier checkpoints that it refers to, newest first.
+    private var lists: [String] {
+        let names = files.keys.filter { $0.hasPrefix("lists/") }
+        return names.map { ($0, RunFolder.position(of: $0) ?? RunPosition(round: 0)) }.sorted { $0.1 > $1.1 }.map(\.0)
+    }
+
+    /// Whether it refers to no list of an earlier checkpoint.
+    var isWhole: Bool { lists.isEmpty }
+
+    /// Takes over what an earlier checkpoint lists of centers that no later one does, and of none.
+    private mutating func complete(from list: Manifest) {
+        let rounds = list.trainedRounds.filter { trainedRounds[$0.key] == nil }
+        for (path, fingerprint) in list.files where !path.hasPrefix("checkpoints/") && !path.hasPrefix("lists/") {
+            guard list.center(ofFile: path).map({ rounds[$0] != nil }) ?? true else { continue }
+            files[path] = fingerprint
+        }
+        trainedRounds.merge(rounds) { $1 }
     }
 
     /// The manifest of a text, which is checked.

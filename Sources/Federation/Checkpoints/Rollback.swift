@@ -1,4 +1,5 @@
 import FederatedLearning
+import Files
 import Foundation
 
 /// Puts a center back to an earlier round of its history.
@@ -55,6 +56,27 @@ package struct Rollback {
         CenterFiles(run.folder, parts: method.parts, seed: run.configuration.seed)
     }
 
+    /// What the new version lists of all but a center. What is in the folder that goes, and states that were new in a checkpoint
+    /// that will come after this one, get names in its own folder.
+    private func filesOfOthers(
+        than center: String, in partial: String, of new: RunPosition
+    ) throws -> [String: DurableFile.Fingerprint] {
+        let prefix = "checkpoints/\(run.manifest.position.name)/"
+        var listed: [String: DurableFile.Fingerprint] = [:]
+        for (path, fingerprint) in run.manifest.files
+        where run.manifest.center(ofFile: path) != center && !path.hasPrefix("lists/") {
+            let isLater = path.hasPrefix("states/") && RunFolder.position(of: path) ?? new > new
+            guard isLater || path.hasPrefix(prefix) else {
+                listed[path] = fingerprint
+                continue
+            }
+            let name = isLater ? "centers/\(Path.name(of: path))" : String(path.dropFirst(prefix.count))
+            try DurableFile.share("\(run.folder.path)/\(path)", as: "\(partial)/\(name)")
+            listed["checkpoints/\(new.name)/\(name)"] = fingerprint
+        }
+        return listed
+    }
+
     private func replace(
         _ state: CenterState, _ method: any FederatedMethod
     ) throws -> RunPosition {
@@ -66,20 +88,12 @@ package struct Rollback {
         let (complete, partial) = (run.folder.checkpoint(old), run.folder.partialCheckpoint(new))
         try DurableFile.remove(partial)
         try DurableFile.makeFolder(partial + "/centers")
-        let (oldPrefix, newPrefix) = ("checkpoints/\(old.name)/", "checkpoints/\(new.name)/")
-        let own = method.parts.map { Manifest.file(of: state.center, part: $0) }
-        for (path, fingerprint) in manifest.files where path.hasPrefix(oldPrefix) {
-            let name = String(path.dropFirst(oldPrefix.count))
-            manifest.files[path] = nil
-            guard !own.contains(name) else { continue }
-            try DurableFile.share("\(complete)/\(name)", as: "\(partial)/\(name)")
-            manifest.files[newPrefix + name] = fingerprint
-        }
-
-        let file = try files(method).staged(.state, state, method, at: "\(partial)/\(Manifest.file(of: state.center))")
+        // In the checkpoint's folder: where other states are, there may be one of the same round.
+        let own = "centers/\(StatePart.center.fileName(state.center))"
+        manifest.files = try filesOfOthers(than: state.center, in: partial, of: new)
+        let file = try files(method).staged(.state, state, method, at: "\(partial)/\(own)")
         manifest.trainedRounds[state.center] = state.trainedRound
-        manifest.files[manifest.file(of: state.center)] = try file.write()
-        for file in manifest.files.keys where file.hasPrefix("banks/\(state.center)/") { manifest.files[file] = nil }
+        manifest.files["checkpoints/\(new.name)/\(own)"] = try file.write()
         for part in method.parts {
             let bank = RunFolder.bank(center: state.center, round: state.trainedRound, part: part)
             guard FileManager.default.fileExists(atPath: "\(run.folder.path)/\(bank)") else { continue }

@@ -11,6 +11,8 @@ package struct RunAccess {
     package private(set) var configuration: Configuration
     /// The checkpoint.
     package let manifest: Manifest
+    /// Where it has the centers' states.
+    private let states: [String: String]
     /// Keeps it from being removed by a job that trains.
     private var hold: CheckpointHold?
 
@@ -88,6 +90,7 @@ package struct RunAccess {
             throw Self.unreadable(path, "it has no checkpoint of round \(chosen.round)", "choose one of \(known)")
         }
         manifest = try Manifest.read(folder: folder.checkpoint(chosen))
+        states = manifest.stateFiles()
     }
 
     /// The files that are read of the run: its configuration and the checkpoint's.
@@ -138,9 +141,10 @@ package struct RunAccess {
     /// The name of the state that a center's images are segmented with.
     package func participant(of center: String) throws(FederationError) -> String { try place(of: center).participant }
 
-    /// The file of a participant's state in the checkpoint.
+    /// The file of a participant's state.
     package func file(of participant: String) -> String {
-        "\(folder.checkpoint(manifest.position))/\(Manifest.file(of: participant))"
+        let name = StatePart.center.fileName(participant)
+        return "\(folder.path)/\(states[name] ?? "checkpoints/\(manifest.position.name)/centers/\(name)")"
     }
 
     /// What segments a center's images.

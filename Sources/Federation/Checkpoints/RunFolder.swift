@@ -6,11 +6,13 @@ import Foundation
 ///
 ///     RUN/config.yaml  metrics.jsonl
 ///     RUN/tensorboard/events.out.tfevents.…
-///     RUN/checkpoints/round-000012/{server.h5, centers/<name>[.relocalization].h5, manifest.json}
+///     RUN/checkpoints/round-000012/{server.h5, manifest.json}
 ///     RUN/checkpoints/round-000012.step-000034/ the same in the middle of round 13, where a run was stopped
 ///     RUN/checkpoints/round-000013.partial/     being written, never read
 ///     RUN/checkpoints/latest                    name of the newest complete checkpoint
 ///     RUN/checkpoints/best                      name of the one with the best validation Dice
+///     RUN/states/round-000012/<name>[.relocalization].h5   the centers that were not as in the checkpoint before that one
+///     RUN/lists/round-000012.json               the manifest of a checkpoint of which others need the list of centers
 ///     RUN/banks/<name>/round-000012.h5          the momentum bank of a center at a round's end
 ///     RUN/data/<name>-<crc32>.json              what a center's data was when the run began
 ///     RUN/running                               who writes into the run now
@@ -56,6 +58,10 @@ package struct RunFolder: Sendable, Equatable {
         guard best != position, positions.contains(position) else { return }
         try DurableFile.write((position.name + "\n").utf8, to: bestName)
     }
+    /// The folder of centers' states, as checkpoints name them.
+    package var states: String { path + "/states" }
+    /// The folder of what earlier checkpoints list.
+    package var lists: String { path + "/lists" }
     /// The folder of momentum banks.
     package var banks: String { path + "/banks" }
     /// The folder of what the centers' data was, which checkpoints name.
@@ -91,6 +97,21 @@ package struct RunFolder: Sendable, Equatable {
 
     /// The folder of a checkpoint that is being written.
     package func partialCheckpoint(_ position: RunPosition) -> String { checkpoint(position) + ".partial" }
+
+    /// A center's state as a checkpoint was the first to name it, relative to the run's folder.
+    package static func state(_ center: String, part: StatePart = .center, since position: RunPosition) -> String {
+        "states/\(position.name)/\(part.fileName(center))"
+    }
+
+    /// What a checkpoint lists, where others need it, relative to the run's folder.
+    package static func list(of position: RunPosition) -> String { "lists/\(position.name).json" }
+
+    /// The position that is in the path of such a file.
+    static func position(of path: String) -> RunPosition? {
+        let parts = path.split(separator: "/")
+        guard parts.count > 1 else { return nil }
+        return RunPosition(named: parts[0] == "lists" ? String(parts[1].dropLast(".json".count)) : String(parts[1]))
+    }
 
     /// A center's momentum bank at a round's end, relative to the run's folder.
     package static func bank(center: String, round: Int, part: StatePart = .center) -> String {

@@ -13,7 +13,10 @@ package enum StateFile {
     ///
     /// 2: a center that was not trained yet has no file; a relocalization that the root keeps has a file of its own,
     /// `centers/<name>.relocalization.h5`, where it was part of `server.h5` before; checkpoints in the middle of a round.
-    package static let formatVersion = 2
+    ///
+    /// 3: the states of centers are below `states`, by the checkpoint that was the first to name them, where each checkpoint's folder
+    /// had a name for every one of them before; a manifest may leave the rest of its list to those of earlier checkpoints.
+    package static let formatVersion = 3
 
     /// What a file says of itself.
     package struct Information: Sendable {

@@ -132,7 +132,7 @@ package struct PreflightReport {
                     probe.hasHardLinks ? "hard links" : "no hard links",
                     probe.hasLocks ? "locks (not needed)" : "no locks (none needed)"))
             if !probe.hasHardLinks {
-                note("run folder", "without hard links centers that did not take part are copied", .warning)
+                note("run folder", "without hard links each state of a checkpoint is written twice", .warning)
             }
             // Checkpoints that are kept, the one being written, the one that the run continued from, and the history.
             let kept = configuration.checkpoint.keep + 2

@@ -118,7 +118,7 @@ package final class TrainingRun {
                 rank, folder: folder, configuration: configuration, disk: disk, store: store, modules: modules,
                 aggregation: aggregation, placement: method.remotePart == nil ? "client" : "root",
                 members: Participant.members(of: participants),
-                pinned: checkpoint?.position, lease: lease, dataFiles: dataFiles),
+                baseline: checkpoint, lease: lease, dataFiles: dataFiles),
             notice: StopNotice(rank, options))
         self.shared = shared
         secureRounds =

@@ -127,10 +127,10 @@ final class RunConsole {
     /// Writes down that a checkpoint has become complete.
     func published(_ checkpoint: CheckpointWriter.Published) throws {
         try metrics?.append(
-            kind: "checkpoint", round: checkpoint.manifest.round,
+            kind: "checkpoint", round: checkpoint.position.round,
             [
-                "steps": .integer(checkpoint.manifest.position.steps), "seconds": .number(checkpoint.seconds),
-                "bytes": .integer(checkpoint.manifest.files.values.reduce(0) { $0 + $1.size }),
+                "steps": .integer(checkpoint.position.steps), "seconds": .number(checkpoint.seconds),
+                "bytes": .integer(checkpoint.bytes),
             ])
     }
 

@@ -102,6 +102,18 @@ def checkpoint(out, number):
     return Path(out) / "checkpoints" / f"round-{number:06}"
 
 
+def states(out, number):
+    """The files of the centers' states in a checkpoint, whole ones, by the centers' names."""
+    listed = json.loads((checkpoint(out, number) / "manifest.json").read_text())["files"]
+    paths = [Path(out) / name for name in listed if name.startswith("states/") or "/centers/" in name]
+    return {path.stem: path for path in paths if "." not in path.stem}
+
+
+def state(out, center, number):
+    """The file of a center's state in a checkpoint."""
+    return states(out, number)[center]
+
+
 def metrics(out):
     """The lines of a run's metrics.jsonl without the times."""
     lines = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]

@@ -113,7 +113,8 @@ struct CenterStoreTests {
         // Stopped once more without having been touched.
         let later = DiskQueue(limit: 1 << 20)
         let untouched = try ExampleCenters.store(run, baseline: manifest, disk: later)
-        let second = try ExampleCenters.checkpoint(untouched, position, run, later, progress: progress)
+        let second = try ExampleCenters.checkpoint(
+            untouched, position, run, later, progress: progress, after: manifest)
         #expect(second.damages(run: run).isEmpty)
         #expect(try StateContents(ExampleCenters.store(run, baseline: second).state(of: "a")) == StateContents(state))
     }
@@ -168,7 +169,7 @@ struct CenterStoreTests {
         let fresh = try StateContents(store.state(of: "a"))
         let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
         #expect(manifest.trainedRounds == ["a": 0, "b": 1, "c": 0])
-        #expect(Disk.names(run.checkpoint(1) + "/centers") == ["b.h5"])
+        #expect(Disk.names(run.states + "/round-000001") == ["b.h5"])
         let resumed = try ExampleCenters.store(run, baseline: manifest)
         #expect(try StateContents(resumed.state(of: "a")) == fresh)
         #expect(try StateContents(resumed.state(of: "b")) == trained)
@@ -194,14 +195,14 @@ struct CenterStoreTests {
         let store = try ExampleCenters.store(run, capacity: before, disk: disk)
         var expected: [String: StateContents] = [:]
         for name in ExampleCenters.names { expected[name] = try ExampleCenters.train(name, round: 1, in: store) }
-        _ = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
+        let first = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
         // Only one takes part in the second round.
         expected["b"] = try ExampleCenters.train("b", round: 2, in: store)
-        let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk)
+        let manifest = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk, after: first)
         #expect(manifest.trainedRounds == ["a": 1, "b": 2, "c": 1])
         #expect(manifest.damages(run: run).isEmpty)
         store.removeWorkingFiles()
-        #expect(Disk.names(run.path) == ["banks", "checkpoints"])
+        #expect(Disk.names(run.path) == ["banks", "states"])
 
         let resumed = try ExampleCenters.store(run, capacity: after, baseline: manifest)
         for name in ExampleCenters.names {
@@ -210,24 +211,35 @@ struct CenterStoreTests {
         }
     }
 
-    @Test("a checkpoint shares the file of a center that did not take part since the last one, resumed or not")
-    func shared() throws {
+    @Test("a checkpoint has new files of those alone that were trained since the one before, resumed or not")
+    func news() throws {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path)
         let disk = DiskQueue(limit: 1 << 20)
         let store = try ExampleCenters.store(run, capacity: 1, disk: disk)
         for name in ExampleCenters.names { try ExampleCenters.train(name, round: 1, in: store) }
         let first = try ExampleCenters.checkpoint(store, RunPosition(round: 1), run, disk)
-        try ExampleCenters.train("b", round: 2, in: store)
-        _ = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk)
-        let resumed = try ExampleCenters.store(run, baseline: first, disk: disk)
-        _ = try ExampleCenters.checkpoint(resumed, RunPosition(round: 3), run, disk)
-        func node(_ round: Int, _ name: String) throws -> Int? {
-            try Disk.node("\(run.checkpoint(round))/centers/\(name).h5")
-        }
-        #expect(try node(1, "a") == node(2, "a"))
-        #expect(try node(1, "b") != node(2, "b"))
-        #expect(try node(1, "a") == node(3, "a"))
+        let b = try ExampleCenters.train("b", round: 2, in: store)
+        // Begun, and stopped before its first step: that is no news of it.
+        store.begin(try store.state(of: "c"))
+        let second = try ExampleCenters.checkpoint(store, RunPosition(round: 2), run, disk, after: first)
+        let resumed = try ExampleCenters.store(run, baseline: second, disk: disk)
+        let third = try ExampleCenters.checkpoint(resumed, RunPosition(round: 3), run, disk, after: second)
+        #expect(Disk.names(run.states) == ["round-000001", "round-000002"])
+        #expect(Disk.names(run.states + "/round-000002") == ["b.h5"])
+        #expect(third.files == second.files)
+        #expect(
+            third.stateFiles() == [
+                "a.h5": "states/round-000001/a.h5", "b.h5": "states/round-000002/b.h5",
+                "c.h5": "states/round-000001/c.h5",
+            ])
+        let c = try ExampleCenters.train("c", round: 4, in: resumed)
+        let fourth = try ExampleCenters.checkpoint(resumed, RunPosition(round: 4), run, disk, after: third)
+        #expect(Disk.names(run.states + "/round-000004") == ["c.h5"])
+        #expect(fourth.damages(run: run).isEmpty)
+        let last = try ExampleCenters.store(run, baseline: fourth)
+        #expect(try StateContents(last.state(of: "b")) == b)
+        #expect(try StateContents(last.state(of: "c")) == c)
     }
 
     @Test("a snapshot of each bank is kept for each round of training")
@@ -283,11 +295,11 @@ struct CenterStoreTests {
             let error = #expect(throws: FederationError.self) {
                 try ExampleCenters.store(run, baseline: manifest, width: width).state(of: "a")
             }
-            #expect(error?.subject == "\(run.checkpoint(1))/centers/a.h5")
+            #expect(error?.subject == "\(run.states)/round-000001/a.h5")
             return error?.reason
         }
         #expect(reason(width: 8) == "its network has width 4, the configuration says 8")
-        let path = "\(run.checkpoint(1))/centers/a.h5"
+        let path = "\(run.states)/round-000001/a.h5"
         do {
             let file = try HDF5File.openForUpdate(at: path)
             try file.setAttribute("classes", of: "info", to: 7)

@@ -101,6 +101,10 @@ struct CheckpointRetentionTests {
         try example.folder.write("x", to: "checkpoints/round-000001.removed/server.h5")
         try example.folder.write("x", to: "working/a.h5")
         try example.folder.write("x", to: "banks/a/round-000003.h5.partial")
+        for round in [4, 5, 9] {
+            try example.folder.write("x", to: RunFolder.state("a", since: RunPosition(round: round)))
+            try example.folder.write("x", to: RunFolder.list(of: RunPosition(round: round)))
+        }
         let retention = CheckpointRetention(example.run, Configuration())
         let fourth = try Manifest.read(folder: example.run.checkpoint(4))
         try retention.discard(after: fourth) { _ in }
@@ -114,6 +118,9 @@ struct CheckpointRetentionTests {
         #expect(example.bank("b") == [1, 4])
         #expect(!Disk.exists("\(example.run.banks)/a/round-000003.h5.partial"))
         #expect(!Disk.exists(example.run.working))
+        #expect(Disk.names(example.run.states) == ["round-000004"])
+        #expect(Disk.names(example.run.checkpoint(5) + ".damaged/states") == ["a.h5"], "what was new in it is there")
+        #expect(Disk.names(example.run.lists) == ["round-000004.json"])
         // Once more, with the same rounds damaged again.
         _ = try example.write(round: 5)
         try retention.discard(after: fourth) { _ in }

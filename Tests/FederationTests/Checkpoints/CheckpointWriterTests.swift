@@ -47,24 +47,31 @@ struct CheckpointWriterTests {
         }
 
         /// Writes a checkpoint to its end.
-        func write(round: Int, _ store: CenterStore, _ modules: CenterStore? = nil) throws -> Manifest {
-            try write(round: round, by: writer(store, modules))
+        func write(
+            round: Int, _ store: CenterStore, _ modules: CenterStore? = nil, after before: Manifest? = nil
+        ) throws -> Manifest {
+            try write(round: round, by: writer(store, modules, after: before))
         }
 
         /// The writer of some stores.
-        func writer(_ store: CenterStore, _ modules: CenterStore? = nil) -> CheckpointWriter {
+        func writer(
+            _ store: CenterStore, _ modules: CenterStore? = nil, after before: Manifest? = nil
+        ) -> CheckpointWriter {
             CheckpointWriter(
                 rank, folder: run, configuration: Configuration(), disk: disk, store: store,
-                modules: modules, aggregation: aggregation, placement: "client")
+                modules: modules, aggregation: aggregation, placement: "client", baseline: before)
         }
 
         /// Writes a checkpoint to its end.
         func write(round: Int, by writer: CheckpointWriter) throws -> Manifest {
-            var published: Manifest?
-            writer.published = { published = $0.manifest }
+            var published: CheckpointWriter.Published?
+            writer.published = { published = $0 }
             try writer.begin(RunPosition(round: round), centers: ExampleCenters.names)
             try writer.finish()
-            return try #require(published)
+            let manifest = try Manifest.read(folder: run.checkpoint(round))
+            holds(published?.position, equals: manifest.position)
+            holds(published?.bytes, equals: manifest.files.values.reduce(0) { $0 + $1.size })
+            return manifest
         }
 
         /// What all centers' states are after a round in which one process held them.
@@ -92,7 +99,7 @@ struct CheckpointWriterTests {
             let root = try example.store(capacity: 1, parts: [FedCRLDMethod.relocalizationPart], placement: .root)
             let first = try example.train(round: 1, clients, root)
             holds(first.damages(run: run).isEmpty)
-            holds(first.files.keys.contains("checkpoints/round-000001/centers/a.relocalization.h5"))
+            holds(first.files.keys.contains("states/round-000001/a.relocalization.h5"))
             let whole = try example.store(capacity: 1, baseline: first)
             try holds(example.contents(whole), equals: example.expected(round: 1))
 
@@ -102,26 +109,28 @@ struct CheckpointWriterTests {
             holds(second.damages(run: run).isEmpty)
             holds(second.files.keys.allSatisfy { !$0.contains("relocalization") })
 
-            // And back at the root, without training: files of the other arrangement are written anew.
-            let clientsAgain = try example.store(parts: [.center], placement: .root, baseline: second)
-            let rootAgain = try example.store(
+            // And back at the root, without training: the files stay as they are.
+            let hosts = try example.store(parts: [.center], placement: .root, baseline: second)
+            let modules = try example.store(
                 parts: [FedCRLDMethod.relocalizationPart], placement: .root, baseline: second)
-            let third = try example.write(round: 3, clientsAgain, rootAgain)
+            let writer = example.writer(hosts, modules, after: second)
+            let third = try example.write(round: 3, by: writer)
             holds(third.damages(run: run).isEmpty)
+            holds(third.stateFiles(), equals: second.stateFiles())
             try holds(example.contents(try example.store(baseline: third)), equals: example.expected(round: 2))
-            for store in [clientsAgain, rootAgain] {
-                for name in ExampleCenters.names { _ = try store.state(of: name) }
-            }
-            holds(run.rounds, equals: [3, 2])
-            // As they are now, they can be shared.
-            let fourth = try example.write(
-                round: 4, try example.store(parts: [.center], placement: .root, baseline: third),
-                try example.store(parts: [FedCRLDMethod.relocalizationPart], placement: .root, baseline: third))
-            try holds(
-                Disk.node("\(run.checkpoint(3))/centers/a.relocalization.h5")
-                    == Disk.node("\(run.checkpoint(4))/centers/a.relocalization.h5"))
+
+            // Until one is trained there.
+            for store in [hosts, modules] { try ExampleCenters.train("a", round: 4, in: store) }
+            let fourth = try example.write(round: 4, by: writer)
             holds(fourth.damages(run: run).isEmpty)
-            try holds(example.contents(try example.store(baseline: fourth)), equals: example.expected(round: 2))
+            let states = fourth.stateFiles()
+            holds(states["a.h5"], equals: "states/round-000004/a.h5")
+            holds(states["a.relocalization.h5"], equals: "states/round-000004/a.relocalization.h5")
+            holds(states["b.h5"], equals: "states/round-000002/b.h5")
+            holds(states.count, equals: 4)
+            var expected = try example.expected(round: 2)
+            expected[0] = try example.expected(round: 4)[0]
+            try holds(example.contents(try example.store(baseline: fourth)), equals: expected)
         }
     }
 
@@ -149,7 +158,7 @@ struct CheckpointWriterTests {
                 holds(manifest.damages(run: run).isEmpty)
                 try holds(Manifest.read(folder: run.checkpoint(round)), equals: manifest)
                 for (name, trained) in rounds where trained > 0 {
-                    holds(manifest.files.keys.contains("checkpoints/round-00000\(round)/centers/\(name).h5"))
+                    holds(manifest.stateFiles()["\(name).h5"], equals: "states/round-00000\(trained)/\(name).h5")
                     holds(manifest.files.keys.contains(RunFolder.bank(center: name, round: trained)))
                 }
                 holds(manifest.files.count, equals: 1 + 2 * rounds.values.count { $0 > 0 })
@@ -158,8 +167,8 @@ struct CheckpointWriterTests {
             for round in run.rounds {
                 try holds(Manifest.read(folder: run.checkpoint(round)).damages(run: run).isEmpty)
             }
-            try holds(
-                Disk.node("\(run.checkpoint(6))/centers/a.h5") == Disk.node("\(run.checkpoint(7))/centers/a.h5"))
+            holds(Disk.names(run.states), equals: ["round-000002", "round-000006"])
+            holds(Disk.names(run.states + "/round-000002"), equals: ["a.h5"])
         }
     }
 
@@ -190,8 +199,7 @@ struct CheckpointWriterTests {
             let run = example.run
             try example.folder.write("left by somebody", to: "checkpoints/round-000001/rubbish")
             let manifest = try example.train(round: 1, try example.store())
-            holds(Disk.names(run.checkpoint(1)) == ["centers", "manifest.json", "server.h5"])
-            holds(Disk.names(run.checkpoint(1) + "/centers") == ["a.h5", "b.h5", "c.h5"])
+            holds(Disk.names(run.checkpoint(1)) == ["manifest.json", "server.h5"])
             try holds(Manifest.read(folder: run.checkpoint(1)).files, equals: manifest.files)
             holds(manifest.files.count, equals: 7)
         }

@@ -45,7 +45,7 @@ struct ManifestTests {
         let odd = ["ä/ß", "\"quoted\"", "back\\slash", "banks", "files\" : {", "}", "tab\tand\nline", "心 臓", "\u{7F}"]
         let many = (0..<3000).map { "center-\($0)" }
         let fingerprint = try DurableFile.fingerprint(folder.write("content", to: "file"))
-        let files = (odd + many).map { ("checkpoints/round-000001/centers/\($0).h5", fingerprint) }
+        let files = (odd + many).map { ("states/round-000001/\($0).h5", fingerprint) }
         let manifest = try ExampleCenters.manifest(
             round: 1, trainedRounds: Dictionary(uniqueKeysWithValues: (odd + many).map { ($0, $0.count) }),
             files: Dictionary(uniqueKeysWithValues: files))

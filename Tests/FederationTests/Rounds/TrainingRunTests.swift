@@ -16,7 +16,9 @@ struct TrainingRunTests {
             let run = try example.train("run", rounds: 3, "history_depth=2", "checkpoint.keep=2")
             holds(
                 Disk.names(run.path),
-                equals: ["banks", "checkpoints", "config.yaml", "data", "metrics.jsonl", "progress", "tensorboard"])
+                equals: [
+                    "banks", "checkpoints", "config.yaml", "data", "metrics.jsonl", "progress", "states", "tensorboard",
+                ])
             holds(Disk.names(run.checkpoints) == ["latest", "round-000002", "round-000003"])
             try holds(String(contentsOfFile: run.latest, encoding: .utf8), equals: "round-000003\n")
             let access = try RunAccess(run.path)

@@ -51,23 +51,21 @@ enum ExampleCenters {
     }
 
     /// Writes a store's files of a checkpoint.
+    /// - Parameter before: the checkpoint before.
     static func checkpoint(
         _ store: CenterStore, _ position: RunPosition, _ folder: RunFolder, _ disk: DiskQueue,
-        progress: RoundProgress? = nil
+        progress: RoundProgress? = nil, after before: Manifest? = nil
     ) throws -> Manifest {
         let draft = CheckpointDraft(folder, position, progress: progress)
-        try DurableFile.makeFolder(draft.folder + "/centers")
         try store.contribute(names, to: draft)
         disk.submit { draft.complete() }
         disk.drain()
         if let failure = disk.failure { throw failure }
-        try DurableFile.replaceFolder(folder.checkpoint(position), by: draft.folder)
         let report = try #require(draft.report)
-        let contents = report.contents
+        var list = CheckpointList(centers: names, baseline: before)
+        let changes = list.take(report)
         var manifest = try Self.manifest(
-            round: position.round,
-            trainedRounds: names.reduce(into: contents.trainedRounds) { $0[$1, default: 0] += 0 }, files: contents.files
-        )
+            round: position.round, trainedRounds: changes.trainedRounds, files: changes.files)
         manifest.progress = report.progress
         return manifest
     }
