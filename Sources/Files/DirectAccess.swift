@@ -14,7 +14,7 @@ package struct DirectAccess: ~Copyable {
     /// What places in memory and in the file, and lengths, are a multiple of.
     package static let alignment = 4096
     /// Smaller files are not worth it.
-    package static let leastSize = 4 << 20
+    package static let leastSize = 1 << 20
     /// Bytes that are aligned at a time, where they are not.
     private static let stretch = 1 << 20
 

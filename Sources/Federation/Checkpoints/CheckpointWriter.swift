@@ -25,11 +25,13 @@ package final class CheckpointWriter {
     private let lease: RunLease?
     /// On the root, what the newest checkpoint lists.
     private var list: CheckpointList
+    /// On the root, what earlier checkpoints may need and the newest does not.
+    private let outdated = OutdatedFiles()
 
     /// A checkpoint on its way.
     private struct Underway {
         let draft: CheckpointDraft
-        let position: RunPosition
+        var position: RunPosition { draft.position }
         let selection: ModelSelection?
         let released: ReleasedPrivacy?
         let start = monotonicSeconds()
@@ -65,8 +67,7 @@ package final class CheckpointWriter {
         /// What of older checkpoints could not be removed, which does no harm.
         package let problems: [String]
     }
-    /// On the root, what earlier checkpoints may need and the newest does not.
-    private let outdated = OutdatedFiles()
+
     /// What evaluations have found, which the next checkpoint tells.
     package var selection: ModelSelection?
     /// What the run has told of its centers, where it hides them.
@@ -129,7 +130,7 @@ package final class CheckpointWriter {
         try store.contribute(centers, to: draft)
         if let modules { try modules.contribute(modules.centers, to: draft) }
         disk.submit { draft.complete() }
-        underway = Underway(draft: draft, position: position, selection: selection, released: released)
+        underway = Underway(draft: draft, selection: selection, released: released)
     }
 
     /// Moves a checkpoint that is under way on, as far as it goes without waiting.

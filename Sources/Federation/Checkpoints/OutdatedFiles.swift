@@ -3,8 +3,8 @@ import Synchronization
 
 /// Files of a run that its newest checkpoint does not need any more, but earlier ones perhaps.
 ///
-/// Each is needed by the checkpoints from the one that its name tells up to the one that did without it. So nobody has to know
-/// what all checkpoints list.
+/// Each is needed by the checkpoints from the one that its name tells up to the one that did without it, so that nobody has to
+/// know what all of them list. Only a job's first look at the run reads the manifests of those that stay.
 package final class OutdatedFiles: Sendable {
     private struct Known {
         /// The first checkpoint that did without a file, by its path relative to the run.

@@ -192,6 +192,19 @@ struct CheckpointWriterTests {
         }
     }
 
+    @Test("a checkpoint that is complete is not written again, as by a job that was taken for dead")
+    func complete() async {
+        await #expect(processExitsWith: .success) { @MainActor in
+            let example = try Example()
+            let run = example.run
+            let first = try example.train(round: 1, try example.store())
+            let failure = #expect(throws: AgreedFailure.self) { try example.write(round: 1, try example.store()) }
+            holds(failure?.error?.reason.contains("it is complete already"), equals: true)
+            holds(first.damages(run: run).isEmpty)
+            try holds(Manifest.read(folder: run.checkpoint(1)), equals: first)
+        }
+    }
+
     @Test("a checkpoint that is there under the same name gives way as a whole")
     func replacement() async {
         await #expect(processExitsWith: .success) { @MainActor in
