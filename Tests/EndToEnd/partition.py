@@ -159,8 +159,7 @@ def _(folder):
     run(*resuming(out, "rounds=5", "crl.placement=root", ranks=3), "--max-hours", "1e-6").ended_with(75)
     expect(within(out), "it was not stopped within a round")
     expect_sound(out)
-    for number, ranks in ((4, 3), (5, 1)):
-        resume(out, f"rounds={number}", ranks=ranks).succeeded()
+    resume(out, "rounds=5", ranks=2).succeeded()
     expect_same_bits(out, whole())
     expect_sound(out)
     needed = set()
