@@ -85,9 +85,7 @@ struct CenterFiles: Sendable {
         let isSplit = all.contains { $0 != .center && states[$0.fileName(center)] != nil }
         // In files of another arrangement than this run's, a part would be missing or lead nowhere.
         let fits = manifest.formatVersion >= 2 && isSplit == (parts.count < all.count)
-        let file = (fits ? part : .center).fileName(center)
-        // What is not listed is missed where it is read.
-        let name = states[file] ?? "checkpoints/\(manifest.position.name)/centers/\(file)"
+        let name = manifest.stateFile((fits ? part : .center).fileName(center), among: states)
         let isListed = !isUnderWay && name.hasPrefix("states/")
         let round = manifest.trainedRounds[center] ?? 0
         let snapshots = all.map { RunFolder.bank(center: center, round: round, part: $0) }

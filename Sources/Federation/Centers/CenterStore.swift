@@ -1,5 +1,4 @@
 import FederatedLearning
-import Files
 import Foundation
 
 /// The states of the centers that a rank computes for. A bounded number of them is in memory, the others rest in files.
@@ -172,9 +171,8 @@ package final class CenterStore {
         let (fingerprints, files) = (fingerprints, files)
         disk.submit { [news] in
             try fingerprints.flush()
-            guard let first = news.first else { return }
-            let run = files.run.path
-            let folder = Path.parent(of: "\(run)/\(files.state(first.center, since: draft.position))")
+            guard !news.isEmpty else { return }
+            let (run, folder) = (files.run.path, files.run.states(since: draft.position))
             try DurableFile.makeFolder(folder)
             for (center, place) in news {
                 let path = files.state(center, since: draft.position)
@@ -199,8 +197,9 @@ package final class CenterStore {
         let path = "\(files.run.path)/\(name)"
         let file = try files.staged(.whole, state, method(of: state.center), at: path)
         let (center, trainedRound) = (state.center, state.trainedRound)
+        let folder = files.run.states(since: draft.position)
         disk.submit(staging: file.size) {
-            try DurableFile.makeFolder(Path.parent(of: path))
+            try DurableFile.makeFolder(folder)
             draft.note(.init(center: center, trainedRound: trainedRound, files: [name: try file.write()]), at: name)
         }
     }

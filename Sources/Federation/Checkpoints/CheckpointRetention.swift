@@ -60,7 +60,7 @@ package struct CheckpointRetention {
         }
         var snapshots: [String: [String]] = [:]
         for path in outdated.unneeded(by: kept) {
-            if let center = Self.center(ofSnapshot: path) {
+            if let center = RunFolder.center(ofBank: path) {
                 snapshots[center, default: []].append(path)
             } else if tidy({ () throws(FederationError) in try remove(path) }) {
                 outdated.forget(path)
@@ -116,11 +116,6 @@ package struct CheckpointRetention {
         if path.hasPrefix("states/") { rmdir(Path.parent(of: "\(folder.path)/\(path)")) }
     }
 
-    /// The center that a snapshot is of; nil for other files.
-    private static func center(ofSnapshot path: String) -> String? {
-        path.hasPrefix("banks/") ? path.split(separator: "/").dropFirst().first.map(String.init) : nil
-    }
-
     /// Removes what lies after a checkpoint, and what was half written: the rest of a run that is continued from an
     /// earlier one. Later checkpoints, which are damaged, stay as `NAME.damaged`: under their own name they would count as
     /// the newest.
@@ -145,7 +140,7 @@ package struct CheckpointRetention {
             let aside = folder.checkpoint(later) + ".damaged"
             try DurableFile.remove(aside)
             try DurableFile.rename(folder.checkpoint(later), to: aside)
-            let states = "\(folder.states)/\(later.name)"
+            let states = folder.states(since: later)
             // What was new in it goes with it.
             if FileManager.default.fileExists(atPath: states) { try DurableFile.rename(states, to: "\(aside)/states") }
         }

@@ -80,9 +80,15 @@ package struct Manifest: Codable, Sendable, Equatable {
         files.keys.reduce(into: [:]) { found, path in Self.name(ofState: path).map { found[String($0)] = path } }
     }
 
+    /// Where one of these files is; where it is not listed, it is missed there.
+    /// - Parameter states: ``stateFiles()``.
+    func stateFile(_ name: String, among states: [String: String]) -> String {
+        states[name] ?? "checkpoints/\(position.name)/centers/\(name)"
+    }
+
     /// The center that a file is of; nil for what is no center's alone.
     package func center(ofFile path: String) -> String? {
-        if path.hasPrefix("banks/") { return path.split(separator: "/").dropFirst().first.map(String.init) }
+        if let center = RunFolder.center(ofBank: path) { return center }
         guard let stem = Self.name(ofState: path)?.dropLast(".h5".count) else { return nil }
         let name = String(stem)
         if trainedRounds[name] != nil { return name }

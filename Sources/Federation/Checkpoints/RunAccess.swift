@@ -143,8 +143,7 @@ package struct RunAccess {
 
     /// The file of a participant's state.
     package func file(of participant: String) -> String {
-        let name = StatePart.center.fileName(participant)
-        return "\(folder.path)/\(states[name] ?? "checkpoints/\(manifest.position.name)/centers/\(name)")"
+        "\(folder.path)/\(manifest.stateFile(StatePart.center.fileName(participant), among: states))"
     }
 
     /// What segments a center's images.

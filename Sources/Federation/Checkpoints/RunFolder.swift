@@ -103,6 +103,14 @@ package struct RunFolder: Sendable, Equatable {
         "states/\(position.name)/\(part.fileName(center))"
     }
 
+    /// The folder of the states that a checkpoint was the first to name.
+    package func states(since position: RunPosition) -> String { "\(states)/\(position.name)" }
+
+    /// The center that a snapshot is of, by its path relative to the run's folder; nil for other files.
+    static func center(ofBank path: String) -> String? {
+        path.hasPrefix("banks/") ? path.split(separator: "/").dropFirst().first.map(String.init) : nil
+    }
+
     /// What a checkpoint lists, where others need it, relative to the run's folder.
     package static func list(of position: RunPosition) -> String { "lists/\(position.name).json" }
 
