@@ -16,6 +16,8 @@ package final class CenterStore {
     private let methods: [String: any FederatedMethod]
     private let seed: UInt64
     private let capacity: Int
+    /// Whether something of the parts that it holds is history.
+    private let keepsHistory: Bool
     private var resident: [CenterState] = []
     /// Centers in memory that are not as their files are.
     private var changed: Set<String> = []
@@ -42,6 +44,9 @@ package final class CenterStore {
         self.seed = seed
         self.capacity = capacity
         self.disk = disk
+        keepsHistory = methods.values.contains { method in
+            method.variables.contains { $0.rest == .history && parts.contains($0.part) }
+        }
         guard let baseline else { return }
         let states = baseline.stateFiles()
         for (center, method) in methods { places[center] = files.place(of: center, method, in: baseline, states) }
@@ -169,7 +174,7 @@ package final class CenterStore {
             news.append((center, place))
         }
         let (fingerprints, files) = (fingerprints, files)
-        disk.submit { [news] in
+        disk.submit { [news, keepsHistory] in
             try fingerprints.flush()
             guard !news.isEmpty else { return }
             let (run, folder) = (files.run.path, files.run.states(since: draft.position))
@@ -182,7 +187,14 @@ package final class CenterStore {
                     center: center, trainedRound: place.trainedRound, files: [path: file])
                 for snapshot in files.snapshots(center, place.trainedRound) {
                     let path = "\(run)/\(snapshot)"
-                    guard FileManager.default.fileExists(atPath: path) else { continue }
+                    guard FileManager.default.fileExists(atPath: path) else {
+                        // A part may be in another's file; one's own is there.
+                        guard keepsHistory, snapshot == place.snapshot else { continue }
+                        throw FederationError(
+                            attempted: "write a checkpoint with", subject: path,
+                            reason: "the snapshot of center \(center) is gone, which this job wrote",
+                            remedy: "resume from the last checkpoint, and let nobody else change files of the run")
+                    }
                     entry.files[snapshot] = try place.known[path] ?? fingerprints.of(path)
                 }
                 draft.note(entry, at: path)
@@ -230,7 +242,7 @@ package final class CenterStore {
 
     /// Queues the writing of a snapshot of the history.
     private func stageSnapshot(_ state: CenterState) throws {
-        guard state.variables.contains(where: { $0.rest == .history }) else { return }
+        guard keepsHistory else { return }
         let path = "\(files.run.path)/\(files.snapshot(state.center, state.trainedRound))"
         let file = try files.staged(.history, state, method(of: state.center), at: path)
         let folder = "\(files.run.banks)/\(state.center)"

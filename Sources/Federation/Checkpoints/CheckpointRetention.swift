@@ -75,11 +75,14 @@ package struct CheckpointRetention {
             }
         }
         for (center, round) in told {
-            let history = history(of: center).union([round])
+            let history = history(of: center)
             for name in names("\(folder.banks)/\(center)") {
-                guard let round = Self.round(ofSnapshot: name), !history.contains(round) else { continue }
+                // Later ones are written beside this, by whoever trains the center: the next checkpoint needs them.
+                guard let found = Self.round(ofSnapshot: name), found < round, !history.contains(found) else {
+                    continue
+                }
                 // The two parts of a snapshot belong together.
-                let (path, whole) = ("banks/\(center)/\(name)", RunFolder.bank(center: center, round: round))
+                let (path, whole) = ("banks/\(center)/\(name)", RunFolder.bank(center: center, round: found))
                 guard !outdated.isNeeded(path, by: kept), !outdated.isNeeded(whole, by: kept) else { continue }
                 if tidy({ () throws(FederationError) in try remove(path) }) {
                     outdated.forget(path)

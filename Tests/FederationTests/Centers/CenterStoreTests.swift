@@ -175,6 +175,21 @@ struct CenterStoreTests {
         #expect(try StateContents(resumed.state(of: "b")) == trained)
     }
 
+    @Test("a checkpoint of a center whose snapshot is gone is refused, not written without it")
+    func lostSnapshot() throws {
+        let folder = try TemporaryFolder()
+        let run = RunFolder(folder.path)
+        let disk = DiskQueue(limit: 1 << 20)
+        let store = try ExampleCenters.store(run, disk: disk)
+        try ExampleCenters.train("a", round: 1, in: store)
+        disk.drain()
+        try DurableFile.remove("\(folder.path)/\(RunFolder.bank(center: "a", round: 1))")
+        try store.contribute(["a"], to: CheckpointDraft(run, RunPosition(round: 1)))
+        disk.drain()
+        #expect(
+            disk.failure?.description.contains("the snapshot of center a is gone") == true, "\(disk.failure as Any)")
+    }
+
     @Test("a center that is evaluated in between without change is not written")
     func unchanged() throws {
         let folder = try TemporaryFolder()

@@ -80,6 +80,19 @@ struct CheckpointRetentionTests {
         #expect(parts == 3, "both parts of a snapshot stay")
     }
 
+    @Test("leaves alone what is written of the next round beside it")
+    func nextRound() throws {
+        let example = try Example()
+        var configuration = Configuration()
+        (configuration.checkpoint.keep, configuration.historyDepth) = (1, 1)
+        let manifests = try (1...4).map { try example.write(round: $0) }
+        for round in 5...6 { try example.folder.write("bank", to: RunFolder.bank(center: "a", round: round)) }
+        let retention = CheckpointRetention(example.run, configuration)
+        #expect(retention.prune(newest: manifests[3], told: ["a": 4, "b": 4]).isEmpty)
+        #expect(example.bank("a") == [4, 5, 6], "a checkpoint of round 5 needs what is there of it already")
+        #expect(example.bank("b") == [4])
+    }
+
     @Test("removes nothing where a checkpoint that stays cannot be read: nobody knows what it needs")
     func unreadable() throws {
         let example = try Example()
