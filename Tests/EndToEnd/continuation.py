@@ -191,9 +191,9 @@ def _(folder):
         # What comes of it is what comes of putting the center back at the round's end, before.
         wanted = copy(base, folder / f"wanted-{number}")
         fedcrld("rollback", "--run", wanted, "--center", center, "--to", 1).succeeded()
-        resume(wanted, "rounds=3").succeeded()
+        resume(wanted, "rounds=2").succeeded()
         out = copy(base, folder / f"run-{number}")
-        run(*resuming(out, "rounds=3"), "--max-hours", "1e-6").ended_with(75)
+        run(*resuming(out, "rounds=2"), "--max-hours", "1e-6").ended_with(75)
         (round_, steps), = within(out)
         expect((round_, steps > 0) == (1, True), f"stopped at {positions(out)}")
         told = json.loads(
@@ -202,7 +202,7 @@ def _(folder):
         expect_equal(told["steps"], 0 if center == first else steps, "steps of the round that are left")
         expect_equal(told["round"], 1, "the round")
         expect_sound(out)
-        resume(out, "rounds=3", ranks=3).succeeded()
+        resume(out, "rounds=2", ranks=3).succeeded()
         expect_same_bits(out, wanted)
 
 

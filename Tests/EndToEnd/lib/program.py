@@ -23,6 +23,8 @@ if os.geteuid() == 0:
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
 os.environ.setdefault("OMPI_MCA_btl_vader_single_copy_mechanism", "none")
+# Open MPI looks for fabrics that are not here a fifth of a second at each start.
+os.environ.setdefault("OMPI_MCA_pml", "ob1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # What is written does not depend on where these scripts run.
 os.environ["FEDCRLD_PROGRESS"] = "lines"
