@@ -153,6 +153,35 @@ def _(folder):
                  "checkpoints after a run that could remove")
 
 
+# Ranks whose file systems are not equally fast.
+
+
+def with_slow_root(folder, calls, seconds, command):
+    """The command with the root's system calls of these names delayed."""
+    if not shutil.which("strace") or run("strace", "-qq", "-o", folder / "try", "true").status != 0:
+        raise Skip("strace is not installed, or not allowed here")
+    slow = f"strace -f -qq -o /dev/null -e trace={calls} -e inject={calls}:delay_enter={round(seconds * 1e6)}"
+    script = f'[[ ${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}} != 0 ]] || exec {slow} "$0" "$@"; exec "$0" "$@"'
+    place = command.index(FEDCRLD)
+    return [*command[:place], "bash", "-c", script, *command[place:]]
+
+
+@test("nobody writes before the root has removed what another job left, also where nothing is sent that one waits for")
+def _(folder):
+    out = folder / "run"
+    values = ["history_depth=1", "aggregation.parts=[]", "crl.placement=client", "resident_centers=1"]
+    with start(data(), out, *values, "rounds=1000", ranks=2) as job:
+        wait_until(lambda: rounds(out), "a checkpoint")
+        for pid in job.ranks():
+            os.kill(pid, signal.SIGKILL)
+        job.wait()
+    end = f"rounds={rounds(out)[-1] + 1}"
+    command = resuming(out, end, ranks=2)
+    run(*with_slow_root(folder, "unlink,unlinkat,rename,rmdir", 0.2, command)).succeeded()
+    expect_sound(out)
+    expect_same_bits(out, reference(*values, end))
+
+
 # Unreadable is not damaged.
 
 

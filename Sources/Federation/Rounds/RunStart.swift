@@ -82,7 +82,7 @@ package struct RunStart {
             decision.resumes
             ? try CheckpointReader(rank, folder: folder).newest(report: Messages.warn)
             : nil
-        if rank.isRoot, let checkpoint { try Self.check(checkpoint, configuration, cohorts) }
+        if let checkpoint { try rank.onRoot { try Self.check(checkpoint, configuration, cohorts) } }
         let participants = Participant.all(cohorts, of: configuration.method)
         guard let method = try configuration.methods(of: participants).values.first else {
             preconditionFailure("a federation has centers")
@@ -96,15 +96,17 @@ package struct RunStart {
         let dataFiles = try DataCheck(rank, folder).run(
             cohorts, checkpoint: checkpoint, acceptingChanges: request.acceptsChangedData,
             needsKeys: configuration.masksSomething(method))
-        // Nothing is changed on disk before it is known that the run goes on.
-        if rank.isRoot, let checkpoint {
-            try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)
+        // Nothing is changed on disk before it is known that the run goes on, and nobody writes before the rest is gone.
+        if let checkpoint {
+            try rank.onRoot {
+                try CheckpointRetention(folder, configuration).discard(after: checkpoint, warn: Messages.warn)
+            }
         }
         let run = try TrainingRun(
             rank: rank, configuration: configuration, folder: folder, cohorts: cohorts, checkpoint: checkpoint,
             initial: request.initial, options: request.options, lease: lease, dataFiles: dataFiles,
             privacy: privacy)
-        if rank.isRoot {
+        try rank.onRoot {
             try privacy?.write(to: folder)
             try DurableFile.write(configuration.yaml.utf8, to: folder.configuration)
         }

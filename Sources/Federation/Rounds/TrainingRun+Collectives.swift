@@ -27,8 +27,11 @@ extension TrainingRun {
         // 1. Who moves to which rank, as the root says.
         let moves = centersMayMove && rank.size > 2 ? try rank.broadcast(rank.isRoot ? moves(plan) : []) : []
         try release(moves)
-        // 2. What the server sends.
-        try rank.communicate { ranks throws(MPIError) in try shared.aggregation.broadcast(ranks) }
+        // 2. What the server sends. Where that is nothing, the ranks meet for the moves' sake.
+        try rank.communicate { ranks throws(MPIError) in
+            try shared.aggregation.broadcast(ranks)
+            if shared.aggregation.server.contents.isEmpty, !moves.isEmpty { try ranks.barrier() }
+        }
         try shared.aggregation.broadcastBound(rank)
         if secureRounds != nil { try shared.aggregation.requireSameBroadcast(rank) }
         // All ranks are here, so the files of centers that move are written.

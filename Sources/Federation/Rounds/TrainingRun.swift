@@ -98,9 +98,10 @@ package final class TrainingRun {
 
         let aggregation = Aggregation(
             method, centers: participants.count, seed: configuration.seed, isRoot: rank.isRoot)
-        if rank.isRoot, let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
-            try aggregation.read(
-                checkpoint: source, width: configuration.width, continues: checkpoint != nil)
+        if let source = checkpoint.map({ folder.checkpoint($0.position) }) ?? initial {
+            try rank.onRoot {
+                try aggregation.read(checkpoint: source, width: configuration.width, continues: checkpoint != nil)
+            }
         }
         var noise = ReleasedNoise(configuration, centers: participants.count)
         if let bound = checkpoint?.privacy?.clip { noise?.clip = bound }
