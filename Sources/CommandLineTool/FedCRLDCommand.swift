@@ -50,7 +50,10 @@ struct FedCRLDCommand: ParsableCommand {
         } catch let status as ExitCode {
             Foundation.exit(status.rawValue)
         } catch {
-            Foundation.exit(report(error))
+            let status = report(error)
+            // A launcher ends all ranks at the first failure, which is to be the one that says what went wrong.
+            if status != 0, MPIEnvironment.launchedRank > 0 { Thread.sleep(forTimeInterval: 1) }
+            Foundation.exit(status)
         }
     }
 
