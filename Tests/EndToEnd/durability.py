@@ -30,13 +30,17 @@ def reference(*values):
     return out
 
 
+def need_strace(folder):
+    if not shutil.which("strace") or run("strace", "-qq", "-o", folder / "try", "true").status != 0:
+        raise Skip("strace is not installed, or not allowed here")
+
+
 # The order in which files reach the disk.
 
 
 def traced(folder, *command):
     """The system calls of a command that write, flush, rename and remove, in their order: (call, path, new path)."""
-    if not shutil.which("strace") or run("strace", "-qq", "-o", folder / "try", "true").status != 0:
-        raise Skip("strace is not installed, or not allowed here")
+    need_strace(folder)
     log = folder / "trace"
     run("strace", "-f", "-y", "-qq", "-e", "trace=fsync,rename,renameat,renameat2,unlink,unlinkat,rmdir,write",
         "-o", log, *command, limit=120).succeeded()
@@ -158,8 +162,7 @@ def _(folder):
 
 def with_slow_root(folder, calls, seconds, command):
     """The command with the root's system calls of these names delayed."""
-    if not shutil.which("strace") or run("strace", "-qq", "-o", folder / "try", "true").status != 0:
-        raise Skip("strace is not installed, or not allowed here")
+    need_strace(folder)
     slow = f"strace -f -qq -o /dev/null -e trace={calls} -e inject={calls}:delay_enter={round(seconds * 1e6)}"
     script = f'[[ ${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}} != 0 ]] || exec {slow} "$0" "$@"; exec "$0" "$@"'
     place = command.index(FEDCRLD)
